@@ -1,0 +1,48 @@
+package directory
+
+import "time"
+
+// Activity is one line of the append-only log: who did what to which object, and why. The edits of users, groups,
+// populations and attributes among them are the feed that the engine follows.
+type Activity struct {
+	Seq           int64 // set by the store; strictly rising in the order of commits within an environment
+	ID            string
+	EnvironmentID string
+	RecordedAt    time.Time
+	Type          string // PingOne's action types: USER.CREATED, PROVISIONING_RULE.UPDATED, PROVISIONING_IDENTITY_SYNC.FAILURE, ...
+	Actor         Actor
+	CorrelationID string
+	Kind          Kind // the object
+	ObjectID      string
+	ObjectName    string
+	ConnectionID  string // of provisioning activities, where there is one
+	RuleID        string
+	Success       bool
+	Description   string            // a sentence: what happened and why
+	Changes       []AttributeChange // before and after, where attributes changed
+}
+
+// AttributeChange is one attribute's value before and after; nil is "no value".
+type AttributeChange struct {
+	Attribute string `json:"attribute"`
+	From      any    `json:"from"`
+	To        any    `json:"to"`
+}
+
+// Change is an Activity as the engine sees it: this object may stand differently now.
+type Change struct {
+	Seq      int64
+	Kind     Kind
+	ObjectID string
+	At       time.Time
+}
+
+// Feed reports whether activities about this kind of object can change what should stand on a target.
+func (k Kind) Feed() bool {
+	switch k {
+	case KindUser, KindGroup, KindPopulation, KindAttribute:
+		return true
+	default:
+		return false
+	}
+}
