@@ -1,0 +1,66 @@
+package engine
+
+import (
+	"errors"
+	"time"
+
+	"lockstep/provision"
+)
+
+// The store's answers that the engine reacts to.
+var (
+	// ErrLinked says that a remote account is tied to another object already.
+	ErrLinked = errors.New("the account on the target is linked to somebody else")
+	// ErrLeased says that another process runs the connection.
+	ErrLeased = errors.New("another process runs this connection")
+)
+
+// RunnerState is what one connection's runner remembers between slices, restarts and replicas.
+type RunnerState struct {
+	EnvironmentID string
+	ConnectionID  string
+	Cursor        int64  // the feed is read up to here
+	RevisionID    string // the revision that the rows were evaluated against
+	Paused        bool
+	Resync        string // why a full reconciliation was asked for; "" = it was not
+	Halt          *Halt  // nil: not halted
+	Sweep         Sweep
+	Budgets       map[string]float64 // tokens left when the last slice ended
+	BudgetsAt     time.Time
+	LastSyncAt    time.Time // the last operation that succeeded, or the last reconciliation that found nothing to do
+	Owner         string
+	LeasedUntil   time.Time
+	Term          int64
+	Done          int64   // operations done since the connection was last idle
+	RatePerMinute float64 // operations a minute, lately
+}
+
+// Halt says why a connection writes nothing, and when it is probed next.
+type Halt struct {
+	Fault    *provision.Fault `json:"fault"`
+	Since    time.Time        `json:"since"`
+	ProbeAt  time.Time        `json:"probeAt"`
+	Attempts int              `json:"attempts"`
+}
+
+// Sweep is a full reconciliation in progress. It survives a crash: it goes on after Cursor.
+type Sweep struct {
+	ID        string     `json:"id,omitempty"` // "" = none in progress
+	Phase     SweepPhase `json:"phase,omitempty"`
+	List      bool       `json:"list,omitempty"` // list the target first
+	Cause     string     `json:"cause,omitempty"`
+	Cursor    string     `json:"cursor,omitempty"` // the last user evaluated
+	Evaluated int64      `json:"evaluated,omitempty"`
+	Total     int64      `json:"total,omitempty"`
+	StartedAt time.Time  `json:"startedAt,omitzero"`
+}
+
+// SweepPhase is a step of a full reconciliation.
+type SweepPhase string
+
+// The steps, in order.
+const (
+	SweepList  SweepPhase = "LIST"  // read the target's accounts
+	SweepWalk  SweepPhase = "WALK"  // evaluate every user
+	SweepAfter SweepPhase = "AFTER" // rows whose object is gone
+)
