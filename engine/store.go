@@ -25,6 +25,10 @@ type Source interface {
 	CountUsers(ctx context.Context, envID string) (int64, error)
 	LatestRevision(ctx context.Context, envID string) (provision.Revision, error)
 	Connection(ctx context.Context, envID, id string) (provision.Connection, error)
+	// Rule, Rules and Mappings are the drafts.
+	Rule(ctx context.Context, envID, id string) (provision.Rule, error)
+	Rules(ctx context.Context, envID string) ([]provision.Rule, error)
+	Mappings(ctx context.Context, envID, ruleID string) ([]provision.Mapping, error)
 	// Changes lists what the feed has after seq, oldest first.
 	Changes(ctx context.Context, envID string, after int64, limit int) ([]directory.Change, error)
 	// FeedHead is the seq of the newest feed entry; 0 when there is none.
@@ -44,53 +48,34 @@ type Accounts interface {
 	// NextDue is the time of the next row that becomes due; zero when there is none.
 	NextDue(ctx context.Context, connectionID string) (time.Time, error)
 	// AccountPage lists rows in the order of their ids.
-	AccountPage(ctx context.Context, q AccountQuery) ([]provision.Account, error)
+	AccountPage(ctx context.Context, q provision.AccountQuery) ([]provision.Account, error)
 	Account(ctx context.Context, envID, id string) (provision.Account, error)
 	// Orphans lists rows whose user no longer exists although the row is still linked or pending.
 	Orphans(ctx context.Context, connectionID string, after string, limit int) ([]provision.Account, error)
 	// CountAccounts counts the rows of a rule by status.
-	CountAccounts(ctx context.Context, connectionID, ruleID string, kind directory.Kind) (Counts, error)
+	CountAccounts(ctx context.Context, connectionID, ruleID string, kind directory.Kind) (provision.Counts, error)
 
 	// Record commits rows and activities together. A row without ID is inserted (its id is set); a row that ties a remote
-	// account which another row holds is ErrLinked. Rows in remove are deleted in the same transaction, first.
+	// account which another row holds is provision.ErrLinked. Rows in remove are deleted in the same transaction, first.
 	Record(ctx context.Context, save []*provision.Account, remove []string, activities []directory.Activity) error
 	// MarkDue makes rows due, of all objects whose row of the connection matches q.
-	MarkDue(ctx context.Context, q AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error)
+	MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error)
 	// Release ends the rows of a rule that was deleted without deprovisioning: they are kept as released and nobody's work.
 	Release(ctx context.Context, connectionID, ruleID string) (int64, error)
-}
-
-// AccountQuery narrows a list of accounts. Empty fields do not narrow.
-type AccountQuery struct {
-	EnvironmentID string
-	ConnectionID  string
-	RuleID        string
-	Kind          directory.Kind
-	ObjectID      string
-	Status        provision.SyncStatus
-	Ownership     provision.Ownership
-	FaultCode     string
-	After         string // the last id of the page before
-	Limit         int
-}
-
-// Counts is how many objects of a rule stand where.
-type Counts struct {
-	Impacted, Success, Unsynced, Partial, Failed, Pending int64
 }
 
 // Runners is the state of each connection's runner, which moves with it between replicas.
 type Runners interface {
 	// Runner answers a connection's state; a connection that never ran has a zero state with its ids filled in.
-	Runner(ctx context.Context, envID, connectionID string) (RunnerState, error)
-	RunnerStates(ctx context.Context, envID string) ([]RunnerState, error)
-	// Lease takes or renews the right to run a connection for the time given. It fails with ErrLeased while another owner
+	Runner(ctx context.Context, envID, connectionID string) (provision.RunnerState, error)
+	RunnerStates(ctx context.Context, envID string) ([]provision.RunnerState, error)
+	// Lease takes or renews the right to run a connection for the time given. It fails with provision.ErrLeased while another owner
 	// holds it. A new owner has a higher Term.
-	Lease(ctx context.Context, envID, connectionID, owner string, until, now time.Time) (RunnerState, error)
+	Lease(ctx context.Context, envID, connectionID, owner string, until, now time.Time) (provision.RunnerState, error)
 	// Unlease gives the right back.
 	Unlease(ctx context.Context, connectionID, owner string) error
-	// SaveRunner keeps the state, except lease, pause and the resync request. It fails with ErrLeased when owner no longer holds the lease.
-	SaveRunner(ctx context.Context, owner string, s RunnerState) error
+	// SaveRunner keeps the state, except lease, pause and the resync request. It fails with provision.ErrLeased when owner no longer holds the lease.
+	SaveRunner(ctx context.Context, owner string, s provision.RunnerState) error
 	SetPaused(ctx context.Context, envID, connectionID string, paused bool) error
 	// RequestResync notes that a full reconciliation was asked for; it survives a crash until ClearResync.
 	RequestResync(ctx context.Context, envID, connectionID, cause string) error

@@ -32,6 +32,8 @@ type Result struct {
 	Attributes provision.Attributes
 	Clear      []string // mapped attributes without a value that are to be cleared; sorted
 	Active     bool     // true when nothing maps "active"
+	// ActiveUnknown says that the mapping of "active" failed: a broken expression must neither enable nor disable anybody.
+	ActiveUnknown bool
 }
 
 // Compile prepares the mappings of a rule, or the connection type's defaults when it has none. An error names the mapping.
@@ -103,9 +105,7 @@ func (t *Table) Apply(person Object) (Result, *provision.Fault) {
 			if fault == nil {
 				fault = rejected(r.target.Name, err)
 			}
-			if r.target.Name == activeAttribute {
-				out.Active = false
-			}
+			out.ActiveUnknown = out.ActiveUnknown || r.target.Name == activeAttribute
 			continue
 		}
 		switch {

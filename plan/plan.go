@@ -89,14 +89,14 @@ func (d *differ) outOfScope() Outcome {
 
 // unlinked plans somebody in scope who has no account yet.
 func (d *differ) unlinked() Outcome {
+	if d.want.Problem != nil && (d.want.Active || d.want.KeepActive) {
+		return Outcome{Status: provision.StatusFailed, Detail: d.want.Problem.Error()}
+	}
 	if !d.want.Active {
 		return Outcome{
 			Status: provision.StatusUnsynced,
 			Detail: d.want.InactiveWhy + "; no account is made for somebody who is not active",
 		}
-	}
-	if d.want.Problem != nil {
-		return Outcome{Status: provision.StatusFailed, Detail: d.want.Problem.Error()}
 	}
 	op := d.operation(provision.VerbCreate, d.want.Why)
 	for _, name := range d.want.Attributes.Names() {
@@ -116,13 +116,17 @@ func (d *differ) linked() Outcome {
 	if remote.Protected != "" {
 		return Outcome{Status: provision.StatusPartial, Detail: "the account is left alone: " + remote.Protected}
 	}
-	if !d.want.Active {
+	active := d.want.Active
+	if d.want.KeepActive {
+		active = remote.Active
+	}
+	if !active {
 		if remote.Active {
 			d.disable(d.want.InactiveWhy, d.policy.Disable, "disabling is off (Allow users to be disabled)")
 		}
 		return d.settled(provision.StatusSuccess, provision.StatusPartial)
 	}
-	if !remote.Active {
+	if !remote.Active && !d.want.KeepActive {
 		op := d.operation(provision.VerbEnable, d.want.Why+"; the account is not active")
 		op.Changes = []directory.AttributeChange{{Attribute: attributeActive, From: false, To: true}}
 		d.add(op, d.policy.Update, updatesOff)

@@ -160,8 +160,10 @@ type Desired struct {
 	Active bool   // meaningful in scope
 	// InactiveWhy says why an object in scope is to be inactive ("disabled in the directory").
 	InactiveWhy string
-	Attributes  Attributes // normalised; only what the mappings give
-	CreateOnly  []string   // of Attributes: sent on create only; sorted
-	Clear       []string   // mapped attributes without a value that are to be cleared on the target; sorted
-	Problem     *Fault     // the object's data cannot be mapped; a Rejected the administrator can read
+	// KeepActive says that whether it is to be active cannot be told (its mapping fails): neither enable nor disable.
+	KeepActive bool
+	Attributes Attributes // normalised; only what the mappings give
+	CreateOnly []string   // of Attributes: sent on create only; sorted
+	Clear      []string   // mapped attributes without a value that are to be cleared on the target; sorted
+	Problem    *Fault     // the object's data cannot be mapped; a Rejected the administrator can read
 }

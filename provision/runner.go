@@ -1,10 +1,10 @@
-package engine
+package provision
 
 import (
 	"errors"
 	"time"
 
-	"lockstep/provision"
+	"lockstep/directory"
 )
 
 // The store's answers that the engine reacts to.
@@ -37,10 +37,10 @@ type RunnerState struct {
 
 // Halt says why a connection writes nothing, and when it is probed next.
 type Halt struct {
-	Fault    *provision.Fault `json:"fault"`
-	Since    time.Time        `json:"since"`
-	ProbeAt  time.Time        `json:"probeAt"`
-	Attempts int              `json:"attempts"`
+	Fault    *Fault    `json:"fault"`
+	Since    time.Time `json:"since"`
+	ProbeAt  time.Time `json:"probeAt"`
+	Attempts int       `json:"attempts"`
 }
 
 // Sweep is a full reconciliation in progress. It survives a crash: it goes on after Cursor.
@@ -64,3 +64,22 @@ const (
 	SweepWalk  SweepPhase = "WALK"  // evaluate every user
 	SweepAfter SweepPhase = "AFTER" // rows whose object is gone
 )
+
+// AccountQuery narrows a list of accounts. Empty fields do not narrow.
+type AccountQuery struct {
+	EnvironmentID string
+	ConnectionID  string
+	RuleID        string
+	Kind          directory.Kind
+	ObjectID      string
+	Status        SyncStatus
+	Ownership     Ownership
+	FaultCode     string
+	After         string // the last id of the page before
+	Limit         int
+}
+
+// Counts is how many objects of a rule stand where.
+type Counts struct {
+	Impacted, Success, Unsynced, Partial, Failed, Pending int64
+}

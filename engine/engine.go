@@ -1,0 +1,261 @@
+// Package engine carries changes to targets. It follows the directory's feed, decides with the pure stages (scope, mapping,
+// plan) what should be done, and calls the targets within their budgets, one runner a connection.
+//
+// Work is level-triggered: a due row of the link table is work, and it is planned from today's state each time. Nothing else
+// is queued, so nothing can be lost, doubled or reordered. See docs/states.md.
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"lockstep/connector"
+	"lockstep/directory"
+	"lockstep/provision"
+)
+
+// Config is what an engine is made of. Store, Types and Client are needed.
+type Config struct {
+	Store  Store
+	Types  []connector.Type
+	Client *http.Client // for all calls to targets
+	Now    func() time.Time
+	Logger *slog.Logger
+	Owner  string // this process, in leases; made up when empty
+	Slots  int    // calls under way at once, a connection; default 64
+	// Wanted is called when a connection should be run and no runner of this process does.
+	Wanted func(envID string)
+}
+
+// Engine decides and acts for all connections. It is safe for concurrent use.
+type Engine struct {
+	store  Store
+	types  map[string]connector.Type
+	client *http.Client
+	now    func() time.Time
+	log    *slog.Logger
+	owner  string
+	slots  int
+	wanted func(envID string)
+
+	mu      sync.Mutex
+	runners map[string]*runner // by connection
+	checked map[string]string  // connection -> fingerprint of the configuration that passed its test
+	events  map[int]subscription
+	nextSub int
+}
+
+// New makes an engine. It does nothing until RunSlice is called.
+func New(c Config) *Engine {
+	e := &Engine{
+		store: c.Store, types: map[string]connector.Type{}, client: c.Client, now: c.Now, log: c.Logger, owner: c.Owner,
+		slots: c.Slots, wanted: c.Wanted, runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
+	}
+	for _, t := range c.Types {
+		e.types[t.Describe().Name] = t
+	}
+	if e.now == nil {
+		e.now = time.Now
+	}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
+	if e.owner == "" {
+		e.owner = uuid.NewString()
+	}
+	if e.slots == 0 {
+		e.slots = 64
+	}
+	return e
+}
+
+// Wake tells the runners of an environment that something was edited, published or asked for. It costs next to nothing.
+func (e *Engine) Wake(envID string) {
+	e.mu.Lock()
+	var none = true
+	for _, r := range e.runners {
+		if r.envID == envID {
+			none = false
+			r.poke()
+		}
+	}
+	e.mu.Unlock()
+	if none && e.wanted != nil {
+		e.wanted(envID)
+	}
+}
+
+// Refresh is Wake for what may have changed which connections are to run: a revision.
+func (e *Engine) Refresh(envID string) {
+	e.Wake(envID)
+	if e.wanted != nil {
+		e.wanted(envID)
+	}
+}
+
+// Running reports whether a runner of this process drains the connection.
+func (e *Engine) Running(connectionID string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.runners[connectionID] != nil
+}
+
+// Runnable lists the connections of an environment that the newest revision lets provision.
+func (e *Engine) Runnable(ctx context.Context, envID string) ([]string, error) {
+	revision, err := e.store.LatestRevision(ctx, envID)
+	if notFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, c := range revision.Snapshot.Connections {
+		if c.Type != provision.TypeDirectory && c.Status == provision.Active {
+			out = append(out, c.ID)
+		}
+	}
+	return out, nil
+}
+
+type subscription struct {
+	envID  string
+	events chan provision.Event
+}
+
+// Subscribe follows what happens in an environment. A subscriber that does not keep up misses events, never holds anybody up.
+func (e *Engine) Subscribe(envID string) (<-chan provision.Event, func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.nextSub++
+	id := e.nextSub
+	s := subscription{envID: envID, events: make(chan provision.Event, 256)}
+	e.events[id] = s
+	return s.events, func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.events, id)
+	}
+}
+
+func (e *Engine) emit(event provision.Event) {
+	event.At = e.now()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.events {
+		if s.envID == event.EnvironmentID {
+			select {
+			case s.events <- event:
+			default:
+			}
+		}
+	}
+}
+
+type (
+	intentKey   struct{}
+	priorityKey struct{}
+)
+
+// intent is noted after the budget allows the call and before the call is made, once.
+type intent struct {
+	once sync.Once
+	note func() error
+	err  error
+}
+
+func withIntent(ctx context.Context, note func() error) context.Context {
+	return context.WithValue(ctx, intentKey{}, &intent{note: note})
+}
+
+func withPriority(ctx context.Context, p provision.Priority) context.Context {
+	return context.WithValue(ctx, priorityKey{}, p)
+}
+
+func priorityOf(ctx context.Context) provision.Priority {
+	if p, ok := ctx.Value(priorityKey{}).(provision.Priority); ok && p != 0 {
+		return p
+	}
+	return provision.PriorityBackfill
+}
+
+// pace waits for the budgets of one request, then notes the intent that belongs to the call, if any. Waiting first keeps
+// intents few: a row that only waits for its turn needs no look-up after a crash.
+func (p *pacer) pace(ctx context.Context, budgets ...string) error {
+	if err := p.acquire(ctx, priorityOf(ctx), budgets); err != nil {
+		return err
+	}
+	if i, ok := ctx.Value(intentKey{}).(*intent); ok {
+		i.once.Do(func() { i.err = i.note() })
+		return i.err
+	}
+	return nil
+}
+
+// The types of the activities that the engine writes: PingOne's failure types, and our own for success.
+const (
+	actionSynced  = "PROVISIONING_IDENTITY_SYNC.SUCCESS"
+	actionLinked  = "PROVISIONING_IDENTITY_SYNC.LINKED"
+	actionFailed  = "PROVISIONING_IDENTITY_SYNC.FAILURE"
+	actionStarted = "PROVISIONING_SYNC.STARTED"
+	actionHalted  = "PROVISIONING_SYNC.FAILURE"
+	actionResumed = "PROVISIONING_SYNC.RESUMED"
+)
+
+func (r *runner) activity(
+	it *item, action string, success bool, why string, changes []directory.AttributeChange,
+) directory.Activity {
+	return directory.Activity{
+		ID: newID(), EnvironmentID: r.envID, RecordedAt: r.engine.now(), Type: action, Actor: directory.System,
+		Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.row.ObjectName,
+		ConnectionID: r.connectionID, RuleID: it.row.RuleID, Success: success, Description: why, Changes: changes,
+	}
+}
+
+// note writes an activity about the connection itself.
+func (r *runner) note(action string, success bool, description string) {
+	a := directory.Activity{
+		ID: newID(), EnvironmentID: r.envID, RecordedAt: r.engine.now(), Type: action, Actor: directory.System,
+		Kind: directory.KindConnection, ObjectID: r.connectionID, ObjectName: r.line.connection.Name, ConnectionID: r.connectionID,
+		Success: success, Description: description,
+	}
+	if err := r.recorder.drop(nil, a); err != nil {
+		r.fail(err)
+	}
+}
+
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+func asFault(err error) *provision.Fault {
+	var f *provision.Fault
+	if errors.As(err, &f) {
+		return f
+	}
+	return nil
+}
+
+// sentence gives a list of checks' failures as one fault.
+func checksFault(checks []provision.Check) *provision.Fault {
+	var failed, hints []string
+	for _, c := range checks {
+		if c.Status == provision.CheckFailed {
+			failed = append(failed, c.Name+": "+c.Message)
+			if c.Hint != "" {
+				hints = append(hints, c.Hint)
+			}
+		}
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return &provision.Fault{
+		Kind: provision.Halted, Code: "connection_invalid", Message: strings.Join(failed, "; "), Hint: strings.Join(hints, "; "),
+	}
+}

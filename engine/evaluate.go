@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"lockstep/directory"
+	"lockstep/plan"
+	"lockstep/provision"
+)
+
+// item is one object on its way through the stages.
+type item struct {
+	want    provision.Desired
+	row     *provision.Account // what is known; a row without ID is new
+	stored  provision.Account  // the row as it was read, to see whether it changed
+	outcome plan.Outcome
+	tries   map[string]int // substitutes tried, by attribute
+}
+
+// evaluate takes users through steps 3 to 6: scope, mapping, normalising, planning. Ids of users who are gone are evaluated
+// too, when a row remembers them. Nothing is written.
+func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []string) ([]*item, error) {
+	users, err := store.UsersByID(ctx, envID, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	byID := make(map[string]*directory.User, len(users))
+	for i := range users {
+		byID[users[i].ID] = &users[i]
+	}
+	return l.evaluateUsers(ctx, store, envID, ids, byID)
+}
+
+func (l *line) evaluateUsers(
+	ctx context.Context, store Accounts, envID string, ids []string, users map[string]*directory.User,
+) ([]*item, error) {
+	rows, err := store.AccountsByObject(ctx, l.connection.ID, directory.KindUser, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	byObject := make(map[string]*provision.Account, len(rows))
+	for i := range rows {
+		byObject[rows[i].ObjectID] = &rows[i]
+	}
+	items := make([]*item, 0, len(ids))
+	for _, id := range ids {
+		user, have := users[id], byObject[id]
+		if user == nil && have == nil {
+			continue
+		}
+		ref := provision.Ref{Kind: directory.KindUser, ID: id}
+		it := &item{want: l.want(user, ref, have)}
+		it.row = known(have, &it.want)
+		if have != nil {
+			it.stored = *have
+		}
+		if it.row == nil {
+			it.row = &provision.Account{EnvironmentID: envID, ConnectionID: l.connection.ID, Kind: ref.Kind, ObjectID: id}
+		}
+		it.plan(l.policy)
+		items = append(items, it)
+	}
+	return items, nil
+}
+
+// plan compares what is wanted with what is known now.
+func (it *item) plan(policy plan.Policy) {
+	it.outcome = plan.Diff(&it.want, it.row, policy)
+}
+
+// concerns reports whether the connection has to remember anything about the object.
+func (it *item) concerns() bool {
+	return it.want.InScope || it.row.ID != ""
+}
+
+// due reports whether the target has to be asked or told something.
+func (it *item) due(l *line) bool {
+	if it.want.Leave {
+		return false
+	}
+	return len(it.outcome.ToDo()) > 0 || it.lookup(l) || (it.row.Linked() && it.row.Remote == nil)
+}
+
+// lookup reports whether it must be found out first if the target has an account already. That goes for people who are to be
+// inactive as well: a leaver's account that nobody linked must be found and closed.
+func (it *item) lookup(l *line) bool {
+	switch {
+	case it.row.Linked() || it.want.Leave:
+		return false
+	case it.row.Phase == provision.PhaseCreating:
+		return true
+	default:
+		return it.want.InScope && it.row.Phase == provision.PhaseNone && l.identifier(&it.want) != ""
+	}
+}
+
+// priority puts whoever loses access first.
+func (it *item) priority(otherwise provision.Priority) provision.Priority {
+	for _, op := range it.outcome.Operations {
+		if op.Withheld == "" && op.Verb == provision.VerbDisable {
+			return provision.PriorityDeprovision
+		}
+	}
+	if !it.want.InScope || (!it.want.Active && !it.want.KeepActive) {
+		return provision.PriorityDeprovision
+	}
+	return otherwise
+}
+
+// mark writes the outcome of an evaluation into the row: due work, or where the object stands. It reports whether the row is
+// to be saved.
+func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause string) bool {
+	it.describe()
+	if it.due(l) {
+		p := it.priority(priority)
+		if it.row.DueAt.IsZero() || it.row.DueAt.After(now) || p < it.row.Priority {
+			it.row.Priority = p
+		}
+		it.row.DueAt, it.row.Status, it.row.Cause = now, provision.StatusPending, cause
+		it.row.Attempts = 0
+		return true
+	}
+	it.rest()
+	return it.changed()
+}
+
+// describe copies what the evaluation found out about the object.
+func (it *item) describe() {
+	if it.want.Name != "" {
+		it.row.ObjectName = it.want.Name
+	}
+	if it.want.Leave {
+		return
+	}
+	it.row.InScope = it.want.InScope
+	if it.want.InScope {
+		it.row.RuleID = it.want.RuleID
+	}
+}
+
+// rest says that nothing is to be done about the object.
+func (it *item) rest() {
+	it.row.DueAt, it.row.Priority, it.row.Cause = time.Time{}, 0, ""
+	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
+	it.row.Attempts, it.row.Fault = 0, nil
+	if it.outcome.Status == provision.StatusFailed {
+		it.row.Fault = it.want.Problem
+	}
+}
+
+// changed reports whether the row is not as it was read.
+func (it *item) changed() bool {
+	return it.row.ID == "" || !reflect.DeepEqual(*it.row, it.stored)
+}

@@ -1,0 +1,228 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"sort"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"lockstep/connector"
+	"lockstep/provision"
+)
+
+// errStopping ends the wait for a budget when the slice ends: the work stays due.
+var errStopping = errors.New("the runner is stopping")
+
+// paceShare is how much of a published limit is used at the most: the target's clock and ours tick apart, and the way of a
+// request takes longer or shorter, so that exactly the published rate would be refused now and then.
+const paceShare = 0.995
+
+// pacer spends a target's budgets. Waiters are served by priority, then in the order in which they came; one that waits for
+// a spent budget does not hold up those that need another one. One runner drains a connection, so it is the only pacer.
+type pacer struct {
+	now func() time.Time
+
+	mu      sync.Mutex
+	buckets map[string]*bucket
+	waiting []*waiter // by priority, then seq
+	seq     uint64
+	timer   *time.Timer
+	stopped bool
+}
+
+type bucket struct {
+	limiter *rate.Limiter // nil: not paced
+	until   time.Time     // the target said "not before"
+}
+
+type waiter struct {
+	priority provision.Priority
+	seq      uint64
+	budgets  []string
+	granted  chan struct{}
+	refused  bool
+}
+
+// newPacer scales the published budgets by factor; 0 means no pacing of our own. levels are the tokens that were left at a
+// time: what is not in it starts full.
+func newPacer(budgets []connector.Budget, factor float64, levels map[string]float64, at time.Time, now func() time.Time) *pacer {
+	p := &pacer{now: now, buckets: make(map[string]*bucket, len(budgets))}
+	for _, b := range budgets {
+		p.buckets[b.Name] = newBucket(b, factor, levels, at, now())
+	}
+	return p
+}
+
+func newBucket(b connector.Budget, factor float64, levels map[string]float64, at, now time.Time) *bucket {
+	if factor == 0 {
+		return &bucket{}
+	}
+	// One less than the burst: a request that is under way when the bucket is full again is counted late by the target.
+	burst := max(1, b.Burst-1)
+	limiter := rate.NewLimiter(rate.Limit(b.PerMinute/60*factor*paceShare), burst)
+	if level, ok := levels[b.Name]; ok {
+		if used := burst - int(level); used > 0 {
+			limiter.AllowN(at, min(used, burst))
+		}
+	}
+	return &bucket{limiter: limiter, until: now}
+}
+
+// acquire waits until a request that spends these budgets may be made.
+func (p *pacer) acquire(ctx context.Context, priority provision.Priority, budgets []string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	if p.stopped {
+		p.mu.Unlock()
+		return errStopping
+	}
+	p.seq++
+	w := &waiter{priority: priority, seq: p.seq, budgets: budgets, granted: make(chan struct{})}
+	i := sort.Search(len(p.waiting), func(i int) bool { return p.waiting[i].priority > priority })
+	p.waiting = append(p.waiting, nil)
+	copy(p.waiting[i+1:], p.waiting[i:])
+	p.waiting[i] = w
+	p.pump()
+	p.mu.Unlock()
+
+	select {
+	case <-w.granted:
+		if w.refused {
+			return errStopping
+		}
+		return nil
+	case <-ctx.Done():
+		p.forget(w)
+		return ctx.Err()
+	}
+}
+
+func (p *pacer) forget(w *waiter) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, other := range p.waiting {
+		if other == w {
+			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
+			return
+		}
+	}
+}
+
+// pump grants what can be granted and sets the timer for the rest. The caller holds mu.
+func (p *pacer) pump() {
+	now := p.now()
+	var next time.Duration
+	blocked := map[string]bool{}
+	kept := p.waiting[:0]
+	for _, w := range p.waiting {
+		wait, name := p.wait(w, blocked, now)
+		if wait <= 0 {
+			p.spend(w, now)
+			close(w.granted)
+			continue
+		}
+		// Nobody behind takes the token that this one waits for.
+		blocked[name] = true
+		if next == 0 || wait < next {
+			next = wait
+		}
+		kept = append(kept, w)
+	}
+	clear(p.waiting[len(kept):])
+	p.waiting = kept
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	if next > 0 {
+		p.timer = time.AfterFunc(next, func() {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.pump()
+		})
+	}
+}
+
+// wait answers how long the scarcest budget needs, and its name; 0 = the request may be made.
+func (p *pacer) wait(w *waiter, blocked map[string]bool, now time.Time) (time.Duration, string) {
+	var longest time.Duration
+	var name string
+	for _, n := range w.budgets {
+		b := p.buckets[n]
+		if b == nil {
+			continue
+		}
+		d := b.wait(now)
+		if blocked[n] {
+			d = max(d, time.Millisecond)
+		}
+		if d > longest {
+			longest, name = d, n
+		}
+	}
+	return longest, name
+}
+
+func (b *bucket) wait(now time.Time) time.Duration {
+	d := b.until.Sub(now)
+	if b.limiter != nil {
+		if missing := 1 - b.limiter.TokensAt(now); missing > 0 {
+			d = max(d, time.Duration(missing/float64(b.limiter.Limit())*float64(time.Second))+time.Microsecond)
+		}
+	}
+	return max(d, 0)
+}
+
+func (p *pacer) spend(w *waiter, now time.Time) {
+	for _, n := range w.budgets {
+		if b := p.buckets[n]; b != nil && b.limiter != nil {
+			b.limiter.AllowN(now, 1)
+		}
+	}
+}
+
+// throttle keeps everybody off budgets that the target says are spent.
+func (p *pacer) throttle(budgets []string, d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	until := p.now().Add(d)
+	for _, n := range budgets {
+		if b := p.buckets[n]; b != nil && b.until.Before(until) {
+			b.until = until
+		}
+	}
+	p.pump()
+}
+
+// levels answers the tokens that are left, so that the next runner does not burst.
+func (p *pacer) levels() map[string]float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	out := make(map[string]float64, len(p.buckets))
+	for n, b := range p.buckets {
+		if b.limiter != nil {
+			out[n] = b.limiter.TokensAt(now)
+		}
+	}
+	return out
+}
+
+// stop sends everybody who waits away.
+func (p *pacer) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stopped = true
+	for _, w := range p.waiting {
+		w.refused = true
+		close(w.granted)
+	}
+	p.waiting = nil
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+}

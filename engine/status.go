@@ -1,0 +1,257 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"lockstep/connector"
+	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/provision"
+)
+
+// Status answers a rule's sync status. IDLE is said only when nothing is due: every edit is taken over, the newest revision is
+// in effect, and no object waits for a call.
+func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.RuleStatus, error) {
+	rule, err := e.store.Rule(ctx, envID, ruleID)
+	if err != nil {
+		return provision.RuleStatus{}, err
+	}
+	out := provision.RuleStatus{State: provision.StateInactive}
+	revision, err := e.store.LatestRevision(ctx, envID)
+	if notFound(err) {
+		out.Details = "nothing is published yet; create a revision"
+		return out, nil
+	}
+	if err != nil {
+		return out, err
+	}
+	state, err := e.store.Runner(ctx, envID, rule.TargetID)
+	if err != nil {
+		return out, err
+	}
+	if out.Users, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindUser); err != nil {
+		return out, err
+	}
+	out.LastSyncAt = state.LastSyncAt
+	if out.Details = whyInactive(&revision.Snapshot, rule); out.Details != "" {
+		return out, nil
+	}
+	head, err := e.store.FeedHead(ctx, envID)
+	if err != nil {
+		return out, err
+	}
+	out.Progress = progressOf(out.Users, state)
+	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending)
+	if out.State == provision.StateIdle {
+		out.Details = e.ruleTrouble(ctx, envID, &revision.Snapshot, rule)
+	}
+	return out, nil
+}
+
+func whyInactive(s *provision.Snapshot, rule provision.Rule) string {
+	c, published := s.Connection(rule.TargetID)
+	var active bool
+	for _, r := range s.Rules {
+		if r.ID == rule.ID {
+			active = r.Active
+		}
+	}
+	switch {
+	case s.Plan == nil:
+		return "there is no plan"
+	case s.Plan.Status == provision.Inactive:
+		return fmt.Sprintf("plan %q is switched off", s.Plan.Name)
+	case !published:
+		return "its connection is not published yet; create a revision"
+	case c.Status != provision.Active:
+		return fmt.Sprintf("connection %q is switched off", c.Name)
+	case !active:
+		return "the rule is not active in the newest revision"
+	default:
+		return ""
+	}
+}
+
+func stateOf(s provision.RunnerState, revisionID string, head, pending int64) (provision.RuleState, string) {
+	switch {
+	case s.Paused:
+		return provision.StatePaused, "the connection is paused"
+	case s.Halt != nil && s.Halt.Fault != nil:
+		return provision.StateHalted, s.Halt.Fault.Error()
+	case s.RevisionID != revisionID:
+		return provision.StateSyncing, "a new revision is being taken over"
+	case s.Resync != "" || s.Sweep.ID != "":
+		return provision.StateSyncing, s.Sweep.Cause
+	case head > s.Cursor || pending > 0:
+		return provision.StateSyncing, ""
+	default:
+		return provision.StateIdle, ""
+	}
+}
+
+func progressOf(c provision.Counts, s provision.RunnerState) provision.Progress {
+	p := provision.Progress{Total: c.Impacted, Done: max(c.Impacted-c.Pending, 0), RatePerMinute: s.RatePerMinute}
+	if s.Sweep.ID != "" && s.Sweep.Total > p.Total {
+		p.Total = s.Sweep.Total // until everybody is evaluated, nobody knows how many are covered
+		p.Done = min(p.Done, s.Sweep.Evaluated)
+	}
+	if s.RatePerMinute > 0 {
+		p.ETASeconds = int64(float64(p.Total-p.Done) / s.RatePerMinute * 60)
+	}
+	return p
+}
+
+// ruleTrouble says what is wrong with the rule itself: a filter or mapping that cannot be read any more.
+func (e *Engine) ruleTrouble(ctx context.Context, envID string, s *provision.Snapshot, rule provision.Rule) string {
+	c, _ := s.Connection(rule.TargetID)
+	l, err := e.compile(ctx, envID, s, c, unpaced)
+	if err != nil {
+		return err.Error()
+	}
+	if err := l.rules.Broken(rule.ID); err != nil {
+		return fmt.Sprintf("the user filter cannot be read: %v", err)
+	}
+	if err := l.broken[rule.ID]; err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func unpaced(ctx context.Context, _ ...string) error { return ctx.Err() }
+
+// Test tries a connection, saved or not, and writes nothing. What is wrong is in the checks.
+func (e *Engine) Test(ctx context.Context, c provision.Connection) []provision.Check {
+	kind, ok := e.types[c.Type]
+	if !ok {
+		return []provision.Check{{
+			Name: "Configuration", Status: provision.CheckFailed, Message: "connections of this type cannot be tested", Hint: "choose one of the types that the catalogue lists",
+		}}
+	}
+	effective := provision.Effective(kind.Describe(), c)
+	target, err := kind.Open(connector.Config{Connection: &effective, Client: e.client, Pace: unpaced})
+	if err != nil {
+		return []provision.Check{{Name: "Configuration", Status: provision.CheckFailed, Message: err.Error(), Hint: "correct the configuration"}}
+	}
+	checker, ok := target.(connector.Checker)
+	if !ok {
+		return []provision.Check{{Name: "Configuration", Status: provision.CheckOK, Message: "the configuration is complete"}}
+	}
+	return checker.Check(ctx)
+}
+
+// Pause stops a connection between two calls.
+func (e *Engine) Pause(ctx context.Context, envID, connectionID string) error {
+	return e.setPaused(ctx, envID, connectionID, true)
+}
+
+// Resume lets a paused connection go on.
+func (e *Engine) Resume(ctx context.Context, envID, connectionID string) error {
+	return e.setPaused(ctx, envID, connectionID, false)
+}
+
+func (e *Engine) setPaused(ctx context.Context, envID, connectionID string, paused bool) error {
+	if _, err := e.store.Connection(ctx, envID, connectionID); err != nil {
+		return err
+	}
+	if err := e.store.SetPaused(ctx, envID, connectionID, paused); err != nil {
+		return fmt.Errorf("pause the connection: %w", err)
+	}
+	e.mu.Lock()
+	if r := e.runners[connectionID]; r != nil {
+		r.pause(paused)
+	}
+	e.mu.Unlock()
+	e.Wake(envID)
+	return nil
+}
+
+// Resync asks for a full reconciliation of the rule's connection.
+func (e *Engine) Resync(ctx context.Context, envID, ruleID string) error {
+	rule, err := e.store.Rule(ctx, envID, ruleID)
+	if err != nil {
+		return err
+	}
+	by := directory.OriginOf(ctx).Actor.Name
+	if err := e.store.RequestResync(ctx, envID, rule.TargetID, "full resync asked for by "+by); err != nil {
+		return fmt.Errorf("ask for a full resync: %w", err)
+	}
+	e.Wake(envID)
+	return nil
+}
+
+// Reconcile asks for a full reconciliation of a connection, as the schedule does.
+func (e *Engine) Reconcile(ctx context.Context, envID, connectionID string) error {
+	if err := e.store.RequestResync(ctx, envID, connectionID, "scheduled reconciliation"); err != nil {
+		return fmt.Errorf("ask for a reconciliation: %w", err)
+	}
+	e.Wake(envID)
+	return nil
+}
+
+// Unlink forgets which account belongs to an object. The account itself is left alone and shown as foreign; the object is
+// looked at again, which adopts the account once more if it still matches.
+func (e *Engine) Unlink(ctx context.Context, envID, accountID string) error {
+	row, err := e.store.Account(ctx, envID, accountID)
+	if err != nil {
+		return err
+	}
+	if e.busy(row.ConnectionID, row.ObjectID) {
+		return problem.New(problem.Conflict, "the account is being written at this moment; try again")
+	}
+	activity := directory.Activity{
+		ID: newID(), EnvironmentID: envID, RecordedAt: e.now(), Type: "PROVISIONING_IDENTITY_SYNC.UNLINKED", Actor: directory.OriginOf(ctx).Actor,
+		CorrelationID: directory.OriginOf(ctx).CorrelationID, Kind: row.Kind, ObjectID: row.ObjectID, ObjectName: row.ObjectName,
+		ConnectionID: row.ConnectionID, RuleID: row.RuleID, Success: true, Description: "unlinked from its account on the target by an administrator",
+	}
+	if err := e.store.Record(ctx, nil, []string{row.ID}, []directory.Activity{activity}); err != nil {
+		return fmt.Errorf("unlink the account: %w", err)
+	}
+	if row.RemoteID != "" {
+		foreign := &provision.Account{
+			EnvironmentID: envID, ConnectionID: row.ConnectionID, Kind: row.Kind, Ownership: provision.Foreign, RemoteID: row.RemoteID,
+			Remote: row.Remote, UpdatedAt: e.now(),
+		}
+		if err := e.store.Record(ctx, []*provision.Account{foreign}, nil, nil); err != nil {
+			return fmt.Errorf("keep the unlinked account: %w", err)
+		}
+	}
+	e.Wake(envID)
+	return nil
+}
+
+func (e *Engine) busy(connectionID, objectID string) bool {
+	e.mu.Lock()
+	r := e.runners[connectionID]
+	e.mu.Unlock()
+	return r != nil && objectID != "" && r.busy(objectID)
+}
+
+// ObjectStatus answers where an object stands under a rule.
+func (e *Engine) ObjectStatus(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Account, error) {
+	rule, err := e.store.Rule(ctx, envID, ruleID)
+	if err != nil {
+		return provision.Account{}, err
+	}
+	rows, err := e.store.AccountsByObject(ctx, rule.TargetID, ref.Kind, []string{ref.ID})
+	if err != nil {
+		return provision.Account{}, err
+	}
+	if len(rows) == 0 || rows[0].RuleID != ruleID {
+		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this user")
+	}
+	return rows[0], nil
+}
+
+// Synced lists the objects of a rule by status.
+func (e *Engine) Synced(
+	ctx context.Context, envID, ruleID string, kind directory.Kind, status provision.SyncStatus, after string, limit int,
+) ([]provision.Account, error) {
+	rule, err := e.store.Rule(ctx, envID, ruleID)
+	if err != nil {
+		return nil, err
+	}
+	return e.store.AccountPage(ctx, provision.AccountQuery{
+		EnvironmentID: envID, ConnectionID: rule.TargetID, RuleID: ruleID, Kind: kind, Status: status, After: after, Limit: limit,
+	})
+}

@@ -1,0 +1,274 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"lockstep/connector"
+	"lockstep/directory"
+	"lockstep/provision"
+)
+
+// maxRounds bounds how often one visit plans again: adopt, find the name taken, choose another, ...
+const maxRounds = 24
+
+// errStopped ends a visit because the runner stops; the row stays due.
+var errStopped = errors.New("stopped")
+
+// Sync takes objects through all stages (steps 3 to 9 of ARCHITECTURE §2): it decides from today's state, calls the target,
+// and records each result as it comes. A change, a retry, a reconciliation and provisioning on demand all pass through here.
+//
+// Several objects are under way at once; about one object there is never more than one call. visited is called for each
+// object when nothing more happens to it in this visit.
+func (r *runner) Sync(ctx context.Context, ids []string, visited func(id string)) error {
+	items, err := r.line.evaluate(ctx, r.engine.store, r.envID, ids)
+	if err != nil {
+		return err
+	}
+	var group sync.WaitGroup
+	pending := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		pending[id] = true
+	}
+	for _, it := range items {
+		delete(pending, it.want.Ref.ID)
+		group.Go(func() {
+			defer visited(it.want.Ref.ID)
+			r.visit(ctx, it)
+		})
+	}
+	for id := range pending {
+		visited(id)
+	}
+	group.Wait()
+	return nil
+}
+
+// visit brings one object to where it should stand, or records why that is not possible now.
+func (r *runner) visit(ctx context.Context, it *item) {
+	it.describe()
+	for range maxRounds {
+		err := r.settle(ctx, it)
+		var fault *provision.Fault
+		switch {
+		case err == nil:
+			r.finish(it)
+			return
+		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
+			if !r.react(ctx, it, fault) {
+				return
+			}
+		default:
+			r.leave(it)
+			return
+		}
+	}
+	r.refuse(it, &provision.Fault{
+		Kind: provision.Rejected, Code: "no_end", Message: "the target keeps answering in a way that leads nowhere",
+		Hint: "look at the person's activity to see what was tried",
+	})
+}
+
+// settle finds the account and does what the plan says.
+func (r *runner) settle(ctx context.Context, it *item) error {
+	if err := r.link(ctx, it); err != nil {
+		return err
+	}
+	it.plan(r.line.policy)
+	for _, op := range it.outcome.ToDo() {
+		if r.stopping() {
+			return errStopped
+		}
+		if err := r.do(ctx, it, op); err != nil {
+			return err
+		}
+	}
+	return r.verify(it)
+}
+
+// link makes sure that the account on the target is known, where there is one (step 7).
+func (r *runner) link(ctx context.Context, it *item) error {
+	if it.row.Linked() && it.row.Remote == nil {
+		remote, err := r.line.target.Get(ctx, it.row.Kind, it.row.RemoteID)
+		if err != nil {
+			return err
+		}
+		it.row.Remote = remote
+		return nil
+	}
+	if !it.lookup(r.line) {
+		return nil
+	}
+	identifier := r.line.identifier(&it.want)
+	if it.row.Phase == provision.PhaseCreating && it.row.MatchKey != "" {
+		identifier = it.row.MatchKey // what the create that was not answered had sent
+	}
+	found, err := r.line.target.Find(ctx, it.row.Kind, identifier)
+	if err != nil {
+		return err
+	}
+	switch len(found) {
+	case 0:
+		it.row.Phase, it.row.MatchKey = provision.PhaseAbsent, ""
+		return nil
+	case 1:
+		return r.adopt(ctx, it, &found[0])
+	default:
+		return &provision.Fault{
+			Kind: provision.Rejected, Code: "ambiguous",
+			Message: fmt.Sprintf("%d accounts on the target hold this %s, and none is guessed", len(found), r.line.identifies()),
+			Hint:    "correct the accounts on the target, then retry",
+		}
+	}
+}
+
+// adopt ties the object to an account that is there already. An account that is somebody else's, or that must not be written,
+// is never taken.
+func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) error {
+	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, it.row.Kind, []string{remote.ID})
+	if err != nil {
+		return fmt.Errorf("read accounts: %w", err)
+	}
+	var remove []string
+	for _, row := range rows {
+		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID {
+			return &provision.Fault{
+				Kind: provision.Rejected, Code: "linked_elsewhere",
+				Message: fmt.Sprintf("the account with this %s is linked to %s", r.line.identifies(), row.ObjectName),
+				Hint:    "two people in the directory claim one account: correct one of them, or unlink the account",
+			}
+		}
+		if row.ObjectID == "" {
+			remove = append(remove, row.ID)
+		}
+	}
+	it.row.Ownership = provision.Adopted
+	why := "an account with the same " + r.line.identifies() + " was there; it is adopted"
+	if it.row.Phase == provision.PhaseCreating {
+		it.row.Ownership = provision.Managed
+		why = "the account was created by a call whose answer was lost; it is linked"
+	}
+	it.row.RemoteID, it.row.Remote = remote.ID, remote
+	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
+	return r.save(it, remove, r.activity(it, actionLinked, true, why, nil))
+}
+
+// do makes one call and remembers what the target answered (steps 8 and 9).
+func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error {
+	call := connector.Call{Verb: op.Verb, Kind: op.Kind, RemoteID: it.row.RemoteID, Known: it.row.Remote, Attributes: provision.Attributes{}}
+	for _, c := range op.Changes {
+		switch {
+		case op.Verb == provision.VerbEnable || op.Verb == provision.VerbDisable:
+		case c.To == nil:
+			call.Clear = append(call.Clear, c.Attribute)
+		default:
+			call.Attributes[c.Attribute] = c.To
+		}
+	}
+	if op.Verb == provision.VerbCreate {
+		ctx = withIntent(ctx, func() error { return r.intend(it) })
+	}
+	remote, err := r.line.target.Do(withPriority(ctx, it.priority(it.row.Priority)), call)
+	r.progress.count()
+	if remote != nil {
+		r.learn(it, op.Verb, remote)
+	}
+	if err != nil {
+		return err
+	}
+	return r.save(it, nil, r.activity(it, actionSynced, true, fmt.Sprintf("%s: %s", op.Verb, op.Why), op.Changes))
+}
+
+// intend notes that an account is about to be created, so that neither a crash nor a lost answer leads to a second one.
+func (r *runner) intend(it *item) error {
+	it.row.Phase, it.row.MatchKey = provision.PhaseCreating, r.line.identifier(&it.want)
+	return r.save(it, nil)
+}
+
+// learn takes over what the target says about the account.
+func (r *runner) learn(it *item, verb provision.Verb, remote *provision.Remote) {
+	if verb == provision.VerbCreate {
+		it.row.RemoteID, it.row.Ownership = remote.ID, provision.Managed
+		it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
+	}
+	it.row.Remote = remote
+}
+
+// verify plans once more from what the target answered: a difference that is left would be written again for ever.
+func (r *runner) verify(it *item) error {
+	wanted := len(it.outcome.ToDo())
+	it.plan(r.line.policy)
+	left := it.outcome.ToDo()
+	if wanted == 0 || len(left) == 0 {
+		return nil
+	}
+	var names []string
+	for _, op := range left {
+		for _, c := range op.Changes {
+			names = append(names, c.Attribute)
+		}
+	}
+	slices.Sort(names)
+	return &provision.Fault{
+		Kind: provision.Rejected, Code: "not_stored", Attribute: names[0],
+		Message: fmt.Sprintf("the target accepted the change and then answered another value for %v", names),
+		Hint:    "the target may lock or convert the attribute: map it on create only, or map the value that the target stores",
+	}
+}
+
+// finish records that the object stands as it should, as far as the policy allows.
+func (r *runner) finish(it *item) {
+	it.rest()
+	now := r.engine.now()
+	if it.outcome.Status == provision.StatusSuccess || it.outcome.Status == provision.StatusNone {
+		it.row.SyncedAt = now
+	}
+	r.progress.succeeded(now)
+	var remove []string
+	if !it.want.InScope && !it.want.Leave && it.row.RemoteID == "" {
+		// Nobody covers them and they have no account: nothing is left to remember.
+		remove = []string{it.row.ID}
+	}
+	r.conclude(it, remove)
+}
+
+// leave keeps what was found out; the row stays due.
+func (r *runner) leave(it *item) {
+	if it.row.DueAt.IsZero() {
+		it.row.DueAt, it.row.Status = r.engine.now(), provision.StatusPending
+	}
+	if it.changed() {
+		r.conclude(it, nil)
+	}
+}
+
+// conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
+func (r *runner) conclude(it *item, remove []string, activities ...directory.Activity) {
+	if r.again(it.want.Ref.ID) {
+		it.row.DueAt, it.row.Status, it.row.Priority = r.engine.now(), provision.StatusPending, provision.PriorityLive
+		remove = nil
+	}
+	var err error
+	if len(remove) > 0 && remove[0] != "" {
+		err = r.recorder.drop(remove, activities...)
+	} else if len(remove) == 0 {
+		err = r.save(it, nil, activities...)
+	}
+	if err != nil {
+		// The row in the store is as it was: still due, so nothing is lost.
+		r.fail(fmt.Errorf("record the result: %w", err))
+	}
+}
+
+func (r *runner) save(it *item, remove []string, activities ...directory.Activity) error {
+	it.row.UpdatedAt = r.engine.now()
+	row := *it.row // the recorder reads it later
+	if err := r.recorder.save(&row, remove, activities...); err != nil {
+		return err
+	}
+	it.row.ID = row.ID
+	return nil
+}

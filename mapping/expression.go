@@ -1,0 +1,188 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"cel.dev/cel-go/cel"
+
+	"lockstep/directory"
+)
+
+// Bounds on expressions.
+const (
+	MaxExpression = 10_000
+	maxDepth      = 50
+	maxElements   = 1000
+	maxResult     = 64 << 10
+	maxCost       = 100_000
+)
+
+// Type is the type of a value, as far as it is known before there is one.
+type Type int
+
+// The types.
+const (
+	Any Type = iota
+	String
+	Boolean
+	Number
+	DateTime
+	List
+	Map
+)
+
+func (t Type) String() string {
+	return [...]string{"any value", "text", "true or false", "a number", "a time", "a list", "a map"}[t]
+}
+
+// Attribute is what an expression needs to know of a source attribute.
+type Attribute struct {
+	Name        string
+	Type        Type
+	MultiValued bool
+}
+
+// Schema knows the source attributes; look-ups are by full path, without regard to case.
+type Schema interface {
+	Attribute(path string) (Attribute, bool)
+	Names() []string
+}
+
+// Object is a person. Value answers nil when there is no value.
+type Object interface {
+	Value(path string) any
+}
+
+// ExpressionError says where an expression cannot be read or evaluated.
+type ExpressionError struct {
+	Offset  int // bytes from the start; -1 = not at one place
+	Message string
+}
+
+func (e *ExpressionError) Error() string {
+	if e.Offset < 0 {
+		return e.Message
+	}
+	return fmt.Sprintf("at position %d: %s", e.Offset+1, e.Message)
+}
+
+// Expression is a compiled expression. It is safe for concurrent use.
+type Expression struct {
+	kind    Type
+	paths   []string // in the order of the program's variables
+	direct  string   // the whole expression is this attribute
+	program cel.Program
+}
+
+// CompileExpression reads and checks an expression. Errors are *ExpressionError.
+func CompileExpression(src string, s Schema) (*Expression, error) {
+	if len(src) > MaxExpression {
+		return nil, &ExpressionError{Offset: MaxExpression, Message: fmt.Sprintf("the expression is longer than %d characters; shorten it", MaxExpression)}
+	}
+	root, err := parse(src)
+	if err != nil {
+		return nil, err
+	}
+	t := &translator{schema: s, names: map[string]string{}}
+	text, kind, err := t.expression(root)
+	if err != nil {
+		return nil, err
+	}
+	e := &Expression{kind: kind, paths: t.paths}
+	if name, ok := t.direct(root); ok {
+		e.direct = name
+		return e, nil
+	}
+	if e.program, err = program(text, t.paths); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// Paths lists the source attributes that the expression reads; sorted.
+func (e *Expression) Paths() []string { return slices.Sorted(slices.Values(e.paths)) }
+
+// Type is the type of the result, as far as it is known.
+func (e *Expression) Type() Type { return e.kind }
+
+// Eval answers the value for a person; nil = no value. Errors are *ExpressionError.
+func (e *Expression) Eval(o Object) (any, error) {
+	if e.direct != "" {
+		return o.Value(e.direct), nil
+	}
+	value, err := run(e.program, o, e.paths)
+	if err != nil {
+		return nil, err
+	}
+	if size(value) > maxResult {
+		return nil, &ExpressionError{Offset: -1, Message: fmt.Sprintf("the result is larger than %d KiB", maxResult>>10)}
+	}
+	return value, nil
+}
+
+func size(v any) int {
+	switch v := v.(type) {
+	case string:
+		return len(v)
+	case []any:
+		n := 0
+		for _, e := range v {
+			n += size(e) + 1
+		}
+		return n
+	case map[string]any:
+		n := 0
+		for k, e := range v {
+			n += len(k) + size(e) + 1
+		}
+		return n
+	default:
+		return 8
+	}
+}
+
+// SchemaOf shows a directory schema to expressions.
+func SchemaOf(s *directory.Schema) Schema { return directorySchema{s} }
+
+type directorySchema struct{ schema *directory.Schema }
+
+func (d directorySchema) Names() []string { return d.schema.Names() }
+
+func (d directorySchema) Attribute(path string) (Attribute, bool) {
+	a, ok := d.schema.Attribute(path)
+	if !ok {
+		return Attribute{}, false
+	}
+	kinds := map[directory.AttributeType]Type{
+		directory.TypeString: String, directory.TypeBoolean: Boolean, directory.TypeInteger: Number, directory.TypeDateTime: DateTime,
+	}
+	return Attribute{Name: a.Name, Type: kinds[a.Type], MultiValued: a.MultiValued}, true
+}
+
+// asText is how values read when they are joined with text.
+func asText(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case string:
+		return v
+	case time.Time:
+		return v.UTC().Format(time.RFC3339)
+	case []any:
+		parts := make([]string, len(v))
+		for i, e := range v {
+			parts[i] = asText(e)
+		}
+		return strings.Join(parts, ", ")
+	default:
+		s, err := text(v)
+		if err != nil {
+			return fmt.Sprint(v)
+		}
+		str, _ := s.(string)
+		return str
+	}
+}

@@ -1,0 +1,117 @@
+package mapping
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+type tokenKind int
+
+const (
+	tokenEnd tokenKind = iota
+	tokenName
+	tokenText
+	tokenNumber
+	tokenSign // operators and brackets
+)
+
+type token struct {
+	kind   tokenKind
+	text   string // of a text: its value
+	number float64
+	at     int
+}
+
+// signs, longest first.
+var signs = []string{
+	"?:", "?.", "==", "!=", "<=", ">=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "!", "?", ":", "(", ")", "[", "]", "{", "}", ",", ".", "#",
+}
+
+// words are the operators that PingOne also spells as words.
+var words = map[string]string{
+	"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||", "not": "!", "div": "/", "mod": "%",
+}
+
+func lex(src string) ([]token, error) {
+	if !utf8.ValidString(src) {
+		return nil, &ExpressionError{Offset: 0, Message: "the expression is not valid UTF-8"}
+	}
+	var out []token
+	for at := 0; at < len(src); {
+		r, width := utf8.DecodeRuneInString(src[at:])
+		switch {
+		case unicode.IsSpace(r):
+			at += width
+			continue
+		case r == '\'' || r == '"':
+			value, end, err := lexText(src, at)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, token{kind: tokenText, text: value, at: at})
+			at = end
+			continue
+		case r >= '0' && r <= '9':
+			end := at
+			for end < len(src) && (src[end] >= '0' && src[end] <= '9' || src[end] == '.' && end+1 < len(src) && src[end+1] >= '0' && src[end+1] <= '9') {
+				end++
+			}
+			n, err := strconv.ParseFloat(src[at:end], 64)
+			if err != nil {
+				return nil, &ExpressionError{Offset: at, Message: "this is not a number"}
+			}
+			out = append(out, token{kind: tokenNumber, number: n, text: src[at:end], at: at})
+			at = end
+			continue
+		case r == '_' || unicode.IsLetter(r):
+			end := at
+			for end < len(src) {
+				r, w := utf8.DecodeRuneInString(src[end:])
+				if r != '_' && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+					break
+				}
+				end += w
+			}
+			out = append(out, token{kind: tokenName, text: src[at:end], at: at})
+			at = end
+			continue
+		}
+		sign := ""
+		for _, s := range signs {
+			if strings.HasPrefix(src[at:], s) {
+				sign = s
+				break
+			}
+		}
+		if sign == "" {
+			return nil, &ExpressionError{Offset: at, Message: fmt.Sprintf("the character %q has no meaning here", r)}
+		}
+		out = append(out, token{kind: tokenSign, text: sign, at: at})
+		at += len(sign)
+	}
+	return append(out, token{kind: tokenEnd, at: len(src)}), nil
+}
+
+// lexText reads a text; a doubled quote stands for one, as in SpEL, and a backslash escapes.
+func lexText(src string, start int) (string, int, error) {
+	quote := src[start]
+	var b strings.Builder
+	for at := start + 1; at < len(src); at++ {
+		switch {
+		case src[at] == quote && at+1 < len(src) && src[at+1] == quote:
+			b.WriteByte(quote)
+			at++
+		case src[at] == quote:
+			return b.String(), at + 1, nil
+		case src[at] == '\\' && at+1 < len(src) && (src[at+1] == quote || src[at+1] == '\\'):
+			at++
+			b.WriteByte(src[at])
+		default:
+			b.WriteByte(src[at])
+		}
+	}
+	return "", 0, &ExpressionError{Offset: start, Message: "this text is never closed; add a quote"}
+}

@@ -1,0 +1,371 @@
+package mapping
+
+import "fmt"
+
+// node is a part of an expression.
+type node interface{ offset() int }
+
+type pos int
+
+func (p pos) offset() int { return int(p) }
+
+type (
+	literalNode struct {
+		pos
+		value any // string, float64, bool, nil
+	}
+	nameNode struct { // an attribute, or #root
+		pos
+		name string
+	}
+	rootNode   struct{ pos }
+	memberNode struct { // base.name, base?.name
+		pos
+		base node
+		name string
+	}
+	indexNode struct { // base[key]
+		pos
+		base, key node
+	}
+	callNode struct { // #family.function(args)
+		pos
+		function string
+		args     []node
+	}
+	unaryNode struct {
+		pos
+		op string
+		x  node
+	}
+	binaryNode struct {
+		pos
+		op   string
+		x, y node
+	}
+	ternaryNode struct {
+		pos
+		condition, yes, no node
+	}
+	elvisNode struct {
+		pos
+		x, otherwise node
+	}
+	listNode struct {
+		pos
+		elements []node
+	}
+	mapNode struct {
+		pos
+		keys, values []node
+	}
+)
+
+type parser struct {
+	tokens []token
+	at     int
+	depth  int
+}
+
+func parse(src string) (node, error) {
+	tokens, err := lex(src)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{tokens: tokens}
+	if p.peek().kind == tokenEnd {
+		return nil, &ExpressionError{Offset: 0, Message: "the expression is empty; write one such as name.given + ' ' + name.family"}
+	}
+	n, err := p.ternary()
+	if err != nil {
+		return nil, err
+	}
+	if t := p.peek(); t.kind != tokenEnd {
+		return nil, p.unexpected("an operator or the end of the expression")
+	}
+	return n, nil
+}
+
+func (p *parser) peek() token { return p.tokens[p.at] }
+
+func (p *parser) next() token {
+	t := p.tokens[p.at]
+	if t.kind != tokenEnd {
+		p.at++
+	}
+	return t
+}
+
+func (p *parser) unexpected(expected string) error {
+	t := p.peek()
+	if t.kind == tokenEnd {
+		return &ExpressionError{Offset: t.at, Message: "the expression ends here, but " + expected + " is expected"}
+	}
+	return &ExpressionError{Offset: t.at, Message: "expected " + expected}
+}
+
+// sign takes an operator, by sign or by word, if it is one of those given.
+func (p *parser) sign(any ...string) (token, bool) {
+	t := p.peek()
+	text := t.text
+	switch t.kind {
+	case tokenName:
+		text = words[text]
+	case tokenSign:
+	default:
+		return t, false
+	}
+	for _, s := range any {
+		if text == s {
+			t.text = s
+			p.next()
+			return t, true
+		}
+	}
+	return t, false
+}
+
+func (p *parser) expect(sign string) error {
+	if _, ok := p.sign(sign); !ok {
+		return p.unexpected(fmt.Sprintf("%q", sign))
+	}
+	return nil
+}
+
+func (p *parser) enter() error {
+	if p.depth++; p.depth > maxDepth {
+		return &ExpressionError{Offset: p.peek().at, Message: fmt.Sprintf("the expression is nested deeper than %d; simplify it", maxDepth)}
+	}
+	return nil
+}
+
+func (p *parser) ternary() (node, error) {
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	x, err := p.binary(0)
+	if err != nil {
+		return nil, err
+	}
+	if t, ok := p.sign("?:"); ok {
+		otherwise, err := p.ternary()
+		return elvisNode{pos(t.at), x, otherwise}, err
+	}
+	t, ok := p.sign("?")
+	if !ok {
+		return x, nil
+	}
+	yes, err := p.ternary()
+	if err != nil {
+		return nil, err
+	}
+	if err := p.expect(":"); err != nil {
+		return nil, err
+	}
+	no, err := p.ternary()
+	return ternaryNode{pos(t.at), x, yes, no}, err
+}
+
+// binding lists the binary operators, weakest first.
+var binding = [][]string{{"||"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"}}
+
+func (p *parser) binary(level int) (node, error) {
+	if level == len(binding) {
+		return p.unary()
+	}
+	x, err := p.binary(level + 1)
+	if err != nil {
+		return nil, err
+	}
+	for n := 0; ; n++ {
+		t, ok := p.sign(binding[level]...)
+		if !ok {
+			return x, nil
+		}
+		if n > maxElements {
+			return nil, &ExpressionError{Offset: t.at, Message: fmt.Sprintf("more than %d parts; simplify the expression", maxElements)}
+		}
+		y, err := p.binary(level + 1)
+		if err != nil {
+			return nil, err
+		}
+		x = binaryNode{pos(t.at), t.text, x, y}
+	}
+}
+
+func (p *parser) unary() (node, error) {
+	t, ok := p.sign("!", "-")
+	if !ok {
+		return p.postfix()
+	}
+	if err := p.enter(); err != nil {
+		return nil, err
+	}
+	defer func() { p.depth-- }()
+	x, err := p.unary()
+	return unaryNode{pos(t.at), t.text, x}, err
+}
+
+func (p *parser) postfix() (node, error) {
+	x, err := p.primary()
+	if err != nil {
+		return nil, err
+	}
+	for n := 0; ; n++ {
+		if n > maxDepth {
+			return nil, p.unexpected("fewer accesses in a row")
+		}
+		if t, ok := p.sign(".", "?."); ok {
+			name := p.next()
+			if name.kind != tokenName {
+				p.at--
+				return nil, p.unexpected("the name of an attribute after \".\"")
+			}
+			x = memberNode{pos(t.at), x, name.text}
+			continue
+		}
+		t, ok := p.sign("[")
+		if !ok {
+			return x, nil
+		}
+		key, err := p.ternary()
+		if err != nil {
+			return nil, err
+		}
+		if err := p.expect("]"); err != nil {
+			return nil, err
+		}
+		x = indexNode{pos(t.at), x, key}
+	}
+}
+
+func (p *parser) primary() (node, error) {
+	t := p.next()
+	switch t.kind {
+	case tokenText:
+		return literalNode{pos(t.at), t.text}, nil
+	case tokenNumber:
+		return literalNode{pos(t.at), t.number}, nil
+	case tokenName:
+		switch t.text {
+		case "true", "false":
+			return literalNode{pos(t.at), t.text == "true"}, nil
+		case "null":
+			return literalNode{pos(t.at), nil}, nil
+		}
+		return nameNode{pos(t.at), t.text}, nil
+	case tokenSign:
+		switch t.text {
+		case "(":
+			x, err := p.ternary()
+			if err != nil {
+				return nil, err
+			}
+			return x, p.expect(")")
+		case "{":
+			return p.collection(t)
+		case "#":
+			return p.hash(t)
+		}
+	}
+	p.at = max(p.at-1, 0)
+	if t.kind == tokenEnd {
+		p.at = len(p.tokens) - 1
+	}
+	return nil, p.unexpected("a value: an attribute, text in quotes, a number or a function")
+}
+
+// hash reads #root and #family.function(...).
+func (p *parser) hash(start token) (node, error) {
+	family := p.next()
+	if family.kind != tokenName {
+		p.at--
+		return nil, p.unexpected("\"root\" or a function family after \"#\", such as #string")
+	}
+	if family.text == "root" || family.text == "user" {
+		return rootNode{pos(start.at)}, nil
+	}
+	if err := p.expect("."); err != nil {
+		return nil, err
+	}
+	name := p.next()
+	if name.kind != tokenName {
+		p.at--
+		return nil, p.unexpected("the name of a function")
+	}
+	if err := p.expect("("); err != nil {
+		return nil, err
+	}
+	args, err := p.elements(")")
+	return callNode{pos(start.at), family.text + "." + name.text, args}, err
+}
+
+func (p *parser) elements(end string) ([]node, error) {
+	var out []node
+	if _, ok := p.sign(end); ok {
+		return nil, nil
+	}
+	for {
+		x, err := p.ternary()
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, x); len(out) > maxElements {
+			return nil, &ExpressionError{Offset: x.offset(), Message: fmt.Sprintf("more than %d elements; shorten the list", maxElements)}
+		}
+		if _, ok := p.sign(end); ok {
+			return out, nil
+		}
+		if err := p.expect(","); err != nil {
+			return nil, p.unexpected(fmt.Sprintf("\",\" or %q", end))
+		}
+	}
+}
+
+// collection reads {1,2} and {'a':1,'b':2}; {:} is the empty map.
+func (p *parser) collection(start token) (node, error) {
+	if _, ok := p.sign(":"); ok {
+		return mapNode{pos: pos(start.at)}, p.expect("}")
+	}
+	if _, ok := p.sign("}"); ok {
+		return listNode{pos: pos(start.at)}, nil
+	}
+	first, err := p.ternary()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := p.sign(":"); !ok {
+		if _, ok := p.sign("}"); ok {
+			return listNode{pos(start.at), []node{first}}, nil
+		}
+		if err := p.expect(","); err != nil {
+			return nil, err
+		}
+		rest, err := p.elements("}")
+		return listNode{pos(start.at), append([]node{first}, rest...)}, err
+	}
+	m := mapNode{pos: pos(start.at)}
+	for key := first; ; {
+		value, err := p.ternary()
+		if err != nil {
+			return nil, err
+		}
+		m.keys, m.values = append(m.keys, key), append(m.values, value)
+		if _, ok := p.sign("}"); ok {
+			return m, nil
+		}
+		if len(m.keys) >= maxElements {
+			return nil, &ExpressionError{Offset: key.offset(), Message: fmt.Sprintf("more than %d entries; shorten the map", maxElements)}
+		}
+		if err := p.expect(","); err != nil {
+			return nil, err
+		}
+		if key, err = p.ternary(); err != nil {
+			return nil, err
+		}
+		if err := p.expect(":"); err != nil {
+			return nil, err
+		}
+	}
+}

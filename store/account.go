@@ -1,0 +1,283 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"lockstep/directory"
+	"lockstep/provision"
+)
+
+const accountColumns = `id, environment_id, connection_id, kind, object_id, object_name, rule_id, in_scope, ownership, remote_id, match_key, remote,
+ assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, synced_at, updated_at`
+
+const selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE connection_id = $1`
+
+func scanAccount(s scanner) (provision.Account, error) {
+	var a provision.Account
+	var remote, assigned, fault, code string
+	var due, synced, updated int64
+	err := s.Scan(&a.ID, &a.EnvironmentID, &a.ConnectionID, &a.Kind, &a.ObjectID, &a.ObjectName, &a.RuleID, &a.InScope, &a.Ownership, &a.RemoteID,
+		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &synced, &updated)
+	if err != nil {
+		return a, err
+	}
+	a.DueAt, a.SyncedAt, a.UpdatedAt = instant(due), instant(synced), instant(updated)
+	if remote != "" {
+		if err := json.Unmarshal([]byte(remote), &a.Remote); err != nil {
+			return a, fmt.Errorf("read account %s: %w", a.ID, err)
+		}
+		tidy(a.Remote.Attributes)
+	}
+	if assigned != "" {
+		if err := json.Unmarshal([]byte(assigned), &a.Assigned); err != nil {
+			return a, fmt.Errorf("read account %s: %w", a.ID, err)
+		}
+	}
+	if fault != "" {
+		if err := json.Unmarshal([]byte(fault), &a.Fault); err != nil {
+			return a, fmt.Errorf("read account %s: %w", a.ID, err)
+		}
+	}
+	return a, nil
+}
+
+// tidy gives lists back the type they were stored with.
+func tidy(attributes provision.Attributes) {
+	for name, v := range attributes {
+		if list, ok := v.([]any); ok {
+			texts := make([]string, 0, len(list))
+			for _, e := range list {
+				if s, ok := e.(string); ok {
+					texts = append(texts, s)
+				}
+			}
+			attributes[name] = texts
+		}
+	}
+}
+
+func optional(v any, there bool) (string, error) {
+	if !there {
+		return "", nil
+	}
+	raw, err := json.Marshal(v)
+	return string(raw), err
+}
+
+func accountRow(a *provision.Account) ([]any, error) {
+	remote, err := optional(a.Remote, a.Remote != nil)
+	if err != nil {
+		return nil, err
+	}
+	assigned, err := optional(a.Assigned, len(a.Assigned) > 0)
+	if err != nil {
+		return nil, err
+	}
+	fault, err := optional(a.Fault, a.Fault != nil)
+	if err != nil {
+		return nil, err
+	}
+	code := ""
+	if a.Fault != nil {
+		code = a.Fault.Code
+	}
+	return []any{
+		a.ID, a.EnvironmentID, a.ConnectionID, string(a.Kind), a.ObjectID, a.ObjectName, a.RuleID, a.InScope, string(a.Ownership), a.RemoteID, a.MatchKey,
+		remote, assigned, string(a.Phase), string(a.Status), fault, code, a.Detail, a.Attempts, micros(a.DueAt), int(a.Priority), a.Cause,
+		micros(a.SyncedAt), micros(a.UpdatedAt),
+	}, nil
+}
+
+var upsertAccount = func() string {
+	var set []string
+	for column := range strings.SplitSeq(accountColumns, ",") {
+		if column = strings.TrimSpace(column); column != "id" {
+			set = append(set, column+" = excluded."+column)
+		}
+	}
+	return ` ON CONFLICT (id) DO UPDATE SET ` + strings.Join(set, ", ")
+}()
+
+// Record commits rows and activities together; rows in remove are deleted first.
+func (db *DB) Record(ctx context.Context, rows []*provision.Account, remove []string, activities []directory.Activity) error {
+	for _, a := range rows {
+		if a.ID == "" {
+			a.ID = newID()
+		}
+	}
+	err := db.transact(ctx, func(t *tx) error {
+		for _, id := range remove {
+			if id == "" {
+				continue
+			}
+			if _, err := t.ExecContext(ctx, `DELETE FROM accounts WHERE id = $1`, id); err != nil {
+				return err
+			}
+		}
+		values := make([][]any, len(rows))
+		for i, a := range rows {
+			row, err := accountRow(a)
+			if err != nil {
+				return err
+			}
+			values[i] = row
+		}
+		if err := insertMany(ctx, t, `INSERT INTO accounts (`+accountColumns+`)`, values, upsertAccount); err != nil {
+			return err
+		}
+		if len(activities) == 0 {
+			return nil
+		}
+		return t.Append(ctx, activities)
+	})
+	if unique(err) {
+		return provision.ErrLinked
+	}
+	return err
+}
+
+func (db *DB) accountsIn(ctx context.Context, connectionID string, kind directory.Kind, column string, values []string) ([]provision.Account, error) {
+	var out []provision.Account
+	err := chunks(values, 5000, func(part []string) error {
+		args := []any{connectionID, string(kind)}
+		found, err := collect(ctx, db.read, scanAccount, selectAccounts+` AND kind = $2 AND `+column+` IN (`+list(part, &args)+`)`, args...)
+		out = append(out, found...)
+		return err
+	})
+	return out, err
+}
+
+// AccountsByObject answers the rows of those objects that have one.
+func (db *DB) AccountsByObject(ctx context.Context, connectionID string, kind directory.Kind, ids []string) ([]provision.Account, error) {
+	return db.accountsIn(ctx, connectionID, kind, "object_id <> '' AND object_id", ids)
+}
+
+// AccountsByRemote answers the rows of those remote ids that are known.
+func (db *DB) AccountsByRemote(ctx context.Context, connectionID string, kind directory.Kind, ids []string) ([]provision.Account, error) {
+	return db.accountsIn(ctx, connectionID, kind, "remote_id <> '' AND remote_id", ids)
+}
+
+// Unlinked answers the foreign rows that hold one of the match keys.
+func (db *DB) Unlinked(ctx context.Context, connectionID string, kind directory.Kind, keys []string) ([]provision.Account, error) {
+	return db.accountsIn(ctx, connectionID, kind, "object_id = '' AND match_key", keys)
+}
+
+// DueAccounts lists rows that are due, by priority, then by due time, except the objects named.
+func (db *DB) DueAccounts(ctx context.Context, connectionID string, now time.Time, except []string, limit int) ([]provision.Account, error) {
+	args := []any{connectionID, micros(now), limit}
+	query := selectAccounts + ` AND due_at > 0 AND due_at <= $2`
+	if len(except) > 0 {
+		query += ` AND object_id NOT IN (` + list(except, &args) + `)`
+	}
+	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT $3`, args...)
+}
+
+// NextDue is the time of the next row that becomes due; zero when there is none.
+func (db *DB) NextDue(ctx context.Context, connectionID string) (time.Time, error) {
+	var at int64
+	err := db.read.QueryRowContext(ctx, `SELECT coalesce(min(due_at), 0) FROM accounts WHERE connection_id = $1 AND due_at > 0`, connectionID).Scan(&at)
+	return instant(at), err
+}
+
+// conditions narrows by what the query names.
+func conditions(q provision.AccountQuery, args *[]any) string {
+	var b strings.Builder
+	add := func(column, op, value string) {
+		if value != "" {
+			*args = append(*args, value)
+			b.WriteString(` AND ` + column + ` ` + op + ` $` + strconv.Itoa(len(*args)))
+		}
+	}
+	add("environment_id", "=", q.EnvironmentID)
+	add("rule_id", "=", q.RuleID)
+	add("kind", "=", string(q.Kind))
+	add("object_id", "=", q.ObjectID)
+	add("status", "=", string(q.Status))
+	add("ownership", "=", string(q.Ownership))
+	add("fault_code", "=", q.FaultCode)
+	add("id", ">", q.After)
+	return b.String()
+}
+
+// AccountPage lists rows in the order of their ids.
+func (db *DB) AccountPage(ctx context.Context, q provision.AccountQuery) ([]provision.Account, error) {
+	args := []any{q.ConnectionID}
+	where := conditions(q, &args)
+	args = append(args, q.Limit)
+	return collect(ctx, db.read, scanAccount, selectAccounts+where+` ORDER BY id LIMIT $`+strconv.Itoa(len(args)), args...)
+}
+
+// Account answers one row.
+func (db *DB) Account(ctx context.Context, envID, id string) (provision.Account, error) {
+	return one(db.read.QueryRowContext(ctx, `SELECT `+accountColumns+` FROM accounts WHERE environment_id = $1 AND id = $2`, envID, id), scanAccount, "account")
+}
+
+// Orphans lists rows whose user no longer exists.
+func (db *DB) Orphans(ctx context.Context, connectionID, after string, limit int) ([]provision.Account, error) {
+	return collect(ctx, db.read, scanAccount, selectAccounts+` AND object_id <> '' AND kind = 'USER' AND id > $2
+ AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = accounts.object_id) ORDER BY id LIMIT $3`, connectionID, after, limit)
+}
+
+// CountAccounts counts the rows of a rule by status. People who left the rule count only while their leaving is not done.
+func (db *DB) CountAccounts(ctx context.Context, connectionID, ruleID string, kind directory.Kind) (provision.Counts, error) {
+	var out provision.Counts
+	type row struct {
+		status  provision.SyncStatus
+		inScope bool
+		n       int64
+	}
+	rows, err := collect(ctx, db.read, func(s scanner) (row, error) {
+		var r row
+		return r, s.Scan(&r.status, &r.inScope, &r.n)
+	}, `SELECT status, in_scope, count(*) FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND kind = $3 GROUP BY status, in_scope`,
+		connectionID, ruleID, string(kind))
+	for _, r := range rows {
+		if r.inScope {
+			out.Impacted += r.n
+		}
+		switch {
+		case r.status == provision.StatusPending:
+			out.Pending += r.n
+		case r.status == provision.StatusFailed:
+			out.Failed += r.n
+		case !r.inScope:
+		case r.status == provision.StatusSuccess:
+			out.Success += r.n
+		case r.status == provision.StatusUnsynced:
+			out.Unsynced += r.n
+		case r.status == provision.StatusPartial:
+			out.Partial += r.n
+		}
+	}
+	return out, err
+}
+
+// MarkDue makes rows due.
+func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error) {
+	args := []any{q.ConnectionID, micros(at), int(priority), cause, string(provision.StatusPending)}
+	where := conditions(q, &args)
+	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET due_at = $2, priority = $3, cause = $4, status = $5 WHERE connection_id = $1 AND object_id <> ''`+where, args...)
+	if err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
+
+// Release ends the rows of a rule that was deleted without deprovisioning.
+func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, error) {
+	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5
+ WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
+		connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
+	if err != nil {
+		return 0, err
+	}
+	if _, err := db.write.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`, connectionID, ruleID); err != nil {
+		return 0, err
+	}
+	return r.RowsAffected()
+}
