@@ -73,7 +73,7 @@ func compileRow(m provision.Mapping, target provision.Type, source Schema) (row,
 	if i < 0 {
 		return row{}, fmt.Errorf("%s has no attribute of this name", target.Title)
 	}
-	r := row{target: target.Attributes[i], createOnly: m.CreateOnly, clear: m.ClearWhenEmpty}
+	r := row{target: target.Attributes[i], createOnly: m.CreateOnly || target.Attributes[i].CreateOnly, clear: m.ClearWhenEmpty}
 	if m.Expression != "" {
 		expression, err := CompileExpression(m.Expression, source)
 		if err != nil {

@@ -54,6 +54,8 @@ type TargetAttribute struct {
 	Unique      bool
 	Multi       bool
 	MaxLength   int // 0 = no known limit
+	// CreateOnly: the target answers another value than it is sent, or cannot change it, so it is sent on create and never compared.
+	CreateOnly bool
 }
 
 // Catalogue knows the connection types.
