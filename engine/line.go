@@ -62,6 +62,17 @@ func (e *Engine) compile(
 	return l, nil
 }
 
+// published is a connection as a revision published it, with the secrets that are current.
+func (e *Engine) published(ctx context.Context, envID string, s *provision.Snapshot, id string) (provision.Connection, error) {
+	current, err := e.store.Connection(ctx, envID, id)
+	if err != nil {
+		return provision.Connection{}, err
+	}
+	c, _ := s.Connection(id)
+	c.Secrets = current.Secrets
+	return c, nil
+}
+
 type paceFunc func(ctx context.Context, budgets ...string) error
 
 // runs reports whether the connection provisions at all, and otherwise why not.

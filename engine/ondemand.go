@@ -36,7 +36,10 @@ func (e *Engine) OnDemand(ctx context.Context, envID, ruleID string, ref provisi
 	if why := whyInactive(&revision.Snapshot, rule); why != "" {
 		return trace, problem.New(problem.InvalidData, "the rule does not provision: %s", why)
 	}
-	c, _ := revision.Snapshot.Connection(rule.TargetID)
+	c, err := e.published(ctx, envID, &revision.Snapshot, rule.TargetID)
+	if err != nil {
+		return trace, err
+	}
 	l, err := e.compile(ctx, envID, &revision.Snapshot, c, unpaced)
 	if err != nil {
 		return trace, err

@@ -104,7 +104,10 @@ func progressOf(c provision.Counts, s provision.RunnerState) provision.Progress 
 
 // ruleTrouble says what is wrong with the rule itself: a filter or mapping that cannot be read any more.
 func (e *Engine) ruleTrouble(ctx context.Context, envID string, s *provision.Snapshot, rule provision.Rule) string {
-	c, _ := s.Connection(rule.TargetID)
+	c, err := e.published(ctx, envID, s, rule.TargetID)
+	if err != nil {
+		return ""
+	}
 	l, err := e.compile(ctx, envID, s, c, unpaced)
 	if err != nil {
 		return err.Error()

@@ -1,0 +1,338 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"lockstep/connector/all"
+	"lockstep/directory"
+	"lockstep/engine"
+	"lockstep/internal/outbound"
+	"lockstep/internal/secret"
+	"lockstep/provision"
+	sandbox "lockstep/sandbox/slack"
+	"lockstep/store"
+)
+
+const token = "xoxp-test-token"
+
+// world is the real thing in one process: store, services, engine, and a simulated workspace behind HTTP.
+type world struct {
+	t          *testing.T
+	db         *store.DB
+	people     *directory.Service
+	provisions *provision.Service
+	engine     *engine.Engine
+	workspace  *sandbox.Workspace
+	env        directory.Environment
+	connection provision.Connection
+	rule       provision.Rule
+	url        string
+	cancel     context.CancelFunc
+	done       chan struct{}
+}
+
+func newWorld(t *testing.T, o sandbox.Options) *world {
+	t.Helper()
+	ctx := t.Context()
+	if o.Token == "" {
+		o.Token = token
+	}
+	w := &world{t: t, workspace: sandbox.New(o)}
+	server := httptest.NewServer(w.workspace)
+	t.Cleanup(server.Close)
+	w.url = server.URL + "/scim/v2/"
+	dir := t.TempDir()
+	ring, err := secret.LoadRing(filepath.Join(dir, "keys.json"))
+	must(t, err)
+	w.db, err = store.Open(ctx, store.Options{Path: filepath.Join(dir, "lockstep.db"), Ring: ring})
+	must(t, err)
+	t.Cleanup(func() { must(t, w.db.Close()) })
+	w.engine = engine.New(engine.Config{Store: w.db, Types: all.Types(), Client: outbound.Client(true, 5*time.Second)})
+	w.people = directory.NewService(w.db, directory.Options{Wake: w.engine.Wake})
+	w.provisions = provision.NewService(w.db, provision.Deps{
+		Catalogue: all.NewCatalogue(), Checker: engine.Checker{Schema: w.people.Schema}, Wake: w.engine.Wake,
+	})
+	w.env, err = w.people.Setup(ctx, "Test")
+	must(t, err)
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// provision sets up a plan, a connection and an active rule, and publishes them.
+func (w *world) provision(expression string, settings map[string]any) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	plan, err := w.provisions.CreatePlan(ctx, w.env.ID, provision.Plan{Name: "Plan"})
+	must(w.t, err)
+	source, err := w.provisions.CreateConnection(ctx, w.env.ID, provision.Connection{Name: "Directory", Type: "directory"}, nil)
+	must(w.t, err)
+	configuration := map[string]any{"OAUTH_ACCESS_TOKEN": token, "BASE_URL": w.url, "RATE_LIMIT_FACTOR": 0.0}
+	for k, v := range settings {
+		configuration[k] = v
+	}
+	w.connection, err = w.provisions.CreateConnection(ctx, w.env.ID, provision.Connection{Name: "Slack", Type: "Slack", Status: provision.Active}, configuration)
+	must(w.t, err)
+	w.rule, err = w.provisions.CreateRule(ctx, w.env.ID, provision.Rule{
+		Name: "Staff", PlanID: plan.ID, SourceID: source.ID, TargetID: w.connection.ID, PopulationExpression: expression,
+	})
+	must(w.t, err)
+	w.rule.Active = true
+	w.rule, err = w.provisions.UpdateRule(ctx, w.env.ID, w.rule.ID, w.rule)
+	must(w.t, err)
+	_, err = w.provisions.Publish(ctx, w.env.ID)
+	must(w.t, err)
+}
+
+func (w *world) run() {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	w.cancel, w.done = cancel, make(chan struct{})
+	go func() {
+		defer close(w.done)
+		for ctx.Err() == nil {
+			if err := w.engine.RunSlice(ctx, w.env.ID, w.connection.ID, time.Minute); err != nil && ctx.Err() == nil {
+				w.t.Error(err)
+				return
+			}
+		}
+	}()
+	w.t.Cleanup(w.stop)
+}
+
+func (w *world) stop() {
+	w.cancel()
+	<-w.done
+}
+
+// settle waits until the rule says that nothing is due.
+func (w *world) settle(want provision.RuleState) provision.RuleStatus {
+	w.t.Helper()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(20 * time.Second)
+	for {
+		status, err := w.engine.Status(w.t.Context(), w.env.ID, w.rule.ID)
+		must(w.t, err)
+		if status.State == want {
+			return status
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			rows, _ := w.db.AccountPage(w.t.Context(), provision.AccountQuery{ConnectionID: w.connection.ID, Limit: 5, Status: provision.StatusPending})
+			w.t.Fatalf("the rule does not become %s: %+v\n%+v", want, status, rows)
+		}
+	}
+}
+
+func (w *world) user(n int) directory.User {
+	return directory.User{
+		Username: fmt.Sprintf("user%04d", n), Email: fmt.Sprintf("user%04d@example.com", n), Enabled: true,
+		Name: directory.Name{Given: "Given", Family: fmt.Sprintf("Family%d", n)}, Title: "Engineer",
+	}
+}
+
+func (w *world) create(n int) directory.User {
+	w.t.Helper()
+	u, err := w.people.CreateUser(w.t.Context(), w.env.ID, w.user(n))
+	must(w.t, err)
+	return u
+}
+
+// writes answers how many writes the workspace saw since the last call.
+func (w *world) writes() int64 {
+	log := w.workspace.Requests()
+	w.workspace.ResetLog()
+	return log.Totals["writes"]
+}
+
+func (w *world) member(email string) sandbox.Member {
+	w.t.Helper()
+	for _, m := range w.workspace.Members() {
+		if m.PrimaryEmail == email {
+			return m
+		}
+	}
+	w.t.Fatalf("no member has %s", email)
+	return sandbox.Member{}
+}
+
+func TestUsersFlow(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	for n := range 20 {
+		w.create(n)
+	}
+	w.provision("population.id pr and title eq \"Engineer\"", nil)
+	w.run()
+	status := w.settle(provision.StateIdle)
+	if status.Users.Success != 20 || status.Users.Impacted != 20 || len(w.workspace.Members()) != 20 {
+		t.Fatalf("after the first sync: %+v, %d members", status.Users, len(w.workspace.Members()))
+	}
+	if n := w.writes(); n != 20 {
+		t.Errorf("the first sync took %d writes, want 20", n)
+	}
+	must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
+	w.settle(provision.StateIdle)
+	if n := w.writes(); n != 0 {
+		t.Errorf("a second full sync took %d writes, want none", n)
+	}
+	users, err := w.people.Users(t.Context(), w.env.ID, directory.Query{})
+	must(t, err)
+	u := users.Users[3]
+	edit := func(name string, want int64, change func(*directory.User) error, check func(sandbox.Member) bool) {
+		t.Helper()
+		u, err = w.people.UpdateUser(t.Context(), w.env.ID, u.ID, change)
+		must(t, err)
+		w.settle(provision.StateIdle)
+		if n := w.writes(); n != want {
+			t.Errorf("%s took %d writes, want %d", name, n, want)
+		}
+		if m := w.member(u.Email); !check(m) {
+			t.Errorf("%s: the member is %+v", name, m)
+		}
+	}
+	edit("update", 1, func(u *directory.User) error { u.Name.Family = "New"; return nil }, func(m sandbox.Member) bool { return m.FamilyName == "New" })
+	edit("rename", 1, func(u *directory.User) error { u.Username = "renamed"; return nil }, func(m sandbox.Member) bool { return m.UserName == "renamed" })
+	edit("new address", 1, func(u *directory.User) error { u.Email = "renamed@example.com"; return nil }, func(m sandbox.Member) bool { return m.Active })
+	edit("disable", 1, func(u *directory.User) error { u.Enabled = false; return nil }, func(m sandbox.Member) bool { return !m.Active })
+	edit("enable", 1, func(u *directory.User) error { u.Enabled = true; return nil }, func(m sandbox.Member) bool { return m.Active })
+	edit("leave", 1, func(u *directory.User) error { u.Title = "Guest"; return nil }, func(m sandbox.Member) bool { return !m.Active })
+	edit("return", 1, func(u *directory.User) error { u.Title = "Engineer"; return nil }, func(m sandbox.Member) bool { return m.Active })
+	must(t, w.people.DeleteUser(t.Context(), w.env.ID, u.ID))
+	w.settle(provision.StateIdle)
+	if m := w.member("renamed@example.com"); m.Active || w.writes() != 1 {
+		t.Errorf("deletion: the member is %+v", m)
+	}
+}
+
+func TestAdoption(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.workspace.Seed(
+		sandbox.Member{UserName: "boss", PrimaryEmail: "boss@example.com", Active: true, Role: sandbox.PrimaryOwner},
+		sandbox.Member{UserName: "old.login", PrimaryEmail: "User0001@example.com", GivenName: "Given", FamilyName: "Family1", Title: "Engineer", Active: true},
+		sandbox.Member{UserName: "user0002", PrimaryEmail: "user0002@example.com", GivenName: "Given", FamilyName: "Family2", Title: "Engineer"},
+		sandbox.Member{UserName: "foreign", PrimaryEmail: "foreign@other.com", Active: true},
+		sandbox.Member{UserName: "bot", PrimaryEmail: "botuser-T1-A1@slack-bots.com", Active: true, Bot: true},
+		sandbox.Member{UserName: "user0003", PrimaryEmail: "somebody.else@example.com", Active: true}, // holds a name that we want
+		sandbox.Member{UserName: "leaver", PrimaryEmail: "user0004@example.com", Active: true},
+	)
+	for n := 1; n <= 5; n++ {
+		u := w.user(n)
+		u.Enabled = n != 4 // 4 has left, and nobody closed the account
+		_, err := w.people.CreateUser(t.Context(), w.env.ID, u)
+		must(t, err)
+	}
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	if n := len(w.workspace.Members()); n != 9 {
+		t.Errorf("%d members, want 9: seven that were there, two new", n)
+	}
+	for email, want := range map[string]string{
+		"boss@example.com": "boss", "foreign@other.com": "foreign", "User0001@example.com": "user0001", "user0003@example.com": "user00032",
+	} {
+		if m := w.member(email); m.UserName != want || !m.Active {
+			t.Errorf("%s is %+v", email, m)
+		}
+	}
+	if m := w.member("user0002@example.com"); !m.Active {
+		t.Error("a deactivated member who is covered was not enabled")
+	}
+	if m := w.member("user0004@example.com"); m.Active {
+		t.Error("the account of somebody who is disabled stayed open")
+	}
+	foreign, err := w.db.AccountPage(t.Context(), provision.AccountQuery{ConnectionID: w.connection.ID, Ownership: provision.Foreign, Limit: 100})
+	must(t, err)
+	if len(foreign) != 4 {
+		t.Errorf("%d foreign accounts are known, want 4", len(foreign))
+	}
+	w.writes()
+	must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
+	w.settle(provision.StateIdle)
+	if n := w.writes(); n != 0 {
+		t.Errorf("a second full sync took %d writes, want none", n)
+	}
+}
+
+func TestFaults(t *testing.T) {
+	for name, faults := range map[string][]sandbox.Fault{
+		"answer lost after the create": {{Method: "POST", PathPrefix: "/Users", ResetAfter: true, Times: 3}},
+		"lost before the create":       {{Method: "POST", PathPrefix: "/Users", ResetBefore: true, Times: 3}},
+		"server errors":                {{Method: "POST", PathPrefix: "/Users", Status: 500, Times: 4}},
+		"throttled":                    {{Method: "POST", PathPrefix: "/Users", Status: 429, RetryAfter: 1, Times: 2}},
+		"truncated":                    {{Method: "POST", PathPrefix: "/Users", Truncated: true, Times: 2}},
+		"a page instead":               {{PathPrefix: "/Users", HTML: true, Times: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, sandbox.Options{TimeScale: -1})
+			for n := range 10 {
+				w.create(n)
+			}
+			w.provision("population.id pr", nil)
+			w.workspace.Inject(faults...)
+			w.run()
+			status := w.settle(provision.StateIdle)
+			if n := len(w.workspace.Members()); n != 10 || status.Users.Success != 10 {
+				t.Errorf("%d members, %+v", n, status.Users)
+			}
+		})
+	}
+}
+
+func TestWrongTokenHalts(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1, Token: "another"})
+	w.create(1)
+	w.provision("population.id pr", nil)
+	w.run()
+	status := w.settle(provision.StateHalted)
+	if !strings.Contains(status.Details, "refuses the token") || w.writes() != 0 {
+		t.Errorf("%+v", status)
+	}
+	configuration := map[string]any{"OAUTH_ACCESS_TOKEN": "another", "BASE_URL": w.url, "RATE_LIMIT_FACTOR": 0.0}
+	_, err := w.provisions.UpdateConnection(t.Context(), w.env.ID, w.connection.ID, w.connection, configuration)
+	must(t, err)
+	if status := w.settle(provision.StateIdle); status.Users.Success != 1 {
+		t.Errorf("after the token was replaced: %+v", status)
+	}
+}
+
+func TestPreviewAndOnDemand(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.workspace.Seed(sandbox.Member{UserName: "user0001", PrimaryEmail: "user0001@example.com", GivenName: "Old", Active: true})
+	for n := range 4 {
+		w.create(n)
+	}
+	w.provision("population.id pr", nil)
+	var operations []provision.Operation
+	summary, err := w.engine.Preview(t.Context(), w.env.ID, w.rule.ID, "", func(op provision.Operation) error { operations = append(operations, op); return nil })
+	must(t, err)
+	if summary.Create != 3 || summary.Update != 1 || len(operations) != 4 || w.writes() != 0 {
+		t.Errorf("%+v", summary)
+	}
+	w.run()
+	w.settle(provision.StateIdle)
+	if n := w.writes(); n != 4 {
+		t.Errorf("the sync took %d writes, and the preview promised 4", n)
+	}
+	m := w.member("user0002@example.com")
+	w.workspace.Edit(m.ID, func(m *sandbox.Member) { m.Title = "Changed by hand" })
+	users, err := w.people.Users(t.Context(), w.env.ID, directory.Query{Filter: `username eq "user0002"`})
+	must(t, err)
+	trace, err := w.engine.OnDemand(t.Context(), w.env.ID, w.rule.ID, provision.Ref{Kind: directory.KindUser, ID: users.Users[0].ID})
+	must(t, err)
+	if trace.Result != provision.StatusSuccess || len(trace.Steps) != 5 {
+		t.Errorf("%+v", trace)
+	}
+}
