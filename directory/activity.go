@@ -46,3 +46,16 @@ func (k Kind) Feed() bool {
 		return false
 	}
 }
+
+// ActivityQuery narrows the log. Empty fields do not narrow. The newest come first.
+type ActivityQuery struct {
+	Before        int64 // numbers below this one; 0 = from the newest
+	Type          string
+	Kind          Kind
+	ObjectID      string
+	ConnectionID  string
+	RuleID        string
+	CorrelationID string
+	Since, Until  time.Time // from, and before
+	Limit         int
+}

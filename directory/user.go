@@ -1,6 +1,9 @@
 package directory
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // User is a person in the identity store, with PingOne's attributes. JSON names are those of the REST API; the store
 // keeps the same JSON.
@@ -158,5 +161,23 @@ func (u *User) field(path string) *string {
 		return &u.ExternalID
 	default:
 		return nil
+	}
+}
+
+// SetText sets the editable text attribute at path; it reports false when there is none.
+func (u *User) SetText(path, value string) bool {
+	p := u.field(path)
+	if p != nil {
+		*p = value
+	}
+	return p != nil
+}
+
+// ClearText clears all editable text attributes below a prefix such as "name.".
+func (u *User) ClearText(prefix string) {
+	for _, name := range editable {
+		if strings.HasPrefix(name, prefix) {
+			*u.field(name) = ""
+		}
 	}
 }

@@ -5,23 +5,9 @@ import (
 	"encoding/json"
 	"strconv"
 	"strings"
-	"time"
 
 	"lockstep/directory"
 )
-
-// ActivityQuery narrows the log. Empty fields do not narrow. The newest come first.
-type ActivityQuery struct {
-	Before        int64 // numbers below this one; 0 = from the newest
-	Type          string
-	Kind          directory.Kind
-	ObjectID      string
-	ConnectionID  string
-	RuleID        string
-	CorrelationID string
-	Since, Until  time.Time // from, and before
-	Limit         int
-}
 
 const selectActivities = `SELECT seq, id, environment_id, recorded_at, type, kind, object_id, object_name, connection_id, rule_id, correlation_id, success,
  description, actor, changes FROM activities WHERE environment_id = $1`
@@ -43,7 +29,7 @@ func scanActivity(s scanner) (directory.Activity, error) {
 }
 
 // Activities lists the log, newest first.
-func (db *DB) Activities(ctx context.Context, envID string, q ActivityQuery) ([]directory.Activity, error) {
+func (db *DB) Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error) {
 	args := []any{envID}
 	var where strings.Builder
 	add := func(condition string, value any, there bool) {

@@ -1,0 +1,276 @@
+// Package api is the REST API: PingOne Platform's paths, shapes, paging and errors, so that its Go SDK, Terraform providers and
+// scripts work against Lockstep, and beside them what PingOne lacks (preview, on-demand, live status, the link table).
+//
+// It is a door: it reads requests, checks who asks, calls the services, and writes answers. Rules live behind it.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"lockstep/access"
+	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/internal/secret"
+	"lockstep/provision"
+)
+
+// Engine is what the API asks of the engine.
+type Engine interface {
+	Test(ctx context.Context, c provision.Connection) []provision.Check
+	Preview(ctx context.Context, envID, ruleID, userID string, yield func(provision.Operation) error) (provision.Summary, error)
+	Status(ctx context.Context, envID, ruleID string) (provision.RuleStatus, error)
+	Resync(ctx context.Context, envID, ruleID string) error
+	OnDemand(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Trace, error)
+	Pause(ctx context.Context, envID, connectionID string) error
+	Resume(ctx context.Context, envID, connectionID string) error
+	Unlink(ctx context.Context, envID, accountID string) error
+	ObjectStatus(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Account, error)
+	Synced(ctx context.Context, envID, ruleID string, kind directory.Kind, status provision.SyncStatus, after string, limit int) ([]provision.Account, error)
+	Subscribe(envID string) (<-chan provision.Event, func())
+}
+
+// Log reads the activity log and the link table.
+type Log interface {
+	Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error)
+	Activity(ctx context.Context, envID, id string) (directory.Activity, error)
+	AccountPage(ctx context.Context, q provision.AccountQuery) ([]provision.Account, error)
+}
+
+// Config is what the API is made of.
+type Config struct {
+	Directory   *directory.Service
+	Provision   *provision.Service
+	Access      *access.Service
+	Catalogue   provision.Catalogue
+	Engine      Engine
+	Log         Log
+	Logger      *slog.Logger
+	ExternalURL string // as clients reach the server; "" = as they asked
+	Ready       func(ctx context.Context) error
+	Version     string
+	Closing     <-chan struct{} // closed when the server stops, so that event streams end
+}
+
+const (
+	maxBody = 1 << 20
+	budget  = 60 * time.Second // for anything but event streams
+)
+
+type server struct {
+	Config
+	throttle *throttle
+}
+
+// New makes the handler.
+func New(c Config) http.Handler {
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	s := &server{Config: c, throttle: newThrottle()}
+	mux := http.NewServeMux()
+	for _, r := range s.routes() {
+		mux.Handle(r.method+" "+base+r.path, s.guarded(r))
+	}
+	mux.HandleFunc("POST /{environmentID}/as/token", s.token)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
+	})
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.HandleFunc("GET /v1/openapi.json", s.openAPI)
+	return s.outer(mux)
+}
+
+const base = "/v1/environments"
+
+// route is one operation of the API.
+type route struct {
+	method, path string
+	action       access.Action
+	summary      string
+	serve        func(*request) (int, any, error)
+	stream       bool
+}
+
+// request is a request whose caller is known.
+type request struct {
+	*http.Request
+	server *server
+	env    string
+	client access.Client
+	writer http.ResponseWriter
+}
+
+func (r *request) href(path string) string { return r.server.origin(r.Request) + path }
+
+// here is the absolute address of a path in the environment.
+func (r *request) here(path string) string { return r.href(base + "/" + r.env + path) }
+
+func (s *server) origin(r *http.Request) string {
+	if s.ExternalURL != "" {
+		return strings.TrimSuffix(s.ExternalURL, "/")
+	}
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}
+
+// outer is around everything: correlation, headers, panics, the access log, answers for unknown paths.
+func (s *server) outer(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := correlation(r)
+		h := w.Header()
+		h.Set("X-Correlation-Id", id)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Cache-Control", "no-store")
+		r = r.WithContext(directory.WithOrigin(r.Context(), directory.Origin{Actor: directory.System, CorrelationID: id}))
+		start := time.Now()
+		recorder := &statusRecorder{ResponseWriter: w}
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // the value itself is meant
+				s.Logger.Error("a request failed inside", "correlation", id, "panic", p, "stack", string(debug.Stack()))
+				if recorder.status == 0 {
+					s.writeError(recorder, r, errors.New("panic"))
+				}
+			}
+			s.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", recorder.status, "took", time.Since(start), "correlation", id)
+		}()
+		if _, pattern := mux.Handler(r); pattern == "" {
+			s.unmatched(recorder, r, mux)
+			return
+		}
+		mux.ServeHTTP(recorder, r)
+	})
+}
+
+// unmatched answers 404, or 405 where another method would do, in the API's own shape.
+func (s *server) unmatched(w http.ResponseWriter, r *http.Request, mux *http.ServeMux) {
+	var allowed []string
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		other := r.Clone(r.Context())
+		other.Method = method
+		if _, pattern := mux.Handler(other); pattern != "" && method != r.Method {
+			allowed = append(allowed, method)
+		}
+	}
+	if len(allowed) > 0 {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		writeJSON(w, http.StatusMethodNotAllowed, errorBody(r, "METHOD_NOT_ALLOWED", "this path takes only "+strings.Join(allowed, ", "), nil))
+		return
+	}
+	s.writeError(w, r, problem.New(problem.NotFound, "there is nothing at this path; see /v1/openapi.json for what there is"))
+}
+
+func correlation(r *http.Request) string {
+	for _, name := range []string{"X-Ping-External-Transaction-ID", "X-Correlation-ID"} {
+		id := r.Header.Get(name)
+		sane := !strings.ContainsFunc(id, func(c rune) bool {
+			return (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_'
+		})
+		if id != "" && len(id) <= 100 && sane {
+			return id
+		}
+	}
+	return uuid.NewString()
+}
+
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusRecorder) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *statusRecorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Unwrap lets http.ResponseController reach the real writer.
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// guarded authenticates and authorises, runs the operation, and writes its answer.
+func (s *server) guarded(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
+		client, err := s.authenticate(hr)
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
+			s.writeError(w, hr, err)
+			return
+		}
+		r := &request{Request: hr, server: s, env: hr.PathValue("environmentID"), client: client, writer: w}
+		if r.env != "" && uuid.Validate(r.env) != nil {
+			s.writeError(w, hr, problem.Missing("environment"))
+			return
+		}
+		if r.env != "" && r.env != client.EnvironmentID {
+			s.writeError(w, hr, problem.New(problem.AccessFailed, "the access token belongs to another environment"))
+			return
+		}
+		if !client.Role.May(rt.action) {
+			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; use a client with the role %q", client.Role, access.EnvironmentAdmin))
+			return
+		}
+		origin := directory.OriginOf(hr.Context())
+		origin.Actor = directory.Actor{Type: "CLIENT", ID: client.ID, Name: client.Name}
+		ctx := directory.WithOrigin(hr.Context(), origin)
+		if !rt.stream {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, budget)
+			defer cancel()
+		}
+		r.Request = hr.WithContext(ctx)
+		status, body, err := rt.serve(r)
+		switch {
+		case err != nil:
+			s.writeError(w, hr, err)
+		case status == 0: // the operation has written its answer
+		case body == nil:
+			w.WriteHeader(status)
+		default:
+			writeJSON(w, status, body)
+		}
+	})
+}
+
+func (s *server) authenticate(r *http.Request) (access.Client, error) {
+	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	if !ok || token == "" {
+		return access.Client{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one")
+	}
+	return s.Access.Verify(r.Context(), secret.New(token))
+}
+
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	if err := s.Ready(r.Context()); err != nil {
+		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "UNAVAILABLE"})
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
+}
+
+func writeJSON(w http.ResponseWriter, status int, body any) {
+	raw, err := json.Marshal(body)
+	if err != nil {
+		http.Error(w, "{}", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(raw)
+}

@@ -1,0 +1,260 @@
+package api
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"lockstep/internal/problem"
+)
+
+const maxNesting = 64
+
+// object reads a JSON object. No body at all is an empty object where optional.
+func (r *request) object(optional bool) (map[string]any, error) {
+	raw, err := readBody(r.writer, r.Request)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) == 0 && optional {
+		return map[string]any{}, nil
+	}
+	var out map[string]any
+	if err := decode(raw, &out); err != nil {
+		return nil, err
+	}
+	if out == nil {
+		return nil, problem.New(problem.InvalidRequest, "the body must be a JSON object")
+	}
+	return out, nil
+}
+
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if ct := r.Header.Get("Content-Type"); ct != "" {
+		kind, _, err := mime.ParseMediaType(ct)
+		if err != nil || kind != "application/json" && (!strings.HasPrefix(kind, "application/") || !strings.HasSuffix(kind, "+json")) {
+			return nil, problem.New(unsupportedMedia, "the body must be JSON, with the content type application/json")
+		}
+	}
+	raw, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var large *http.MaxBytesError
+	if errors.As(err, &large) {
+		return nil, problem.New(problem.TooLarge, "the body is larger than %d KiB", maxBody>>10)
+	}
+	if err != nil {
+		return nil, problem.New(problem.InvalidRequest, "the body could not be read to its end")
+	}
+	return bytes.TrimSpace(raw), nil
+}
+
+// decode reads JSON strictly: one value, valid UTF-8, no NUL, bounded nesting. Errors say where, never what.
+func decode(raw []byte, into any) error {
+	switch {
+	case len(raw) == 0:
+		return problem.New(problem.InvalidRequest, "the body is empty; a JSON object is needed")
+	case !utf8.Valid(raw):
+		return problem.New(problem.InvalidRequest, "the body is not valid UTF-8")
+	case bytes.Contains(raw, []byte(`\u0000`)):
+		return problem.New(problem.InvalidRequest, "the body contains a NUL character")
+	case nesting(raw) > maxNesting:
+		return problem.New(problem.InvalidRequest, "the body is nested deeper than %d", maxNesting)
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	err := d.Decode(into)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return problem.New(problem.InvalidRequest, "the body is not valid JSON at character %d", syntax.Offset)
+	case errors.As(err, &kind):
+		p := problem.New(problem.InvalidData, "The input is not acceptable:")
+		p.Details = []problem.Detail{{Code: problem.InvalidValue, Target: kind.Field, Message: fmt.Sprintf("this is a %s, which is the wrong type", kind.Value)}}
+		return p
+	case err != nil:
+		return problem.New(problem.InvalidRequest, "the body is not valid JSON: it ends too early")
+	case d.More():
+		return problem.New(problem.InvalidRequest, "the body has more than one JSON value")
+	}
+	return nil
+}
+
+func nesting(raw []byte) int {
+	depth, deepest, quoted := 0, 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+			deepest = max(deepest, depth)
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return deepest
+}
+
+// fields reads members of an object by type and notes what is wrong with them.
+type fields struct {
+	object map[string]any
+	list   problem.List
+	prefix string
+}
+
+func (f *fields) wrong(name, want string) {
+	f.list.Add(problem.InvalidValue, f.prefix+name, "%s is needed", want)
+}
+
+func (f *fields) text(name string) string {
+	v, ok := f.object[name]
+	s, isText := v.(string)
+	if ok && v != nil && !isText {
+		f.wrong(name, "text")
+	}
+	return s
+}
+
+func (f *fields) flag(name string) bool {
+	v, ok := f.object[name]
+	b, isFlag := v.(bool)
+	if ok && v != nil && !isFlag {
+		f.wrong(name, "true or false")
+	}
+	return b
+}
+
+func (f *fields) child(name string) map[string]any {
+	v, ok := f.object[name]
+	m, isObject := v.(map[string]any)
+	if ok && v != nil && !isObject {
+		f.wrong(name, "an object")
+	}
+	return m
+}
+
+// id reads {"name":{"id":"…"}}.
+func (f *fields) id(name string) string {
+	child := fields{object: f.child(name), prefix: f.prefix + name + "."}
+	id := child.text("id")
+	if !child.list.Empty() {
+		f.wrong(name+".id", "text")
+	}
+	return id
+}
+
+// ids reads {"name":[{"id":"…"}]}.
+func (f *fields) ids(name string) []string {
+	v, ok := f.object[name]
+	list, isList := v.([]any)
+	if ok && v != nil && !isList {
+		f.wrong(name, "a list")
+	}
+	var out []string
+	for _, e := range list {
+		m, _ := e.(map[string]any)
+		id, isText := m["id"].(string)
+		if !isText {
+			f.wrong(name, "a list of objects with an id")
+			return nil
+		}
+		out = append(out, id)
+	}
+	return out
+}
+
+func (f *fields) err() error { return f.list.Err("The input is not acceptable:") }
+
+// page is the paging of a list.
+type page struct {
+	limit int
+	after string
+}
+
+const (
+	defaultPage = 100
+	maxPage     = 1000
+)
+
+func (r *request) page(largest int) (page, error) {
+	out := page{limit: min(defaultPage, largest)}
+	q := r.URL.Query()
+	if raw := q.Get("limit"); raw != "" {
+		n, err := strconv.Atoi(raw)
+		if err != nil || n < 1 {
+			return out, problem.New(problem.InvalidRequest, "limit must be a whole number of at least 1")
+		}
+		out.limit = min(n, largest)
+	}
+	if raw := q.Get("cursor"); raw != "" {
+		decoded, err := base64.RawURLEncoding.DecodeString(raw)
+		value, ok := strings.CutPrefix(string(decoded), "v1:")
+		if err != nil || !ok || len(value) > 100 || uuid.Validate(value) != nil && !digits(value) {
+			return out, problem.New(problem.InvalidRequest, "the cursor is not one that this list gave; start without it")
+		}
+		out.after = value
+	}
+	return out, nil
+}
+
+func digits(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' }) && len(s) < 19
+}
+
+// collection is a list in HAL's shape. next is the position after this page, "" on the last one; total may be -1.
+func (r *request) collection(key string, items []any, next string, total int64) map[string]any {
+	if items == nil {
+		items = []any{}
+	}
+	links := map[string]any{"self": link(r.href(r.URL.RequestURI()))}
+	if next != "" {
+		q := r.URL.Query()
+		q.Set("cursor", base64.RawURLEncoding.EncodeToString([]byte("v1:"+next)))
+		links["next"] = link(r.href(r.URL.Path + "?" + q.Encode()))
+	}
+	out := map[string]any{"_links": links, "_embedded": map[string]any{key: items}, "size": len(items)}
+	if total >= 0 {
+		out["count"] = total
+	}
+	return out
+}
+
+func link(href string) map[string]any { return map[string]any{"href": href} }
+
+func stamp(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+func list[T any](in []T, render func(*T) map[string]any) []any {
+	out := make([]any, len(in))
+	for i := range in {
+		out[i] = render(&in[i])
+	}
+	return out
+}
+
+// optional leaves out what has no value.
+func optional(m map[string]any) map[string]any {
+	for k, v := range m {
+		if v == nil || v == "" {
+			delete(m, k)
+		}
+	}
+	return m
+}

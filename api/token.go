@@ -1,0 +1,120 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"lockstep/internal/problem"
+	"lockstep/internal/secret"
+)
+
+// token is OAuth 2's token endpoint, for client credentials (RFC 6749 §4.4).
+func (s *server) token(w http.ResponseWriter, r *http.Request) {
+	env := r.PathValue("environmentID")
+	r.Body = http.MaxBytesReader(w, r.Body, 64<<10)
+	if err := r.ParseForm(); err != nil {
+		oauthError(w, http.StatusBadRequest, "invalid_request", "the body must be form-encoded")
+		return
+	}
+	if r.PostForm.Get("grant_type") != "client_credentials" {
+		oauthError(w, http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials")
+		return
+	}
+	id, password, basic := r.BasicAuth()
+	if basic { // RFC 6749 §2.3.1: both are form-encoded inside of Basic
+		id, password = unescape(id), unescape(password)
+	} else {
+		id, password = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	if wait := s.throttle.wait(host + "|" + id); wait > 0 {
+		w.Header().Set("Retry-After", "1")
+		oauthError(w, http.StatusTooManyRequests, "invalid_client", "too many attempts failed; wait a moment")
+		return
+	}
+	if uuid.Validate(env) != nil || uuid.Validate(id) != nil {
+		s.refuse(w, host+"|"+id)
+		return
+	}
+	client, err := s.Access.Authenticate(r.Context(), env, id, secret.New(password))
+	if problem.Is(err, problem.Unauthorized) {
+		s.refuse(w, host+"|"+id)
+		return
+	}
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	token, life, err := s.Access.Issue(r.Context(), client)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, map[string]any{"access_token": token.Reveal(), "token_type": "Bearer", "expires_in": int(life.Seconds())})
+}
+
+func unescape(s string) string {
+	if out, err := url.QueryUnescape(s); err == nil {
+		return out
+	}
+	return s
+}
+
+func (s *server) refuse(w http.ResponseWriter, key string) {
+	s.throttle.failed(key)
+	w.Header().Set("WWW-Authenticate", `Basic realm="lockstep"`)
+	oauthError(w, http.StatusUnauthorized, "invalid_client", "the client id or secret is wrong")
+}
+
+func oauthError(w http.ResponseWriter, status int, code, description string) {
+	writeJSON(w, status, map[string]string{"error": code, "error_description": description})
+}
+
+// throttle slows down whoever guesses: after ten failures in a row, one attempt a second.
+type throttle struct {
+	mu       sync.Mutex
+	failures map[string]*failures
+}
+
+type failures struct {
+	count int
+	last  time.Time
+}
+
+const (
+	freeFailures  = 10
+	failureMemory = 5 * time.Minute
+	maxKeys       = 10_000
+)
+
+func newThrottle() *throttle { return &throttle{failures: map[string]*failures{}} }
+
+func (t *throttle) wait(key string) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	f := t.failures[key]
+	if f == nil || f.count < freeFailures {
+		return 0
+	}
+	return time.Until(f.last.Add(time.Second))
+}
+
+func (t *throttle) failed(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.failures) >= maxKeys {
+		clear(t.failures)
+	}
+	f := t.failures[key]
+	if f == nil || time.Since(f.last) > failureMemory {
+		f = &failures{}
+		t.failures[key] = f
+	}
+	f.count++
+	f.last = time.Now()
+}
