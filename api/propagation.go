@@ -480,4 +480,3 @@ func (s *server) readRevision(r *request) (int, any, error) {
 	v, err := s.Provision.Revision(r.Context(), r.env, id)
 	return http.StatusOK, r.revision(&v), err
 }
-

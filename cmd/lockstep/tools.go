@@ -1,0 +1,320 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"lockstep/access"
+	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/provision"
+	sandbox "lockstep/sandbox/slack"
+)
+
+type sandboxCommand struct {
+	Slack slackSandbox `cmd:"" help:"Run a simulated Slack workspace."`
+}
+
+type slackSandbox struct {
+	Listen    string        `help:"Address to listen on." default:"127.0.0.1:8021"`
+	Token     string        `help:"Token that clients must send." default:"xoxp-sandbox"`
+	TimeScale float64       `help:"Rate limits run this many times faster; 0 = no limits." default:"1"`
+	Latency   time.Duration `help:"Time that every request takes."`
+}
+
+// Run serves the workspace until the process is told to stop.
+func (c slackSandbox) Run(ctx context.Context, std stdio) error {
+	workspace := sandbox.New(sandbox.Options{Token: c.Token, TimeScale: scale(c.TimeScale), Latency: c.Latency})
+	url, err := serveHandler(ctx, c.Listen, workspace)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(std.out, "listening on "+url); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func scale(s float64) float64 {
+	if s == 0 {
+		return -1
+	}
+	return s
+}
+
+// serveHandler serves until ctx ends.
+func serveHandler(ctx context.Context, listen string, h http.Handler) (string, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", listen)
+	if err != nil {
+		return "", fmt.Errorf("listen on %s: %w", listen, err)
+	}
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(listener) }()
+	context.AfterFunc(ctx, func() { _ = server.Close() })
+	return "http://" + listener.Addr().String(), nil
+}
+
+type importCommand struct {
+	where
+	File             string `arg:"" help:"CSV file; its first line names the columns." type:"existingfile"`
+	CreateAttributes bool   `help:"Declare unknown columns as attributes."`
+	Population       string `help:"Population of new people, where the file has no such column."`
+	DryRun           bool   `help:"Report what would happen, and change nothing."`
+	AllOrNothing     bool   `help:"Change nothing if any row is refused."`
+	JSON             bool   `help:"Print JSON."`
+}
+
+// Run imports a file.
+func (c importCommand) Run(ctx context.Context, std stdio) error {
+	a, err := c.where.open(ctx, false, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.close() }()
+	info, err := os.Stat(c.File)
+	if err != nil {
+		return fmt.Errorf("read the file: %w", err)
+	}
+	bar := newBar(std.err, info.Size(), "importing")
+	ctx = directory.WithOrigin(ctx, directory.Origin{Actor: directory.Actor{Type: "SYSTEM", ID: "cli", Name: "lockstep import"}})
+	report, err := a.people.Import(ctx, a.env.ID, func() (io.ReadCloser, error) { return os.Open(c.File) }, directory.ImportOptions{
+		CreateAttributes: c.CreateAttributes, Population: c.Population, DryRun: c.DryRun, AllOrNothing: c.AllOrNothing,
+		Progress: func(bytes, _ int64) { bar(bytes) },
+	})
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		if err := printJSON(std.out, report); err != nil {
+			return err
+		}
+	} else if err := printReport(std.out, &report); err != nil {
+		return err
+	}
+	if report.Refused > 0 {
+		return fmt.Errorf("%d rows were refused; the others were %s", report.Refused, map[bool]string{true: "applied", false: "not applied"}[report.Applied])
+	}
+	return nil
+}
+
+func printReport(w io.Writer, r *directory.ImportReport) error {
+	for _, refusal := range r.Refusals {
+		column := ""
+		if refusal.Column != "" {
+			column = refusal.Column + ": "
+		}
+		if _, err := fmt.Fprintf(w, "line %d: %s%s\n", refusal.Line, column, refusal.Message); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(w, "created %d, updated %d, unchanged %d, refused %d\n", r.Created, r.Updated, r.Unchanged, r.Refused)
+	return err
+}
+
+// newBar draws a bar on a terminal, and nothing elsewhere.
+func newBar(w io.Writer, total int64, label string) func(done int64) {
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) { //nolint:gosec // a file descriptor fits
+		return func(int64) {}
+	}
+	bar := progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(label),
+		progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
+	return func(done int64) { _ = bar.Set64(done) }
+}
+
+type clientCommand struct {
+	Create clientCreate `cmd:"" help:"Create an API client; its secret is shown once."`
+}
+
+type clientCreate struct {
+	where
+	Name string `help:"Name of the client." required:""`
+	Role string `help:"Environment Admin, Identity Data Admin or Read Only." default:"Environment Admin"`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Run creates a client.
+func (c clientCreate) Run(ctx context.Context, std stdio) error {
+	a, err := c.where.open(ctx, false, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.close() }()
+	role, err := access.ParseRole(c.Role)
+	if err != nil {
+		return err
+	}
+	client, secret, err := a.access.CreateClient(ctx, a.env.ID, c.Name, role)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, map[string]string{"environment_id": a.env.ID, "client_id": client.ID, "client_secret": secret.Reveal()})
+	}
+	_, err = fmt.Fprintf(std.out, "environment id  %s\nclient id       %s\nclient secret   %s\n", a.env.ID, client.ID, secret.Reveal())
+	return err
+}
+
+type statusCommand struct {
+	where
+	Watch bool `help:"Follow it until nothing is due."`
+	JSON  bool `help:"Print JSON."`
+}
+
+// ruleLine is one rule's status, for people and programs.
+type ruleLine struct {
+	ID      string               `json:"id"`
+	Name    string               `json:"name"`
+	State   provision.RuleState  `json:"state"`
+	Users   map[string]int64     `json:"users"`
+	Details string               `json:"details,omitempty"`
+	status  provision.RuleStatus // for the bar
+}
+
+func (a *app) ruleLines(ctx context.Context) ([]ruleLine, error) {
+	rules, err := a.provisions.Rules(ctx, a.env.ID)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ruleLine, 0, len(rules))
+	for _, rule := range rules {
+		s, err := a.engine.Status(ctx, a.env.ID, rule.ID)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ruleLine{ID: rule.ID, Name: rule.Name, State: s.State, Details: s.Details, status: s, Users: map[string]int64{
+			"impacted": s.Users.Impacted, "success": s.Users.Success, "unsynced": s.Users.Unsynced, "partial": s.Users.Partial,
+			"failed": s.Users.Failed, "pending": s.Users.Pending,
+		}})
+	}
+	return out, nil
+}
+
+// Run shows the status.
+func (c statusCommand) Run(ctx context.Context, std stdio) error {
+	a, err := c.where.open(ctx, false, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.close() }()
+	if c.Watch {
+		if err := a.follow(ctx, std); err != nil {
+			return err
+		}
+	}
+	lines, err := a.ruleLines(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, map[string]any{"rules": lines})
+	}
+	return printLines(std.out, lines)
+}
+
+func printLines(w io.Writer, lines []ruleLine) error {
+	if len(lines) == 0 {
+		_, err := fmt.Fprintln(w, "There is no rule yet; create one through the API.")
+		return err
+	}
+	for _, l := range lines {
+		u := l.status.Users
+		if _, err := fmt.Fprintf(w, "%-24s %-9s impacted %d  success %d  unsynced %d  partial %d  failed %d  pending %d\n",
+			l.Name, l.State, u.Impacted, u.Success, u.Unsynced, u.Partial, u.Failed, u.Pending); err != nil {
+			return err
+		}
+		if l.Details != "" {
+			if _, err := fmt.Fprintln(w, "  "+l.Details); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// follow waits until no rule syncs, and draws a bar meanwhile.
+func (a *app) follow(ctx context.Context, std stdio) error {
+	var bar func(int64)
+	ticker := time.NewTicker(100 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		lines, err := a.ruleLines(ctx)
+		if err != nil {
+			return err
+		}
+		var done, total int64
+		busy := false
+		for _, l := range lines {
+			done, total = done+l.status.Progress.Done, total+l.status.Progress.Total
+			busy = busy || l.State == provision.StateSyncing
+		}
+		if !busy {
+			return nil
+		}
+		if bar == nil && total > 0 {
+			bar = newBar(std.err, total, "syncing")
+		}
+		if bar != nil {
+			bar(min(done, total))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+type syncCommand struct {
+	where
+	Rule string `help:"Name or id of one rule; without it, all."`
+	JSON bool   `help:"Print JSON."`
+}
+
+// Run asks for a full reconciliation and follows it. The server does the work.
+func (c syncCommand) Run(ctx context.Context, std stdio) error {
+	a, err := c.where.open(ctx, false, false, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = a.close() }()
+	ctx = directory.WithOrigin(ctx, directory.Origin{Actor: directory.Actor{Type: "SYSTEM", ID: "cli", Name: "lockstep sync"}})
+	rules, err := a.provisions.Rules(ctx, a.env.ID)
+	if err != nil {
+		return err
+	}
+	found := false
+	for _, rule := range rules {
+		if c.Rule == "" || c.Rule == rule.ID || c.Rule == rule.Name {
+			found = true
+			if err := a.engine.Resync(ctx, a.env.ID, rule.ID); err != nil {
+				return err
+			}
+		}
+	}
+	if !found {
+		return problem.New(problem.NotFound, "there is no such rule; lockstep status lists them")
+	}
+	if err := a.follow(ctx, std); err != nil {
+		return err
+	}
+	lines, err := a.ruleLines(ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, map[string]any{"rules": lines})
+	}
+	return printLines(std.out, lines)
+}
