@@ -84,7 +84,7 @@ type Check struct {
 	Name    string `json:"name"`
 	Status  string `json:"status"` // OK, FAILED, WARNING, SKIPPED
 	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
+	Hint    string `json:"hint"`
 }
 
 // The statuses of a Check.
