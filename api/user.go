@@ -151,7 +151,7 @@ func (s *server) member(f *fields, u *directory.User, schema *directory.Schema, 
 	case ok && u.SetText(name, f.text(name)):
 	default:
 		message := "users have no attribute of this name; declare it first"
-		if near := nearest.Name(name, schema.Names()); near != "" {
+		if near := nearest.Name(name, append([]string{"name", "address", "photo", "population"}, schema.Names()...)); near != "" {
 			message = fmt.Sprintf("users have no attribute of this name; did you mean %q?", near)
 		}
 		f.list.Add(problem.InvalidValue, name, "%s", message)

@@ -260,7 +260,6 @@ func (im *importer) rows(ctx context.Context) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := im.reader.FieldPos(0)
 		var broken *csv.ParseError
 		if errors.As(err, &broken) {
 			// Past a broken quote nobody can tell where the next row begins.
@@ -270,6 +269,7 @@ func (im *importer) rows(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the file: %w", err)
 		}
+		line, _ := im.reader.FieldPos(0)
 		im.total++
 		if row, ok := im.row(line, fields); ok {
 			batch = append(batch, row)

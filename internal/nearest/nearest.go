@@ -5,7 +5,7 @@ import "strings"
 
 // Name finds the name that differs in the fewest letters, if it is near at all; otherwise "".
 func Name(word string, names []string) string {
-	best, bestDistance := "", min(len(word)/3+1, 4)
+	best, bestDistance := "", min(len(word)/3+2, 5)
 	for _, name := range names {
 		if d := distance(strings.ToLower(word), strings.ToLower(name), bestDistance); d < bestDistance {
 			best, bestDistance = name, d

@@ -1,0 +1,204 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"lockstep/connector"
+	"lockstep/provision"
+)
+
+// refresh takes over what is published and whether the connection is paused. It reports whether it may run.
+func (r *runner) refresh(ctx context.Context) (bool, error) {
+	stored, err := r.engine.store.Runner(ctx, r.envID, r.connectionID)
+	if err != nil {
+		return false, fmt.Errorf("read the runner's state: %w", err)
+	}
+	r.state.Paused, r.state.Resync = stored.Paused, stored.Resync
+	r.mu.Lock()
+	r.paused = stored.Paused
+	r.mu.Unlock()
+	revision, err := r.engine.store.LatestRevision(ctx, r.envID)
+	if notFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the newest revision: %w", err)
+	}
+	c, ok := revision.Snapshot.Connection(r.connectionID)
+	if !ok {
+		return false, nil
+	}
+	current, err := r.engine.store.Connection(ctx, r.envID, r.connectionID)
+	if notFound(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the connection: %w", err)
+	}
+	c.Secrets = current.Secrets
+	if err := r.open(ctx, revision, c); err != nil {
+		return false, err
+	}
+	_, runs := r.line.runs()
+	return runs && !r.state.Paused, nil
+}
+
+// open compiles the connection again when its revision or its secrets are new, and lets the revision take effect.
+func (r *runner) open(ctx context.Context, revision provision.Revision, c provision.Connection) error {
+	print := fingerprint(c)
+	if r.line != nil && r.state.RevisionID == revision.ID && r.secretsSeen == print {
+		return nil
+	}
+	if r.line != nil {
+		r.wait() // visits under way decide by the old line
+	}
+	kind, ok := r.engine.types[c.Type]
+	if !ok {
+		return fmt.Errorf("connection %q has the type %s, which this version of Lockstep does not know", c.Name, c.Type)
+	}
+	levels, at := r.state.Budgets, r.state.BudgetsAt
+	if r.pacer != nil {
+		levels, at = r.pacer.levels(), r.engine.now()
+	}
+	factor := provision.Effective(kind.Describe(), c)
+	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), levels, at, r.engine.now)
+	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, pacer.pace)
+	if err != nil {
+		return err
+	}
+	reconnected := r.secretsSeen != "" && r.secretsSeen != print
+	r.pacer, r.line, r.secretsSeen = pacer, line, print
+	if reconnected {
+		r.mu.Lock()
+		r.halted, r.state.Halt = nil, nil // new credentials: try at once
+		r.mu.Unlock()
+	}
+	if r.state.RevisionID == revision.ID {
+		return nil
+	}
+	return r.publish(ctx, revision)
+}
+
+// publish lets a new revision take effect: deleted rules first, then everybody is evaluated against it.
+func (r *runner) publish(ctx context.Context, revision provision.Revision) error {
+	for _, rule := range revision.Snapshot.Deleted {
+		if rule.TargetID != r.connectionID {
+			continue
+		}
+		if rule.DeprovisionOnDelete {
+			q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, RuleID: rule.ID}
+			cause := fmt.Sprintf("rule %q was deleted, with deprovisioning", rule.Name)
+			if _, err := r.engine.store.MarkDue(ctx, q, r.engine.now(), provision.PriorityDeprovision, cause); err != nil {
+				return fmt.Errorf("mark the accounts of a deleted rule: %w", err)
+			}
+			continue
+		}
+		if _, err := r.engine.store.Release(ctx, r.connectionID, rule.ID); err != nil {
+			return fmt.Errorf("release the accounts of a deleted rule: %w", err)
+		}
+	}
+	first := r.state.RevisionID == ""
+	r.state.RevisionID = revision.ID
+	if _, runs := r.line.runs(); runs && r.line.rules.Any() {
+		r.begin(fmt.Sprintf("revision %d was published", revision.Number), first || r.state.LastSyncAt.IsZero())
+	}
+	return r.keepState(ctx)
+}
+
+// healthy makes sure that the connection works before anything is written: a configuration that was not tested is tested,
+// a halted one is probed when its time has come.
+func (r *runner) healthy(ctx context.Context) (bool, error) {
+	r.mu.Lock()
+	halt := r.state.Halt
+	if r.halted != nil && halt == nil {
+		halt = &provision.Halt{Fault: r.halted, Since: r.engine.now(), ProbeAt: r.engine.now().Add(probeFirst), Attempts: 1}
+		r.state.Halt = halt
+		r.engine.forgetCheck(r.connectionID)
+	}
+	r.mu.Unlock()
+	if halt == nil && r.engine.passed(r.connectionID, r.secretsSeen) {
+		return true, nil
+	}
+	if halt != nil && r.engine.now().Before(halt.ProbeAt) {
+		r.report(ctx, false)
+		return false, nil
+	}
+	r.wait()
+	var fault *provision.Fault
+	if checker, ok := r.line.target.(connector.Checker); ok {
+		fault = checksFault(checker.Check(withPriority(ctx, provision.PriorityDeprovision)))
+	}
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if fault != nil {
+		return false, r.stayHalted(ctx, halt, fault)
+	}
+	r.mu.Lock()
+	r.halted, r.state.Halt = nil, nil
+	r.mu.Unlock()
+	r.engine.pass(r.connectionID, r.secretsSeen)
+	if halt != nil {
+		r.note(actionResumed, true, "the connection works again; provisioning goes on")
+	}
+	return true, r.keepState(ctx)
+}
+
+func (r *runner) stayHalted(ctx context.Context, before *provision.Halt, fault *provision.Fault) error {
+	now := r.engine.now()
+	halt := &provision.Halt{Fault: fault, Since: now, Attempts: 1}
+	if before != nil {
+		halt.Since, halt.Attempts = before.Since, before.Attempts+1
+	}
+	halt.ProbeAt = now.Add(backoff(halt.Attempts, probeFirst, probeLast))
+	r.mu.Lock()
+	r.halted, r.state.Halt = fault, halt
+	r.mu.Unlock()
+	if before == nil || before.Fault.Message != fault.Message {
+		r.note(actionHalted, false, "provisioning is halted: "+fault.Error())
+	}
+	return r.keepState(ctx)
+}
+
+// halt stops the connection: with the calls in flight nothing more is sent.
+func (r *runner) halt(fault *provision.Fault) {
+	r.mu.Lock()
+	first := r.halted == nil
+	if first {
+		r.halted = fault
+	}
+	r.mu.Unlock()
+	if first {
+		r.note(actionHalted, false, "provisioning is halted: "+fault.Error())
+	}
+	r.poke()
+}
+
+func (e *Engine) passed(connectionID, print string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.checked[connectionID] == print
+}
+
+func (e *Engine) pass(connectionID, print string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.checked[connectionID] = print
+}
+
+func (e *Engine) forgetCheck(connectionID string) { e.pass(connectionID, "") }
+
+// fingerprint changes when the configuration or a secret does. It tells nothing about the secret.
+func fingerprint(c provision.Connection) string {
+	h := sha256.New()
+	raw, _ := json.Marshal(c.Settings) // maps of plain values always marshal
+	h.Write(raw)
+	for _, key := range sortedKeys(c.Secrets) {
+		fmt.Fprintf(h, "\x00%s\x00%s", key, c.Secrets[key].Reveal())
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
