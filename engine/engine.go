@@ -100,6 +100,9 @@ func (e *Engine) Refresh(envID string) {
 	}
 }
 
+// Owner is this process in leases.
+func (e *Engine) Owner() string { return e.owner }
+
 // Running reports whether a runner of this process drains the connection.
 func (e *Engine) Running(connectionID string) bool {
 	e.mu.Lock()

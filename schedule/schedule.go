@@ -39,6 +39,7 @@ const (
 type Engine interface {
 	Runnable(ctx context.Context, envID string) ([]string, error)
 	Running(connectionID string) bool
+	Owner() string
 	RunSlice(ctx context.Context, envID, connectionID string, length time.Duration) error
 	Reconcile(ctx context.Context, envID, connectionID string) error
 }
@@ -205,7 +206,8 @@ func (s *Schedule) look(ctx context.Context, only string) {
 		if err != nil {
 			return err
 		}
-		if state.Owner != "" && time.Now().Before(state.LeasedUntil) {
+		// A lease of our own that nobody here uses is left from before a crash.
+		if state.Owner != "" && state.Owner != s.config.Engine.Owner() && time.Now().Before(state.LeasedUntil) {
 			return nil
 		}
 		return s.insert(ctx, runArgs{envID, connectionID, state.Term + 1})

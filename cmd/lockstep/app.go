@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"lockstep/access"
@@ -54,12 +56,19 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 	if err := os.MkdirAll(w.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
-	if exclusive && w.Database == "" {
+	owner := ""
+	if exclusive {
 		unlock, err := lock(filepath.Join(w.Data, "lockstep.lock"))
-		if err != nil {
+		switch {
+		case err == nil:
+			a.unlock = unlock
+			if owner, err = ownerOf(w.Data); err != nil {
+				return nil, errors.Join(err, a.close())
+			}
+		case w.Database == "":
 			return nil, err
 		}
-		a.unlock = unlock
+		// Several servers on PostgreSQL may share a folder; each but one is a stranger to its earlier leases.
 	}
 	keys := w.Keys
 	if keys == "" {
@@ -74,7 +83,7 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 		return nil, errors.Join(err, a.close())
 	}
 	a.engine = engine.New(engine.Config{
-		Store: a.db, Types: all.Types(), Client: outbound.Client(allowPrivate, callTimeout), Logger: logger,
+		Store: a.db, Types: all.Types(), Client: outbound.Client(allowPrivate, callTimeout), Logger: logger, Owner: owner,
 		Wanted: func(envID string) {
 			if a.schedule != nil {
 				a.schedule.Wanted(envID)
@@ -112,6 +121,20 @@ func lock(path string) (func(), error) {
 		return nil, errors.New("another Lockstep server runs on this data folder; stop it first, or use PostgreSQL for several servers")
 	}
 	return func() { _ = file.Close() }, nil
+}
+
+// ownerOf is the name under which this folder's server holds leases: after a crash it takes its own back at once.
+func ownerOf(data string) (string, error) {
+	path := filepath.Join(data, "owner")
+	raw, err := os.ReadFile(path) //nolint:gosec // in the operator's data folder
+	if id := strings.TrimSpace(string(raw)); err == nil && id != "" {
+		return id, nil
+	}
+	id := uuid.NewString()
+	if err := os.WriteFile(path, []byte(id+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("keep the server's name: %w", err)
+	}
+	return id, nil
 }
 
 type serveCommand struct {
