@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -67,9 +68,7 @@ func (r *request) user(u *directory.User) map[string]any {
 		"primaryPhone": u.PrimaryPhone, "mobilePhone": u.MobilePhone, "locale": u.Locale, "preferredLanguage": u.PreferredLanguage,
 		"timezone": u.Timezone, "externalId": u.ExternalID, "createdAt": stamp(u.CreatedAt), "updatedAt": stamp(u.UpdatedAt),
 	})
-	for k, v := range u.Custom {
-		out[k] = v
-	}
+	maps.Copy(out, u.Custom)
 	name := optional(map[string]any{
 		"formatted": u.Name.Formatted, "given": u.Name.Given, "middle": u.Name.Middle, "family": u.Name.Family,
 		"honorificPrefix": u.Name.HonorificPrefix, "honorificSuffix": u.Name.HonorificSuffix,

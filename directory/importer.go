@@ -260,8 +260,7 @@ func (im *importer) rows(ctx context.Context) error {
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		var broken *csv.ParseError
-		if errors.As(err, &broken) {
+		if broken, ok := errors.AsType[*csv.ParseError](err); ok {
 			// Past a broken quote nobody can tell where the next row begins.
 			im.refuse(broken.StartLine, "", quotingSentence(err)+"; the rows from here on were not read")
 			break

@@ -237,8 +237,7 @@ func (r *runner) note(action string, success bool, description string) {
 func newID() string { return uuid.Must(uuid.NewV7()).String() }
 
 func asFault(err error) *provision.Fault {
-	var f *provision.Fault
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*provision.Fault](err); ok {
 		return f
 	}
 	return nil

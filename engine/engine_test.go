@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -79,9 +80,7 @@ func (w *world) provision(expression string, settings map[string]any) {
 	source, err := w.provisions.CreateConnection(ctx, w.env.ID, provision.Connection{Name: "Directory", Type: "directory"}, nil)
 	must(w.t, err)
 	configuration := map[string]any{"OAUTH_ACCESS_TOKEN": token, "BASE_URL": w.url, "RATE_LIMIT_FACTOR": 0.0}
-	for k, v := range settings {
-		configuration[k] = v
-	}
+	maps.Copy(configuration, settings)
 	w.connection, err = w.provisions.CreateConnection(ctx, w.env.ID, provision.Connection{Name: "Slack", Type: "Slack", Status: provision.Active}, configuration)
 	must(w.t, err)
 	w.rule, err = w.provisions.CreateRule(ctx, w.env.ID, provision.Rule{

@@ -49,8 +49,8 @@ func (r *runner) refresh(ctx context.Context) (bool, error) {
 
 // open compiles the connection again when its revision or its secrets are new, and lets the revision take effect.
 func (r *runner) open(ctx context.Context, revision provision.Revision, c provision.Connection) error {
-	print := fingerprint(c)
-	if r.line != nil && r.state.RevisionID == revision.ID && r.secretsSeen == print {
+	digest := fingerprint(c)
+	if r.line != nil && r.state.RevisionID == revision.ID && r.secretsSeen == digest {
 		return nil
 	}
 	if r.line != nil {
@@ -70,8 +70,8 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if err != nil {
 		return err
 	}
-	reconnected := r.secretsSeen != "" && r.secretsSeen != print
-	r.pacer, r.line, r.secretsSeen = pacer, line, print
+	reconnected := r.secretsSeen != "" && r.secretsSeen != digest
+	r.pacer, r.line, r.secretsSeen = pacer, line, digest
 	if reconnected {
 		r.mu.Lock()
 		r.halted, r.state.Halt = nil, nil // new credentials: try at once
@@ -178,16 +178,16 @@ func (r *runner) halt(fault *provision.Fault) {
 	r.poke()
 }
 
-func (e *Engine) passed(connectionID, print string) bool {
+func (e *Engine) passed(connectionID, digest string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.checked[connectionID] == print
+	return e.checked[connectionID] == digest
 }
 
-func (e *Engine) pass(connectionID, print string) {
+func (e *Engine) pass(connectionID, digest string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.checked[connectionID] = print
+	e.checked[connectionID] = digest
 }
 
 func (e *Engine) forgetCheck(connectionID string) { e.pass(connectionID, "") }
@@ -198,7 +198,7 @@ func fingerprint(c provision.Connection) string {
 	raw, _ := json.Marshal(c.Settings) // maps of plain values always marshal
 	h.Write(raw)
 	for _, key := range sortedKeys(c.Secrets) {
-		fmt.Fprintf(h, "\x00%s\x00%s", key, c.Secrets[key].Reveal())
+		_, _ = fmt.Fprintf(h, "\x00%s\x00%s", key, c.Secrets[key].Reveal())
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

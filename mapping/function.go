@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,7 +25,7 @@ func (f function) arguments() string {
 	switch {
 	case f.most < 0:
 		return fmt.Sprintf("at least %d values", f.least)
-	case f.least == f.most && f.least == 1:
+	case f.most == 1:
 		return "one value"
 	case f.least == f.most:
 		return fmt.Sprintf("%d values", f.least)
@@ -39,9 +40,7 @@ var functions = merge(coreFunctions, stringFunctions, regexFunctions, listFuncti
 func merge(families ...map[string]function) map[string]function {
 	out := map[string]function{}
 	for _, f := range families {
-		for name, fn := range f {
-			out[name] = fn
-		}
+		maps.Copy(out, f)
 	}
 	return out
 }

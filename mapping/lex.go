@@ -35,7 +35,7 @@ var words = map[string]string{
 	"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||", "not": "!", "div": "/", "mod": "%",
 }
 
-func lex(src string) ([]token, error) {
+func lex(src string) ([]token, error) { //nolint:gocyclo // one case a kind of token
 	if !utf8.ValidString(src) {
 		return nil, &ExpressionError{Offset: 0, Message: "the expression is not valid UTF-8"}
 	}

@@ -104,7 +104,7 @@ func (s *Service) setting(l *problem.List, t Type, c *Connection, key string, va
 }
 
 // read gives a value the field's kind. Terraform sends everything as text.
-func (f Field) read(value any) (any, string) {
+func (f Field) read(value any) (any, string) { //nolint:gocyclo // one case a kind of setting
 	text, isText := value.(string)
 	text = strings.TrimSpace(text)
 	if len(text) > maxSetting {

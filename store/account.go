@@ -261,7 +261,7 @@ func (db *DB) CountAccounts(ctx context.Context, connectionID, ruleID string, ki
 func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error) {
 	args := []any{q.ConnectionID, micros(at), int(priority), cause, string(provision.StatusPending)}
 	where := conditions(q, &args)
-	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET due_at = $2, priority = $3, cause = $4, status = $5 WHERE connection_id = $1 AND object_id <> ''`+where, args...)
+	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET due_at = $2, priority = $3, cause = $4, status = $5 WHERE connection_id = $1 AND object_id <> ''`+where, args...) //nolint:gosec // conditions binds values
 	if err != nil {
 		return 0, err
 	}

@@ -116,7 +116,7 @@ func lock(path string) (func(), error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the lock file: %w", err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil { //nolint:gosec // a file descriptor fits
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = file.Close()
 		return nil, errors.New("another Lockstep server runs on this data folder; stop it first, or use PostgreSQL for several servers")
 	}
@@ -153,7 +153,7 @@ func (c serveCommand) Run(ctx context.Context, std stdio) error {
 		level = slog.LevelDebug
 	}
 	logger := slog.New(slog.NewTextHandler(std.err, &slog.HandlerOptions{Level: level}))
-	a, err := c.where.open(ctx, true, c.AllowPrivateTargets, logger)
+	a, err := c.open(ctx, true, c.AllowPrivateTargets, logger)
 	if err != nil {
 		return err
 	}

@@ -97,7 +97,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	link := filepath.Join(ts.Getenv("WORK"), "lockstep")
 	_ = os.Symlink(self, link)
-	c := exec.Command(link, args[1:]...) //nolint:gosec,noctx // ourselves
+	c := exec.Command(link, args[1:]...)
 	c.Dir = ts.Getenv("WORK")
 	out, err := c.StdoutPipe()
 	ts.Check(err)
@@ -158,7 +158,7 @@ func login(ts *testscript.TestScript, _ bool, _ []string) {
 	}
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &client))
 	ts.Setenv("env", client.Env)
-	request, err := http.NewRequest(http.MethodPost, ts.Getenv("server")+"/"+client.Env+"/as/token", strings.NewReader("grant_type=client_credentials")) //nolint:noctx // a test
+	request, err := http.NewRequest(http.MethodPost, ts.Getenv("server")+"/"+client.Env+"/as/token", strings.NewReader("grant_type=client_credentials"))
 	ts.Check(err)
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	request.SetBasicAuth(client.ID, client.Secret)
@@ -183,7 +183,7 @@ func answer(ts *testscript.TestScript, request *http.Request) []byte {
 }
 
 func request(ts *testscript.TestScript, method, path, body string) []byte {
-	r, err := http.NewRequest(method, ts.Getenv("server")+"/v1/environments/"+ts.Getenv("env")+path, strings.NewReader(body)) //nolint:noctx // a test
+	r, err := http.NewRequest(method, ts.Getenv("server")+"/v1/environments/"+ts.Getenv("env")+path, strings.NewReader(body))
 	ts.Check(err)
 	r.Header.Set("Authorization", "Bearer "+worldOf(ts).token)
 	if body != "" {
@@ -218,7 +218,7 @@ func callAPI(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func callSlack(ts *testscript.TestScript, _ bool, args []string) {
-	r, err := http.NewRequest(args[0], ts.Getenv("sandbox")+args[1], strings.NewReader(bodyOf(args))) //nolint:noctx // a test
+	r, err := http.NewRequest(args[0], ts.Getenv("sandbox")+args[1], strings.NewReader(bodyOf(args)))
 	ts.Check(err)
 	answer(ts, r)
 }
@@ -279,7 +279,7 @@ func settle(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func sandboxJSON(ts *testscript.TestScript, path string, into any) {
-	response, err := http.Get(ts.Getenv("sandbox") + path) //nolint:noctx,gosec // a test
+	response, err := http.Get(ts.Getenv("sandbox") + path)
 	ts.Check(err)
 	defer func() { _ = response.Body.Close() }()
 	ts.Check(json.NewDecoder(response.Body).Decode(into))

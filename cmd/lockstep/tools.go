@@ -77,7 +77,7 @@ type importCommand struct {
 
 // Run imports a file.
 func (c importCommand) Run(ctx context.Context, std stdio) error {
-	a, err := c.where.open(ctx, false, false, slog.New(slog.DiscardHandler))
+	a, err := c.open(ctx, false, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func printReport(w io.Writer, r *directory.ImportReport) error {
 // newBar draws a bar on a terminal, and nothing elsewhere.
 func newBar(w io.Writer, total int64, label string) func(done int64) {
 	file, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) { //nolint:gosec // a file descriptor fits
+	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return func(int64) {}
 	}
 	bar := progressbar.NewOptions64(total, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(label),
@@ -146,7 +146,7 @@ type clientCreate struct {
 
 // Run creates a client.
 func (c clientCreate) Run(ctx context.Context, std stdio) error {
-	a, err := c.where.open(ctx, false, false, slog.New(slog.DiscardHandler))
+	a, err := c.open(ctx, false, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -203,7 +203,7 @@ func (a *app) ruleLines(ctx context.Context) ([]ruleLine, error) {
 
 // Run shows the status.
 func (c statusCommand) Run(ctx context.Context, std stdio) error {
-	a, err := c.where.open(ctx, false, false, slog.New(slog.DiscardHandler))
+	a, err := c.open(ctx, false, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
@@ -284,7 +284,7 @@ type syncCommand struct {
 
 // Run asks for a full reconciliation and follows it. The server does the work.
 func (c syncCommand) Run(ctx context.Context, std stdio) error {
-	a, err := c.where.open(ctx, false, false, slog.New(slog.DiscardHandler))
+	a, err := c.open(ctx, false, false, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

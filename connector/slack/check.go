@@ -58,8 +58,7 @@ func failedOr(name string, err error, message string) provision.Check {
 		return provision.Check{Name: name, Status: provision.CheckOK, Message: message}
 	}
 	c := provision.Check{Name: name, Status: provision.CheckFailed, Message: "the test was interrupted", Hint: "try again"}
-	var fault *provision.Fault
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*provision.Fault](err); ok {
 		c.Message, c.Hint = fault.Message, fault.Hint
 	}
 	return c

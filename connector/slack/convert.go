@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -224,7 +225,8 @@ func createBody(a provision.Attributes) map[string]any {
 
 // patches writes an update: what is safe together in one request, and what Slack may refuse (userName, primaryEmail,
 // displayName) each in one of its own, so that a refusal does not sink the rest.
-func patches(a provision.Attributes, clear []string, known *provision.Remote) [][]scim.Operation {
+func patches( //nolint:gocyclo // a table of Slack's paths, read from top to bottom
+	a provision.Attributes, clear []string, known *provision.Remote) [][]scim.Operation {
 	var safe []scim.Operation
 	replace := func(path string, v any) { safe = append(safe, scim.Operation{Op: "replace", Path: path, Value: v}) }
 	remove := func(path string) { safe = append(safe, scim.Operation{Op: "remove", Path: path}) }
@@ -295,13 +297,9 @@ func patches(a provision.Attributes, clear []string, known *provision.Remote) []
 func merged(a provision.Attributes, clear []string, known *provision.Remote) provision.Attributes {
 	out := provision.Attributes{}
 	if known != nil {
-		for name, v := range known.Attributes {
-			out[name] = v
-		}
+		maps.Copy(out, known.Attributes)
 	}
-	for name, v := range a {
-		out[name] = v
-	}
+	maps.Copy(out, a)
 	for _, name := range clear {
 		delete(out, name)
 	}

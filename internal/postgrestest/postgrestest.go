@@ -89,7 +89,7 @@ func run() (*server, error) {
 		return nil, err
 	}
 	data := filepath.Join(folder, "data")
-	init := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8") //nolint:gosec,noctx // a test
+	init := exec.Command(initdb, "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C.UTF-8")
 	init.SysProcAttr, init.Dir = attributes, folder
 	if out, err := init.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
@@ -99,7 +99,7 @@ func run() (*server, error) {
 		return nil, err
 	}
 	s := &server{folder: folder, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
-	s.process = exec.Command(postgres, "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", folder, //nolint:gosec,noctx // a test
+	s.process = exec.Command(postgres, "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", folder,
 		"-c", "fsync=off", "-c", "max_connections=300", "-c", "log_min_messages=fatal")
 	s.process.SysProcAttr, s.process.Dir = attributes, folder
 	if err := s.process.Start(); err != nil {
@@ -147,11 +147,11 @@ func unprivileged(folder string) (*syscall.SysProcAttr, error) {
 	uid, _ := strconv.ParseUint(account.Uid, 10, 32)
 	gid, _ := strconv.ParseUint(account.Gid, 10, 32)
 	attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return attributes, os.Chown(folder, int(uid), int(gid)) //nolint:gosec // ids of the system
+	return attributes, os.Chown(folder, int(uid), int(gid))
 }
 
 func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}

@@ -86,8 +86,7 @@ func (w *Workspace) api(version, resource string, serve func(*call) (int, any, e
 		if err == nil && fault != nil && fault.DeactivateOnUpdate {
 			w.deactivate(c)
 		}
-		var f *failure
-		if errors.As(err, &f) {
+		if f, ok := errors.AsType[*failure](err); ok {
 			status = f.status
 			body = errorBody(version, f)
 			if f.retry > 0 {

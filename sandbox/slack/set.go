@@ -20,7 +20,7 @@ var errFormat = fail(http.StatusBadRequest, "invalid_attribute_format")
 func (s *setter) all(body map[string]any) error {
 	// The username first: other answers depend on it.
 	for _, name := range []string{"userName", "nickName"} {
-		if v, ok := body[name]; ok && !(name == "nickName" && body["userName"] != nil) {
+		if v, ok := body[name]; ok && (name != "nickName" || body["userName"] == nil) {
 			if err := s.set(name, v); err != nil {
 				return err
 			}

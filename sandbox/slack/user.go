@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/mail"
 	"strconv"
@@ -228,9 +229,7 @@ func (w *Workspace) user(c *call) (int, any, error) {
 	}
 	changed := *m // nothing is changed unless everything can be
 	changed.Profile = map[string]string{}
-	for k, v := range m.Profile {
-		changed.Profile[k] = v
-	}
+	maps.Copy(changed.Profile, m.Profile)
 	s := &setter{workspace: w, member: &changed, urns: versionURNs[c.version]}
 	var err error
 	switch {

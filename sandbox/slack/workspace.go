@@ -9,6 +9,7 @@ package slack
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -223,9 +224,7 @@ func (w *Workspace) Requests() Log {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	out := Log{Requests: slices.Clone(w.log.Requests), Totals: map[string]int64{}}
-	for k, v := range w.log.Totals {
-		out.Totals[k] = v
-	}
+	maps.Copy(out.Totals, w.log.Totals)
 	return out
 }
 
