@@ -197,10 +197,11 @@ func (d *differ) disable(why string, allowed bool, withheld string) {
 }
 
 func (d *differ) operation(verb provision.Verb, why string) provision.Operation {
-	return provision.Operation{
-		Verb: verb, Kind: d.want.Ref.Kind, Object: provision.Object{ID: d.want.Ref.ID, Name: d.want.Name},
-		RemoteID: d.have.RemoteID, Why: why,
+	op := provision.Operation{Verb: verb, Kind: d.want.Ref.Kind, Object: provision.Object{ID: d.want.Ref.ID, Name: d.want.Name}, Why: why}
+	if d.have.Linked() {
+		op.RemoteID = d.have.RemoteID
 	}
+	return op
 }
 
 func (d *differ) add(op provision.Operation, allowed bool, withheld string) {
