@@ -1,0 +1,77 @@
+package secret_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lockstep/internal/secret"
+)
+
+func TestTextCannotBeSeen(t *testing.T) {
+	s := secret.New("marker")
+	holder := struct {
+		S secret.Text
+		P *secret.Text
+		M map[string]secret.Text
+	}{s, &s, map[string]secret.Text{"k": s}}
+	var said bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
+		fmt.Fprintf(&said, verb+verb, s, holder)
+	}
+	logger := slog.New(slog.NewJSONHandler(&said, nil))
+	logger.Info("x", "s", s, "h", holder)
+	raw, err := json.Marshal(holder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said.Write(raw)
+	fmt.Fprint(&said, fmt.Errorf("wrapped %v", s))
+	if strings.Contains(said.String(), "marker") || strings.Contains(said.String(), "6d61726b6572") {
+		t.Error(said.String())
+	}
+}
+
+func TestRing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	ring, err := secret.LoadRing(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v %v", info, err)
+	}
+	sealed := ring.Seal(secret.New("marker"), "here")
+	again, err := secret.LoadRing(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := again.Open(sealed, "here"); err != nil || text.Reveal() != "marker" {
+		t.Errorf("%v", err)
+	}
+	other, err := secret.LoadRing(filepath.Join(t.TempDir(), "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, open := range map[string]func() (secret.Text, error){
+		"moved":       func() (secret.Text, error) { return ring.Open(sealed, "there") },
+		"altered":     func() (secret.Text, error) { return ring.Open(sealed[:len(sealed)-3]+"AAA", "here") },
+		"another key": func() (secret.Text, error) { return other.Open(sealed, "here") },
+		"rubbish":     func() (secret.Text, error) { return ring.Open("rubbish", "here") },
+	} {
+		if _, err := open(); !errors.Is(err, secret.ErrUnreadable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, broken := range []string{"", "{}", `{"keys":[{"id":"a","key":"AAAA"}]}`} {
+		if _, err := secret.ParseRing([]byte(broken)); err == nil {
+			t.Errorf("%q is a key file", broken)
+		}
+	}
+}
