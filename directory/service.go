@@ -72,24 +72,23 @@ func (s *Service) activity(ctx context.Context, envID string, kind Kind, verb, i
 	}
 }
 
-// Setup makes the first environment with its default population, if there is none, and answers the first one.
+// Setup makes the first environment with its default population, if there is none, and answers the first one. Several
+// processes that start at once end with one.
 func (s *Service) Setup(ctx context.Context, name string) (Environment, error) {
-	existing, err := s.store.Environments(ctx)
-	if err != nil {
-		return Environment{}, err
+	if existing, err := s.store.Environments(ctx); err != nil || len(existing) > 0 {
+		return first(existing), err
 	}
-	if len(existing) > 0 {
-		return existing[0], nil
-	}
-	return s.CreateEnvironment(ctx, name)
-}
-
-// CreateEnvironment makes an environment with its default population.
-func (s *Service) CreateEnvironment(ctx context.Context, name string) (Environment, error) {
 	now := s.instant()
 	env := Environment{ID: uuid.NewString(), Name: name, CreatedAt: now}
 	p := Population{ID: s.newID(), EnvironmentID: env.ID, Name: "Default", Default: true, CreatedAt: now, UpdatedAt: now}
+	made := env
 	err := s.edit(ctx, env.ID, func(tx Tx) error {
+		existing, err := tx.Environments(ctx)
+		if err != nil || len(existing) > 0 {
+			made = first(existing)
+			return err
+		}
+		made = env
 		if err := tx.InsertEnvironment(ctx, env); err != nil {
 			return err
 		}
@@ -98,7 +97,14 @@ func (s *Service) CreateEnvironment(ctx context.Context, name string) (Environme
 		}
 		return tx.Append(ctx, []Activity{s.activity(ctx, env.ID, KindEnvironment, "CREATED", env.ID, env.Name, nil)})
 	})
-	return env, err
+	return made, err
+}
+
+func first(environments []Environment) Environment {
+	if len(environments) == 0 {
+		return Environment{}
+	}
+	return environments[0]
 }
 
 // Environments lists all environments.

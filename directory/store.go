@@ -45,6 +45,8 @@ type UserQuery struct {
 type Tx interface {
 	Environment(ctx context.Context, id string) (Environment, error)
 	InsertEnvironment(ctx context.Context, e Environment) error
+	// Environments lists all environments, oldest first, and keeps others from adding one until the transaction ends.
+	Environments(ctx context.Context) ([]Environment, error)
 
 	Population(ctx context.Context, envID, id string) (Population, error)
 	PopulationByName(ctx context.Context, envID, name string) (Population, error)

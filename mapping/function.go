@@ -86,7 +86,7 @@ var stringFunctions = map[string]function{
 	"string.length": onText(1, 1, Number, []Type{String}, func(s string, _ []any) (any, error) {
 		return float64(utf8.RuneCountInString(s)), nil
 	}),
-	"string.substring": onText(2, 3, String, []Type{String, Number, Number}, substring),
+	"string.substring":   onText(2, 3, String, []Type{String, Number, Number}, substring),
 	"string.toLowerCase": simple(strings.ToLower),
 	"string.toUpperCase": simple(strings.ToUpper),
 	"string.trim":        simple(strings.TrimSpace),

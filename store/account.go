@@ -145,7 +145,7 @@ func (db *DB) accountsIn(ctx context.Context, connectionID string, kind director
 	var out []provision.Account
 	err := chunks(values, 5000, func(part []string) error {
 		args := []any{connectionID, string(kind)}
-		found, err := collect(ctx, db.read, scanAccount, selectAccounts+` AND kind = $2 AND `+column+` IN (`+list(part, &args)+`)`, args...)
+		found, err := collect(ctx, db.read, scanAccount, selectAccounts+` AND kind = $2 AND `+column+` IN (`+db.list(part, &args)+`)`, args...)
 		out = append(out, found...)
 		return err
 	})
@@ -169,12 +169,12 @@ func (db *DB) Unlinked(ctx context.Context, connectionID string, kind directory.
 
 // DueAccounts lists rows that are due, by priority, then by due time, except the objects named.
 func (db *DB) DueAccounts(ctx context.Context, connectionID string, now time.Time, except []string, limit int) ([]provision.Account, error) {
-	args := []any{connectionID, micros(now), limit}
+	args := []any{connectionID, micros(now)}
 	query := selectAccounts + ` AND due_at > 0 AND due_at <= $2`
 	if len(except) > 0 {
-		query += ` AND object_id NOT IN (` + list(except, &args) + `)`
+		query += ` AND object_id NOT IN (` + db.list(except, &args) + `)`
 	}
-	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT $3`, args...)
+	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT `+strconv.Itoa(limit), args...)
 }
 
 // NextDue is the time of the next row that becomes due; zero when there is none.

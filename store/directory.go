@@ -33,6 +33,16 @@ func (t *tx) Environment(ctx context.Context, id string) (directory.Environment,
 	return one(t.QueryRowContext(ctx, selectEnvironment, id), scanEnvironment, "environment")
 }
 
+// Environments implements directory.Tx.
+func (t *tx) Environments(ctx context.Context) ([]directory.Environment, error) {
+	if t.db.postgres {
+		if _, err := t.ExecContext(ctx, `LOCK TABLE environments IN EXCLUSIVE MODE`); err != nil {
+			return nil, err
+		}
+	}
+	return collect(ctx, t, scanEnvironment, `SELECT id, name, created_at FROM environments ORDER BY created_at, id`)
+}
+
 func (t *tx) InsertEnvironment(ctx context.Context, e directory.Environment) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO environments (id, name, created_at) VALUES ($1, $2, $3)`, e.ID, e.Name, micros(e.CreatedAt))
 	return err
@@ -182,25 +192,25 @@ func (db *DB) UsersByID(ctx context.Context, envID string, ids []string) ([]dire
 		return nil, nil
 	}
 	args := []any{envID}
-	return collect(ctx, db.read, scanUser, selectUser+` AND u.id IN (`+list(ids, &args)+`)`, args...)
+	return collect(ctx, db.read, scanUser, selectUser+` AND u.id IN (`+db.list(ids, &args)+`)`, args...)
 }
 
 // UsersByUsername implements directory.Store.
 func (db *DB) UsersByUsername(ctx context.Context, envID string, folded []string) (map[string]directory.User, error) {
-	return usersByUsername(ctx, db.read, envID, folded, "")
+	return db.usersByUsername(ctx, db.read, envID, folded, "")
 }
 
 func (t *tx) UsersByUsername(ctx context.Context, envID string, folded []string) (map[string]directory.User, error) {
-	return usersByUsername(ctx, t, envID, folded, t.forUpdate("u"))
+	return t.db.usersByUsername(ctx, t, envID, folded, t.forUpdate("u"))
 }
 
-func usersByUsername(ctx context.Context, q querier, envID string, folded []string, suffix string) (map[string]directory.User, error) {
+func (db *DB) usersByUsername(ctx context.Context, q querier, envID string, folded []string, suffix string) (map[string]directory.User, error) {
 	out := make(map[string]directory.User, len(folded))
 	if len(folded) == 0 {
 		return out, nil
 	}
 	args := []any{envID}
-	users, err := collect(ctx, q, scanUser, selectUser+` AND u.username_key IN (`+list(folded, &args)+`)`+suffix, args...)
+	users, err := collect(ctx, q, scanUser, selectUser+` AND u.username_key IN (`+db.list(folded, &args)+`)`+suffix, args...)
 	for _, u := range users {
 		out[directory.Fold(u.Username)] = u
 	}

@@ -26,7 +26,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, s *suite){
-		"users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates,
+		"setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates,
 		"narrow": testNarrow, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "due": testDue,
 		"lease": testLease, "access": testAccess, "activities": testActivities,
 	} {
@@ -59,6 +59,22 @@ func (s *suite) create(t *testing.T, username string) directory.User {
 	u, err := s.people.CreateUser(t.Context(), s.env, directory.User{Username: username, Email: username + "@example.com", Enabled: true})
 	must(t, err)
 	return u
+}
+
+// testSetup: many that start at once end with one environment and one default population.
+func testSetup(t *testing.T, s *suite) {
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			if env, err := directory.NewService(s.db, directory.Options{}).Setup(context.Background(), "Again"); err != nil || env.ID != s.env {
+				t.Errorf("%v %v", env, err)
+			}
+		})
+	}
+	group.Wait()
+	if all, err := s.db.Environments(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("%v %v", all, err)
+	}
 }
 
 func testUsers(t *testing.T, s *suite) {
