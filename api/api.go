@@ -32,7 +32,7 @@ type Engine interface {
 	OnDemand(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Trace, error)
 	Pause(ctx context.Context, envID, connectionID string) error
 	Resume(ctx context.Context, envID, connectionID string) error
-	Unlink(ctx context.Context, envID, accountID string) error
+	Unlink(ctx context.Context, envID, connectionID, accountID string) error
 	ObjectStatus(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Account, error)
 	Synced(ctx context.Context, envID, ruleID string, kind directory.Kind, status provision.SyncStatus, after string, limit int) ([]provision.Account, error)
 	Subscribe(envID string) (<-chan provision.Event, func())

@@ -145,8 +145,7 @@ func (s *server) unlink(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	_ = c
-	return http.StatusNoContent, nil, s.Engine.Unlink(r.Context(), r.env, id)
+	return http.StatusNoContent, nil, s.Engine.Unlink(r.Context(), r.env, c.ID, id)
 }
 
 func (s *server) listHolds(r *request) (int, any, error) {

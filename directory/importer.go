@@ -86,7 +86,9 @@ func (s *Service) importOnce(ctx context.Context, envID string, open func() (io.
 	if err := im.start(ctx, file); err != nil {
 		return im.report, err
 	}
-	return im.report, im.rows(ctx)
+	err = im.rows(ctx)
+	slices.SortStableFunc(im.report.Refusals, func(a, b Refusal) int { return a.Line - b.Line })
+	return im.report, err
 }
 
 type importer struct {

@@ -194,10 +194,13 @@ func (e *Engine) Reconcile(ctx context.Context, envID, connectionID string) erro
 
 // Unlink forgets which account belongs to an object. The account itself is left alone and shown as foreign; the object is
 // looked at again, which adopts the account once more if it still matches.
-func (e *Engine) Unlink(ctx context.Context, envID, accountID string) error {
+func (e *Engine) Unlink(ctx context.Context, envID, connectionID, accountID string) error {
 	row, err := e.store.Account(ctx, envID, accountID)
 	if err != nil {
 		return err
+	}
+	if row.ConnectionID != connectionID {
+		return problem.Missing("account")
 	}
 	if e.busy(row.ConnectionID, row.ObjectID) {
 		return problem.New(problem.Conflict, "the account is being written at this moment; try again")

@@ -35,6 +35,7 @@ func (w *Workspace) routes() {
 				answer(rw, http.StatusOK, serviceProviderConfig) // whatever the token
 			})
 		}
+		w.mux.Handle(base+"/ResourceTypes", w.api(version, "ResourceTypes", func(*call) (int, any, error) { return http.StatusOK, resourceTypes, nil }))
 		w.mux.Handle(base+"/Users", w.api(version, "Users", w.users))
 		w.mux.Handle(base+"/Users/{id}", w.api(version, "Users", w.user))
 		w.mux.Handle(base+"/Groups", w.api(version, "Groups", w.groupList))
@@ -220,6 +221,20 @@ var serviceProviderConfig = map[string]any{
 	"patch": map[string]any{"supported": true}, "bulk": map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
 	"filter": map[string]any{"supported": false, "maxResults": 0}, "changePassword": map[string]any{"supported": false},
 	"sort": map[string]any{"supported": false}, "etag": map[string]any{"supported": false}, "xmlDataFormat": map[string]any{"supported": false},
+}
+
+// resourceTypes is version 2's; there is no total in that list.
+var resourceTypes = map[string]any{
+	"schemas": []string{versionURNs["v2"].list},
+	"Resources": []any{
+		map[string]any{
+			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"}, "id": "User", "name": "User", "endpoint": "/Users", "description": "User Account",
+			"schema": versionURNs["v2"].core, "schemaExtensions": []any{map[string]any{"schema": versionURNs["v2"].enterprise, "required": false}},
+		},
+		map[string]any{
+			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"}, "id": "Group", "name": "Group", "endpoint": "/Groups", "description": "Group", "schema": groupURN,
+		},
+	},
 }
 
 func (w *Workspace) authTest(rw http.ResponseWriter, r *http.Request) {
