@@ -335,3 +335,93 @@ func TestPreviewAndOnDemand(t *testing.T) {
 		t.Errorf("%+v", trace)
 	}
 }
+
+// TestDeletedRule: without the wish to deprovision its accounts are released and left alone; with it, on a managed connection,
+// they are closed by the next revision.
+func TestDeletedRule(t *testing.T) {
+	for name, deprovision := range map[string]bool{"released": false, "deprovisioned": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{TimeScale: -1})
+			for n := range 5 {
+				w.create(n)
+			}
+			w.provision("population.id pr", nil)
+			w.connection.Managed = true
+			configuration := map[string]any{"BASE_URL": w.url, "RATE_LIMIT_FACTOR": 0.0}
+			_, err := w.provisions.UpdateConnection(t.Context(), w.env.ID, w.connection.ID, w.connection, configuration)
+			must(t, err)
+			w.run()
+			w.settle(provision.StateIdle)
+			must(t, w.provisions.DeleteRule(t.Context(), w.env.ID, w.rule.ID, deprovision))
+			w.writes()
+			revision, err := w.provisions.Publish(t.Context(), w.env.ID)
+			must(t, err)
+			want := int64(0)
+			if deprovision {
+				want = 5
+			}
+			deadline := time.After(10 * time.Second)
+			for done := false; !done; {
+				state, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID)
+				must(t, err)
+				due, err := w.db.NextDue(t.Context(), w.connection.ID)
+				must(t, err)
+				select {
+				case <-deadline:
+					t.Fatal("the revision does not take effect")
+				default:
+				}
+				done = state.RevisionID == revision.ID && state.Sweep.ID == "" && due.IsZero()
+			}
+			if n := w.writes(); n != want {
+				t.Errorf("%d writes, want %d", n, want)
+			}
+			ownership := provision.Managed
+			if !deprovision {
+				ownership = provision.Released
+			}
+			rows, err := w.db.AccountPage(t.Context(), provision.AccountQuery{ConnectionID: w.connection.ID, Ownership: ownership, Limit: 10})
+			must(t, err)
+			if len(rows) != 5 {
+				t.Errorf("%d rows are %s", len(rows), ownership)
+			}
+		})
+	}
+}
+
+// TestPolicyShowsWhatItWithholds: five people, creation off: impacted 5, unsynced 5 (pingone-provisioning.md §3.5).
+func TestPolicyShowsWhatItWithholds(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	for n := range 5 {
+		w.create(n)
+	}
+	w.provision("population.id pr", map[string]any{"CREATE_USERS": false})
+	w.run()
+	status := w.settle(provision.StateIdle)
+	if status.Users.Impacted != 5 || status.Users.Unsynced != 5 || status.Users.Failed != 0 || w.writes() != 0 {
+		t.Errorf("%+v", status.Users)
+	}
+}
+
+// TestBrokenRuleHarmsNobody: the attribute that a filter names is deleted; nobody loses access.
+func TestBrokenRuleHarmsNobody(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	a, err := w.people.CreateAttribute(t.Context(), w.env.ID, directory.Attribute{Name: "team"})
+	must(t, err)
+	for n := range 3 {
+		u := w.user(n)
+		u.Custom = map[string]any{"team": "blue"}
+		_, err := w.people.CreateUser(t.Context(), w.env.ID, u)
+		must(t, err)
+	}
+	w.provision(`team eq "blue"`, nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.writes()
+	must(t, w.people.DeleteAttribute(t.Context(), w.env.ID, a.ID))
+	w.create(9)
+	status := w.settle(provision.StateIdle)
+	if w.writes() != 0 || !strings.Contains(status.Details, "cannot be read") {
+		t.Errorf("%+v", status)
+	}
+}

@@ -142,7 +142,7 @@ func (c *compiler) compare(n Compare, within string) (Node, test, error) {
 		return out, condition{name: a.Name, op: n.Op}, nil
 	}
 	want, err := literal(a, n, within != "")
-	return out, condition{name: a.Name, op: n.Op, want: want, exact: a.CaseExact}, err
+	return out, condition{name: a.Name, op: n.Op, want: want, shown: n.Value, exact: a.CaseExact}, err
 }
 
 func (c *compiler) attribute(n Compare, within string) (Attribute, error) {

@@ -118,6 +118,7 @@ type condition struct {
 	name  string
 	op    Op
 	want  any
+	shown any // want as it was written
 	exact bool
 }
 
@@ -236,7 +237,7 @@ func (t condition) explain(o Object) string {
 	if t.want == nil || words[t.op] == "" || !present(v) {
 		return t.name + " " + is
 	}
-	return fmt.Sprintf("%s %s, %s %s", t.name, is, words[t.op], show(t.want))
+	return fmt.Sprintf("%s %s, %s %s", t.name, is, words[t.op], show(t.shown))
 }
 
 func show(v any) string {
