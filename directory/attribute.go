@@ -1,6 +1,8 @@
 package directory
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,11 +52,12 @@ type Attribute struct {
 type Schema struct {
 	byName map[string]Attribute // by lower-case name
 	names  []string             // in the order of declaration
+	custom []Attribute          // what the environment declares
 }
 
 // NewSchema is the standard attributes and the environment's own.
 func NewSchema(custom []Attribute) *Schema {
-	s := &Schema{byName: make(map[string]Attribute, len(standard)+len(custom))}
+	s := &Schema{byName: make(map[string]Attribute, len(standard)+len(custom)), custom: custom}
 	for _, list := range [][]Attribute{standard, custom} {
 		for _, a := range list {
 			s.byName[strings.ToLower(a.Name)] = a
@@ -62,6 +65,13 @@ func NewSchema(custom []Attribute) *Schema {
 		}
 	}
 	return s
+}
+
+// with is the schema with one more declared attribute.
+func (s *Schema) with(a Attribute) *Schema {
+	out := &Schema{byName: maps.Clone(s.byName), names: append(slices.Clone(s.names), a.Name), custom: append(slices.Clone(s.custom), a)}
+	out.byName[strings.ToLower(a.Name)] = a
+	return out
 }
 
 // Attribute finds an attribute by its path, without regard to case as SCIM asks.

@@ -3,10 +3,13 @@ package directory
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 
 	"lockstep/internal/problem"
 )
+
+const maxAttributes = 500 // an environment
 
 var attributeName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,255}$`)
 
@@ -61,8 +64,11 @@ func checkAttribute(a *Attribute, existing []Attribute) error {
 			AllowedValues: []string{"STRING", "BOOLEAN", "INTEGER", "JSON"},
 		})
 	}
-	checkText(&l, "displayName", a.DisplayName, 256, false)
-	checkText(&l, "description", a.Description, 1024, false)
+	CheckText(&l, "displayName", a.DisplayName, 256, false)
+	CheckLines(&l, "description", a.Description, 1024)
+	if len(existing) >= maxAttributes {
+		l.Add(problem.ConstraintViolation, "name", "an environment declares at most %d attributes; delete one that is not needed", maxAttributes)
+	}
 	for _, other := range existing {
 		if strings.EqualFold(other.Name, a.Name) {
 			l.Add(problem.UniquenessViolation, "name", "the environment declares this attribute already")
@@ -93,30 +99,97 @@ func (s *Service) UpdateAttribute(ctx context.Context, envID, id, displayName, d
 			return err
 		}
 		var l problem.List
-		checkText(&l, "displayName", displayName, 256, false)
-		checkText(&l, "description", description, 1024, false)
+		CheckText(&l, "displayName", displayName, 256, false)
+		CheckLines(&l, "description", description, 1024)
 		if err := l.Err("The attribute cannot be saved:"); err != nil {
 			return err
 		}
-		a.DisplayName, a.Description, a.UpdatedAt = displayName, description, s.instant()
 		out = a
-		return tx.UpdateAttribute(ctx, a)
+		var changes []AttributeChange
+		if a.Description != description {
+			changes = append(changes, AttributeChange{"description", a.Description, description})
+		}
+		if a.DisplayName != displayName {
+			changes = append(changes, AttributeChange{"displayName", a.DisplayName, displayName})
+		}
+		if len(changes) == 0 {
+			return errUnchanged
+		}
+		out.DisplayName, out.Description, out.UpdatedAt = displayName, description, s.instant()
+		if err := tx.UpdateAttribute(ctx, out); err != nil {
+			return err
+		}
+		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindAttribute, "UPDATED", a.ID, a.Name, changes)})
 	})
 	return out, err
 }
 
-// DeleteAttribute ends an attribute. Users keep no value of it.
+// DeleteAttribute ends an attribute; users lose their values of it. The declaration goes first, so that nobody can be given a
+// value any more, then the values, a batch at a time. Values that a crash leaves behind are in nobody's way: no schema knows
+// them, and the next edit of their user drops them.
 func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
-	return s.edit(ctx, envID, func(tx Tx) error {
+	var name string
+	err := s.edit(ctx, envID, func(tx Tx) error {
 		a, err := attributeByID(ctx, tx, envID, id)
 		if err != nil {
 			return err
 		}
+		name = a.Name
 		if err := tx.DeleteAttribute(ctx, envID, id); err != nil {
 			return err
 		}
 		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindAttribute, "DELETED", a.ID, a.Name, nil)})
 	})
+	if err != nil {
+		return err
+	}
+	return s.sweep(context.WithoutCancel(ctx), envID, name) // a caller who hangs up does not undo the deletion
+}
+
+// sweep takes the values of an attribute off all users.
+func (s *Service) sweep(ctx context.Context, envID, name string) error {
+	for q := (UserQuery{Limit: walkBatch}); ; {
+		users, err := s.store.Users(ctx, envID, q)
+		if err != nil {
+			return err
+		}
+		var holders []string
+		for i := range users {
+			if _, ok := users[i].Custom[name]; ok {
+				holders = append(holders, Fold(users[i].Username))
+			}
+		}
+		if len(holders) > 0 {
+			if err := s.store.Edit(ctx, func(tx Tx) error { return takeOff(ctx, tx, envID, name, holders) }); err != nil {
+				return err
+			}
+		}
+		if len(users) < q.Limit {
+			return nil
+		}
+		q.After = users[len(users)-1].ID
+	}
+}
+
+func takeOff(ctx context.Context, tx Tx, envID, name string, holders []string) error {
+	schema, err := schemaOf(ctx, tx, envID)
+	if err != nil {
+		return err
+	}
+	if _, again := schema.Attribute(name); again {
+		return nil // declared anew meanwhile: values may be in use
+	}
+	found, err := tx.UsersByUsername(ctx, envID, holders)
+	if err != nil {
+		return err
+	}
+	users := make([]User, 0, len(found))
+	for _, u := range found {
+		u.forget(schema)
+		users = append(users, u)
+	}
+	slices.SortFunc(users, func(a, b User) int { return strings.Compare(a.ID, b.ID) }) // two sweeps lock in one order
+	return tx.UpdateUsers(ctx, users)
 }
 
 func attributeByID(ctx context.Context, tx Tx, envID, id string) (Attribute, error) {

@@ -153,7 +153,7 @@ func TestPopulations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.DeletePopulation(t.Context(), env, all[1].ID); err == nil || !strings.Contains(err.Error(), "1 users") {
+	if err := s.DeletePopulation(t.Context(), env, all[1].ID); err == nil || !strings.Contains(err.Error(), "has 1 user;") {
 		t.Errorf("one with users: %v", err)
 	}
 	if err := s.DeletePopulation(t.Context(), env, all[0].ID); err == nil {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"reflect"
 
-	"lockstep/filter"
 	"lockstep/internal/problem"
 )
 
@@ -23,7 +23,7 @@ func (s *Service) User(ctx context.Context, envID, id string) (User, error) {
 	return s.store.User(ctx, envID, id)
 }
 
-// CreateUser makes a user. Without a population they are in the default one.
+// CreateUser makes a user. Without a population they are in the default one. Enabled is taken as it is: callers decide the default.
 func (s *Service) CreateUser(ctx context.Context, envID string, u User) (User, error) {
 	u.ID, u.EnvironmentID = s.newID(), envID
 	u.CreatedAt = s.instant()
@@ -37,10 +37,10 @@ func (s *Service) CreateUser(ctx context.Context, envID string, u User) (User, e
 		if err := s.place(ctx, tx, &u); err != nil {
 			return err
 		}
-		if err := u.check(schema); err != nil {
+		if err := u.check(schema, nil); err != nil {
 			return err
 		}
-		if err := s.checkUnique(ctx, tx, schema, &u); err != nil {
+		if err := s.checkUnique(ctx, tx, schema, nil, &u); err != nil {
 			return err
 		}
 		if err := tx.InsertUsers(ctx, []User{u}); err != nil {
@@ -48,7 +48,10 @@ func (s *Service) CreateUser(ctx context.Context, envID string, u User) (User, e
 		}
 		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "CREATED", u.ID, u.Username, nil)})
 	})
-	return u, err
+	if err != nil {
+		return User{}, err
+	}
+	return u, nil
 }
 
 func takenOr(err error) error {
@@ -83,10 +86,11 @@ func (s *Service) place(ctx context.Context, tx Tx, u *User) error {
 	return err
 }
 
-func (s *Service) checkUnique(ctx context.Context, tx Tx, schema *Schema, u *User) error {
-	for name, value := range u.Custom {
-		a, _ := schema.Attribute(name)
-		if !a.Unique {
+// checkUnique makes sure that nobody else has the values of unique attributes that are new since before; nil is a new user.
+func (s *Service) checkUnique(ctx context.Context, tx Tx, schema *Schema, before, u *User) error {
+	for _, a := range schema.custom {
+		value := u.Custom[a.Name]
+		if !a.Unique || value == nil || before != nil && reflect.DeepEqual(before.Custom[a.Name], value) {
 			continue
 		}
 		ids, err := tx.UsersWith(ctx, u.EnvironmentID, a.Name, value, 2)
@@ -96,7 +100,7 @@ func (s *Service) checkUnique(ctx context.Context, tx Tx, schema *Schema, u *Use
 		for _, id := range ids {
 			if id != u.ID {
 				var l problem.List
-				l.Add(problem.UniquenessViolation, name, "another user of this environment has this value")
+				l.Add(problem.UniquenessViolation, a.Name, "another user of this environment has this value")
 				return l.Err("The user cannot be saved:")
 			}
 		}
@@ -104,7 +108,8 @@ func (s *Service) checkUnique(ctx context.Context, tx Tx, schema *Schema, u *Use
 	return nil
 }
 
-// UpdateUser lets edit change a user. An edit that changes nothing writes nothing.
+// UpdateUser lets edit change a user. Only what it changes is judged, so that a user whose data no longer meets the rules
+// (an attribute was made required after they were created) can still be disabled. An edit that changes nothing writes nothing.
 func (s *Service) UpdateUser(ctx context.Context, envID, id string, edit func(*User) error) (User, error) {
 	var u User
 	err := s.edit(ctx, envID, func(tx Tx) error {
@@ -112,29 +117,29 @@ func (s *Service) UpdateUser(ctx context.Context, envID, id string, edit func(*U
 		if err != nil {
 			return err
 		}
+		schema, err := schemaOf(ctx, tx, envID)
+		if err != nil {
+			return err
+		}
+		before.forget(schema)
 		u = before
 		u.Custom = maps.Clone(before.Custom)
 		if err := edit(&u); err != nil {
 			return err
 		}
 		u.ID, u.EnvironmentID, u.CreatedAt, u.UpdatedAt = before.ID, envID, before.CreatedAt, before.UpdatedAt
-		schema, err := schemaOf(ctx, tx, envID)
-		if err != nil {
+		u.PopulationName, u.Custom = before.PopulationName, maps.Clone(u.Custom)
+		if err := s.move(ctx, tx, &before, &u); err != nil {
 			return err
 		}
-		if u.PopulationID != before.PopulationID {
-			if err := s.place(ctx, tx, &u); err != nil {
-				return err
-			}
-		}
-		if err := u.check(schema); err != nil {
+		if err := u.check(schema, &before); err != nil {
 			return err
 		}
 		changes := diff(&before, &u)
 		if len(changes) == 0 {
-			return nil
+			return errUnchanged
 		}
-		if err := s.checkUnique(ctx, tx, schema, &u); err != nil {
+		if err := s.checkUnique(ctx, tx, schema, &before, &u); err != nil {
 			return err
 		}
 		u.UpdatedAt = s.instant()
@@ -143,7 +148,24 @@ func (s *Service) UpdateUser(ctx context.Context, envID, id string, edit func(*U
 		}
 		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "UPDATED", u.ID, u.Username, changes)})
 	})
-	return u, err
+	if err != nil {
+		return User{}, err
+	}
+	return u, nil
+}
+
+// move puts a user whose population was changed into it. A user is always in one.
+func (s *Service) move(ctx context.Context, tx Tx, before, u *User) error {
+	switch u.PopulationID {
+	case before.PopulationID:
+		return nil
+	case "":
+		var l problem.List
+		l.Add(problem.RequiredValue, "population.id", "a user is always in a population; name the one to move to")
+		return l.Err("The user cannot be saved:")
+	default:
+		return s.place(ctx, tx, u)
+	}
 }
 
 // SetEnabled enables or disables a user.
@@ -168,106 +190,4 @@ func (s *Service) DeleteUser(ctx context.Context, envID, id string) error {
 		}
 		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "DELETED", u.ID, u.Username, nil)})
 	})
-}
-
-// Query asks for a page of users.
-type Query struct {
-	Filter string // "" = all
-	After  string // the Next of the page before
-	Limit  int    // at most MaxUsers; 0 = DefaultUsers
-}
-
-// Page sizes (PingOne: users at most 200).
-const (
-	DefaultUsers = 100
-	MaxUsers     = 200
-	walkBatch    = 500
-)
-
-// Page is a page of users. Next is "" on the last one.
-type Page struct {
-	Users []User
-	Next  string
-}
-
-// Users answers a page of users in the order of their creation.
-func (s *Service) Users(ctx context.Context, envID string, q Query) (Page, error) {
-	if q.Limit <= 0 {
-		q.Limit = DefaultUsers
-	}
-	q.Limit = min(q.Limit, MaxUsers)
-	predicate, err := s.predicate(ctx, envID, q.Filter)
-	if err != nil {
-		return Page{}, err
-	}
-	var page Page
-	err = s.each(ctx, envID, q.After, predicate, func(u User) bool {
-		if len(page.Users) == q.Limit {
-			page.Next = page.Users[q.Limit-1].ID
-			return false
-		}
-		page.Users = append(page.Users, u)
-		return true
-	})
-	return page, err
-}
-
-// CountUsers counts the users that a filter matches.
-func (s *Service) CountUsers(ctx context.Context, envID, text string) (int64, error) {
-	predicate, err := s.predicate(ctx, envID, text)
-	if err != nil {
-		return 0, err
-	}
-	if predicate == nil {
-		return s.store.CountUsers(ctx, envID)
-	}
-	var n int64
-	err = s.each(ctx, envID, "", predicate, func(User) bool { n++; return true })
-	return n, err
-}
-
-// each walks over the users that a predicate matches; nil matches all. visit answers whether to go on.
-func (s *Service) each(ctx context.Context, envID, after string, p *filter.Predicate, visit func(User) bool) error {
-	q := UserQuery{After: after, Limit: walkBatch}
-	if p != nil {
-		q.Narrow = p.Filter().Root
-	}
-	for {
-		users, err := s.store.Users(ctx, envID, q)
-		if err != nil {
-			return err
-		}
-		for i := range users {
-			if (p == nil || p.Match(&users[i])) && !visit(users[i]) {
-				return nil
-			}
-		}
-		if len(users) < q.Limit {
-			return nil
-		}
-		q.After = users[len(users)-1].ID
-	}
-}
-
-func (s *Service) predicate(ctx context.Context, envID, text string) (*filter.Predicate, error) {
-	if text == "" {
-		return nil, nil //nolint:nilnil // no filter
-	}
-	schema, err := s.Schema(ctx, envID)
-	if err != nil {
-		return nil, err
-	}
-	return CompileFilter(schema, text)
-}
-
-// CompileFilter reads a filter over users. What is wrong with it is an INVALID_REQUEST that says where.
-func CompileFilter(schema *Schema, text string) (*filter.Predicate, error) {
-	f, err := filter.Parse(text)
-	if err == nil {
-		var p *filter.Predicate
-		if p, err = filter.Compile(f, schema.Filter()); err == nil {
-			return p, nil
-		}
-	}
-	return nil, problem.New(problem.InvalidRequest, "The filter cannot be read %v.", err)
 }

@@ -1,0 +1,99 @@
+package directory
+
+import (
+	"context"
+
+	"lockstep/filter"
+)
+
+// Query asks for a page of users.
+type Query struct {
+	Filter string // "" = all
+	After  string // the Next of the page before
+	Limit  int    // at most MaxUsers; 0 = DefaultUsers
+}
+
+// Page sizes (PingOne: users at most 200).
+const (
+	DefaultUsers = 100
+	MaxUsers     = 200
+	walkBatch    = 500
+)
+
+// Page is a page of users. Next is "" on the last one.
+type Page struct {
+	Users []User
+	Next  string
+}
+
+// Users answers a page of users in the order of their creation. The store narrows, the filter decides in memory, and the walk
+// goes on until the page is full: a page is short only at the end.
+func (s *Service) Users(ctx context.Context, envID string, q Query) (Page, error) {
+	if q.Limit <= 0 {
+		q.Limit = DefaultUsers
+	}
+	q.Limit = min(q.Limit, MaxUsers)
+	predicate, err := s.predicate(ctx, envID, q.Filter)
+	if err != nil {
+		return Page{}, err
+	}
+	var page Page
+	err = s.each(ctx, envID, q.After, q.Limit+1, predicate, func(u User) bool {
+		if len(page.Users) == q.Limit {
+			page.Next = page.Users[q.Limit-1].ID
+			return false
+		}
+		page.Users = append(page.Users, u)
+		return true
+	})
+	return page, err
+}
+
+// CountUsers counts the users that a filter matches.
+func (s *Service) CountUsers(ctx context.Context, envID, text string) (int64, error) {
+	predicate, err := s.predicate(ctx, envID, text)
+	if err != nil {
+		return 0, err
+	}
+	if predicate == nil {
+		return s.store.CountUsers(ctx, envID)
+	}
+	var n int64
+	err = s.each(ctx, envID, "", walkBatch, predicate, func(User) bool { n++; return true })
+	return n, err
+}
+
+// each walks over the users that a predicate matches; nil matches all, and then batch rows are read at a time. visit answers
+// whether to go on.
+func (s *Service) each(ctx context.Context, envID, after string, batch int, p *filter.Predicate, visit func(User) bool) error {
+	q := UserQuery{After: after, Limit: batch}
+	if p != nil {
+		q.Narrow, q.Limit = p.Filter().Root, walkBatch
+	}
+	for {
+		users, err := s.store.Users(ctx, envID, q)
+		if err != nil {
+			return err
+		}
+		for i := range users {
+			if (p == nil || p.Match(&users[i])) && !visit(users[i]) {
+				return nil
+			}
+		}
+		if len(users) < q.Limit {
+			return nil
+		}
+		q.After = users[len(users)-1].ID
+	}
+}
+
+func (s *Service) predicate(ctx context.Context, envID, text string) (*filter.Predicate, error) {
+	if text == "" {
+		return nil, nil //nolint:nilnil // no filter
+	}
+	schema, err := s.Schema(ctx, envID)
+	if err != nil {
+		return nil, err
+	}
+	return CompileFilter(schema, text)
+}
