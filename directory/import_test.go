@@ -127,7 +127,7 @@ func TestValidation(t *testing.T) {
 		"bad address":  {directory.User{Username: "a", Email: "a b@c"}, "email"},
 		"long phone":   {directory.User{Username: "a", Email: "a@b.c", PrimaryPhone: strings.Repeat("1", 33)}, "primaryPhone"},
 		"wrong type":   {directory.User{Username: "a", Email: "a@b.c", Custom: map[string]any{"level": "three"}}, "level"},
-		"undeclared":   {directory.User{Username: "a", Email: "a@b.c", Custom: map[string]any{"levle": 3.0}}, "levle"},
+		"undeclared":   {directory.User{Username: "a", Email: "a@b.c", Custom: map[string]any{"lvl2": 3.0}}, "lvl2"},
 		"no such home": {directory.User{Username: "a", Email: "a@b.c", PopulationID: "00000000-0000-4000-8000-000000000000"}, "population.id"},
 	} {
 		_, err := s.CreateUser(t.Context(), env, test.user)

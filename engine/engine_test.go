@@ -425,3 +425,37 @@ func TestBrokenRuleHarmsNobody(t *testing.T) {
 		t.Errorf("%+v", status)
 	}
 }
+
+// TestPauseStopsWhatIsQueued: with the budget spent and people waiting for it, a pause is followed by no write but those that
+// were on their way.
+func TestPauseStopsWhatIsQueued(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	for n := range 60 {
+		w.create(n)
+	}
+	w.provision("population.id pr", map[string]any{"RATE_LIMIT_FACTOR": 1.0})
+	w.run()
+	until(t, func() bool { return len(w.workspace.Members()) >= 19 })
+	must(t, w.engine.Pause(t.Context(), w.env.ID, w.connection.ID))
+	before := len(w.workspace.Members())
+	ticker := time.NewTicker(1500 * time.Millisecond) // four more would be made in this time
+	defer ticker.Stop()
+	<-ticker.C
+	if after := len(w.workspace.Members()); after > before+1 {
+		t.Errorf("%d were made after the pause", after-before)
+	}
+}
+
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	ticker := time.NewTicker(2 * time.Millisecond)
+	defer ticker.Stop()
+	deadline := time.After(20 * time.Second)
+	for !done() {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatal("it never happens")
+		}
+	}
+}

@@ -182,6 +182,10 @@ func (e *Engine) whyWaiting(envID, connectionID string) string {
 func (r *runner) pause(paused bool) {
 	r.mu.Lock()
 	r.paused = paused
+	pacer := r.pacer
 	r.mu.Unlock()
+	if paused && pacer != nil {
+		pacer.flush()
+	}
 	r.poke()
 }

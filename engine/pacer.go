@@ -212,11 +212,18 @@ func (p *pacer) levels() map[string]float64 {
 	return out
 }
 
-// stop sends everybody who waits away.
+// stop sends everybody who waits away, and everybody who comes.
 func (p *pacer) stop() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.stopped = true
+	p.mu.Unlock()
+	p.flush()
+}
+
+// flush sends everybody who waits away: a pause or a halt must not be followed by the calls that were queued for the budget.
+func (p *pacer) flush() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	for _, w := range p.waiting {
 		w.refused = true
 		close(w.granted)

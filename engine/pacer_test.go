@@ -91,6 +91,13 @@ func TestPacerThrottleAndStop(t *testing.T) {
 			t.Errorf("%v after %s", err, time.Since(began))
 		}
 		p.throttle([]string{"create"}, time.Hour)
+		flushed := make(chan error, 1)
+		go func() { flushed <- p.acquire(t.Context(), provision.PriorityLive, []string{"create"}) }()
+		synctest.Wait()
+		p.flush()
+		if err := <-flushed; !errors.Is(err, errStopping) {
+			t.Error(err)
+		}
 		stopped := make(chan error, 1)
 		go func() { stopped <- p.acquire(t.Context(), provision.PriorityLive, []string{"create"}) }()
 		synctest.Wait()

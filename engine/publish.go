@@ -19,8 +19,11 @@ func (r *runner) refresh(ctx context.Context) (bool, error) {
 	}
 	r.state.Paused, r.state.Resync = stored.Paused, stored.Resync
 	r.mu.Lock()
-	r.paused = stored.Paused
+	changed := r.paused != stored.Paused
 	r.mu.Unlock()
+	if changed {
+		r.pause(stored.Paused) // asked for in another process
+	}
 	revision, err := r.engine.store.LatestRevision(ctx, r.envID)
 	if notFound(err) {
 		return false, nil
@@ -71,7 +74,10 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 		return err
 	}
 	reconnected := r.secretsSeen != "" && r.secretsSeen != digest
-	r.pacer, r.line, r.secretsSeen = pacer, line, digest
+	r.mu.Lock()
+	r.pacer = pacer
+	r.mu.Unlock()
+	r.line, r.secretsSeen = line, digest
 	if reconnected {
 		r.mu.Lock()
 		r.halted, r.state.Halt = nil, nil // new credentials: try at once
@@ -171,8 +177,10 @@ func (r *runner) halt(fault *provision.Fault) {
 	if first {
 		r.halted = fault
 	}
+	pacer := r.pacer
 	r.mu.Unlock()
 	if first {
+		pacer.flush()
 		r.note(actionHalted, false, "provisioning is halted: "+fault.Error())
 	}
 	r.poke()

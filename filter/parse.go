@@ -266,6 +266,9 @@ func (p *parser) text(quote byte) (any, error) {
 }
 
 func unquote(raw string, start int) (any, error) {
+	if strings.Contains(raw, `\u0000`) || strings.Contains(raw, "\x00") {
+		return nil, failAt(start, "this text contains a NUL character, which no attribute can have")
+	}
 	if raw[0] == '\'' {
 		return strings.NewReplacer(`\'`, `'`, `\\`, `\`).Replace(raw[1 : len(raw)-1]), nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,9 +136,7 @@ func apply(have *provision.Account, want *provision.Desired, ops []provision.Ope
 		remote := &provision.Remote{ID: "R", Active: true, Attributes: provision.Attributes{}}
 		if op.Verb != provision.VerbCreate {
 			remote.Active = out.Remote.Active
-			for k, v := range out.Remote.Attributes {
-				remote.Attributes[k] = v
-			}
+			maps.Copy(remote.Attributes, out.Remote.Attributes)
 		} else {
 			out.RemoteID, out.Ownership = "R", provision.Managed
 		}
@@ -185,7 +184,7 @@ func TestProperties(t *testing.T) {
 		}
 		if w.InScope && !w.Leave && w.Active && second.Status == provision.StatusSuccess {
 			for name, v := range w.Attributes {
-				if after.Remote.Attributes[name] != v && !(len(w.CreateOnly) > 0 && name == "b") {
+				if after.Remote.Attributes[name] != v && (len(w.CreateOnly) == 0 || name != "b") {
 					t.Fatalf("%s is %v, wanted %v", name, after.Remote.Attributes[name], v)
 				}
 			}

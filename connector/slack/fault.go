@@ -154,7 +154,8 @@ func byStatus(status int) meaning {
 	case status == http.StatusForbidden:
 		return meanings["permission_denied"]
 	case status == http.StatusNotFound:
-		return meaning{provision.Gone, "the target does not know this object", hintBaseURL, ""}
+		// Not Gone: only Slack's own word for it ends a link. A proxy's 404 must not make us forget a leaver's account.
+		return meaning{provision.Transient, "the target answers that there is nothing at this address", hintBaseURL, ""}
 	case status == http.StatusConflict:
 		return meaning{provision.Taken, "the target says that it exists already", hintData, ""}
 	case status == http.StatusTooManyRequests:

@@ -146,6 +146,10 @@ func TestEveryCodeHasASentence(t *testing.T) {
 		}
 		kinds[f.Kind]++
 	}
+	w.Inject(sandbox.Fault{Method: "GET", Status: 404, Code: "not_slacks_word"})
+	if _, err := target.Get(t.Context(), directory.KindUser, "U1"); err.(*provision.Fault).Kind != provision.Transient { //nolint:errorlint,forcetypeassert // exactly this
+		t.Errorf("a 404 that is not Slack's: %v", err)
+	}
 	for _, kind := range []provision.FaultKind{provision.Halted, provision.Rejected, provision.Taken, provision.Gone, provision.Transient} {
 		if kinds[kind] == 0 {
 			t.Errorf("no code is %s", kind)
