@@ -56,15 +56,15 @@ func openCSV(in io.Reader) (*csvFile, error) {
 		return nil, fmt.Errorf("read the file: %w", err)
 	}
 	head, marked := bytes.CutPrefix(head, []byte("\xef\xbb\xbf"))
+	first, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
 	switch {
 	case len(bytes.TrimSpace(head)) == 0:
 		return nil, badFile("the file is empty; the first line must name the columns, such as username,email,given,family")
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}), bytes.IndexByte(head, 0) >= 0:
+	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}), bytes.IndexByte(first, 0) >= 0:
 		return nil, badFile("line 1: the file is encoded in UTF-16, or is no text at all; save it as CSV UTF-8")
 	case marked:
 		_, _ = buffered.Discard(3)
 	}
-	first, _, _ := bytes.Cut(bytes.TrimLeft(head, "\r\n"), []byte("\n"))
 	f := &csvFile{budget: &budget{in: buffered}, next: 1}
 	f.reader = csv.NewReader(f.budget)
 	f.reader.Comma = separator(string(first))

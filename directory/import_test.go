@@ -168,7 +168,7 @@ func TestPopulations(t *testing.T) {
 }
 
 func FuzzImport(f *testing.F) {
-	for _, seed := range []string{"username,email\na,a@b.c\n", "username;email\n\"a", "\xff\xfe", "username\n\x00", "username,email,level\na,a@b.c,x\na,a@b.c"} {
+	for _, seed := range []string{"username,email\na,a@b.c\n", "username;email\n\"a", "\xff\xfe", "username\n\x00", "username,email\na,\"b\"c\n\"", "\n\nusername\temail\r\nx\ty", "username,email,level\na,a@b.c,x\na,a@b.c"} {
 		f.Add([]byte(seed))
 	}
 	s, env := newService(f)
