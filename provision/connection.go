@@ -2,156 +2,13 @@ package provision
 
 import (
 	"context"
-	"fmt"
-	"maps"
-	"net/url"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/uuid"
 
 	"lockstep/directory"
 	"lockstep/internal/problem"
-	"lockstep/internal/secret"
 )
-
-const maxSetting = 4096
-
-// Effective is the connection with its type's defaults filled in.
-func Effective(t Type, c Connection) Connection {
-	c.Settings = maps.Clone(c.Settings)
-	if c.Settings == nil {
-		c.Settings = map[string]any{}
-	}
-	for _, f := range t.Fields {
-		if v, ok := c.Settings[f.Key]; f.Default != nil && (!ok || v == "") {
-			c.Settings[f.Key] = f.Default
-		}
-	}
-	return c
-}
-
-// Configure reads a configuration as clients send it: other spellings of keys and values are taken over, secrets go apart.
-// Secrets that are left out are taken from kept. It does not store anything.
-func (s *Service) Configure(c *Connection, configuration map[string]any, kept map[string]secret.Text) error {
-	t, ok := s.catalogue.Type(c.Type)
-	if !ok {
-		names := make([]string, 0, len(s.catalogue.Types()))
-		for _, known := range s.catalogue.Types() {
-			names = append(names, known.Name)
-		}
-		p := problem.New(problem.InvalidData, "The connection cannot be saved:")
-		p.Details = []problem.Detail{{Code: problem.InvalidValue, Target: "type", Message: "connections of this type are not supported", AllowedValues: names}}
-		return p
-	}
-	c.Type = t.Name
-	c.Settings, c.Secrets = map[string]any{}, maps.Clone(kept)
-	if c.Secrets == nil {
-		c.Secrets = map[string]secret.Text{}
-	}
-	var l problem.List
-	for _, key := range slices.Sorted(maps.Keys(configuration)) {
-		s.setting(&l, t, c, key, configuration[key])
-	}
-	for _, f := range t.Fields {
-		if f.Required && f.Kind == FieldSecret && c.Secrets[f.Key].IsZero() || f.Required && f.Kind != FieldSecret && c.Settings[f.Key] == nil {
-			l.Add(problem.RequiredValue, "configuration."+f.Key, "%s is required", f.Label)
-		}
-	}
-	return l.Err("The connection cannot be saved:")
-}
-
-func (s *Service) setting(l *problem.List, t Type, c *Connection, key string, value any) {
-	target := "configuration." + key
-	if slices.Contains(t.Ignore, key) || value == nil {
-		return
-	}
-	if renamed, ok := t.Rename[key]; ok {
-		if value == "" {
-			return // other clients send empty twins of keys that they do not use
-		}
-		key = renamed
-	}
-	i := slices.IndexFunc(t.Fields, func(f Field) bool { return f.Key == key })
-	if i < 0 {
-		keys := make([]string, len(t.Fields))
-		for i, f := range t.Fields {
-			keys[i] = f.Key
-		}
-		l.AddDetail(problem.Detail{
-			Code: problem.InvalidValue, Target: target, Message: fmt.Sprintf("%s connections have no such setting", t.Title), AllowedValues: keys,
-		})
-		return
-	}
-	f := t.Fields[i]
-	if f.Kind == FieldSecret {
-		text, ok := value.(string)
-		switch {
-		case !ok || len(text) > maxSetting || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' }):
-			l.Add(problem.InvalidValue, target, "text without line breaks, of at most %d characters, is needed", maxSetting)
-		case text != "":
-			c.Secrets[key] = secret.New(strings.TrimSpace(text))
-		}
-		return
-	}
-	v, message := f.read(value)
-	if message != "" {
-		l.AddDetail(problem.Detail{Code: problem.InvalidValue, Target: target, Message: message, AllowedValues: f.Allowed})
-		return
-	}
-	c.Settings[key] = v
-}
-
-// read gives a value the field's kind. Terraform sends everything as text.
-func (f Field) read(value any) (any, string) { //nolint:gocyclo // one case a kind of setting
-	text, isText := value.(string)
-	text = strings.TrimSpace(text)
-	if len(text) > maxSetting {
-		return nil, fmt.Sprintf("at most %d characters are allowed", maxSetting)
-	}
-	switch f.Kind {
-	case FieldFlag:
-		if b, ok := value.(bool); ok {
-			return b, ""
-		}
-		if b, err := strconv.ParseBool(strings.ToLower(text)); isText && err == nil {
-			return b, ""
-		}
-		return nil, "true or false is needed"
-	case FieldNumber:
-		n, ok := value.(float64)
-		if isText {
-			parsed, err := strconv.ParseFloat(text, 64)
-			n, ok = parsed, err == nil
-		}
-		if !ok || f.Minimum != nil && n < *f.Minimum || f.Maximum != nil && n > *f.Maximum {
-			return nil, "a number in the allowed range is needed"
-		}
-		return n, ""
-	}
-	if !isText {
-		return nil, "text is needed"
-	}
-	if text == "" {
-		return text, ""
-	}
-	if f.Kind == FieldURL {
-		u, err := url.Parse(text)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
-			return nil, "an http or https address is needed, such as https://api.example.com/scim/v2/"
-		}
-	}
-	if len(f.Allowed) == 0 {
-		return text, ""
-	}
-	for _, allowed := range f.Allowed {
-		if strings.EqualFold(allowed, text) {
-			return allowed, ""
-		}
-	}
-	return nil, "the value is not one of those allowed"
-}
 
 // Connections lists the connections of an environment.
 func (s *Service) Connections(ctx context.Context, envID string) ([]Connection, error) {
@@ -171,14 +28,14 @@ func (s *Service) CreateConnection(ctx context.Context, envID string, c Connecti
 	if err := s.Configure(&c, configuration, nil); err != nil {
 		return c, err
 	}
-	err := s.store.EditProvisioning(ctx, func(tx Tx) error {
+	err := s.edit(ctx, func(tx Tx) error {
 		if err := checkConnection(ctx, tx, &c); err != nil {
 			return err
 		}
 		if err := tx.SaveConnection(ctx, c); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, envID, directory.KindConnection, "CREATED", c.ID, c.Name, nil)
+		return s.log(ctx, tx, c.subject(), "CREATED", nil)
 	})
 	return c, err
 }
@@ -187,9 +44,9 @@ func checkConnection(ctx context.Context, tx Tx, c *Connection) error {
 	var l problem.List
 	checkName(&l, &c.Name, true)
 	checkStatus(&l, c.Status)
-	if len(c.Description) > 1024 {
-		l.Add(problem.InvalidValue, "description", "at most 1024 characters are allowed")
-	}
+	directory.CheckLines(&l, "description", c.Description, maxDescription)
+	directory.CheckText(&l, "image.id", c.ImageID, maxName, false)
+	directory.CheckText(&l, "image.href", c.ImageHref, maxSetting, false)
 	if c.Status == "" {
 		c.Status = Inactive
 	}
@@ -207,7 +64,8 @@ func checkConnection(ctx context.Context, tx Tx, c *Connection) error {
 
 // UpdateConnection replaces a connection. Secrets that are left out stay.
 func (s *Service) UpdateConnection(ctx context.Context, envID, id string, c Connection, configuration map[string]any) (Connection, error) {
-	err := s.store.EditProvisioning(ctx, func(tx Tx) error {
+	changed := false
+	err := s.edit(ctx, func(tx Tx) error {
 		before, err := tx.Connection(ctx, envID, id)
 		if err != nil {
 			return err
@@ -226,50 +84,63 @@ func (s *Service) UpdateConnection(ctx context.Context, envID, id string, c Conn
 		if err := checkConnection(ctx, tx, &c); err != nil {
 			return err
 		}
+		differs := connectionChanges(&before, &c)
+		if changed = len(differs) > 0; !changed {
+			c = before
+			return errUnchanged
+		}
 		if err := tx.SaveConnection(ctx, c); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, envID, directory.KindConnection, "UPDATED", c.ID, c.Name, connectionChanges(&before, &c))
+		return s.log(ctx, tx, c.subject(), "UPDATED", differs)
 	})
-	if err == nil {
-		s.wake(envID) // a replaced token works at once
+	if err == nil && changed {
+		s.wake(envID)
 	}
 	return c, err
 }
 
-// connectionChanges never shows a secret.
+func (c *Connection) subject() subject {
+	return subject{envID: c.EnvironmentID, kind: directory.KindConnection, id: c.ID, name: c.Name, connectionID: c.ID}
+}
+
+// connectionChanges never shows a secret, only that it was set, replaced or cleared.
 func connectionChanges(before, after *Connection) []directory.AttributeChange {
-	var out []directory.AttributeChange
-	add := func(name string, from, to any) {
-		if from != to {
-			out = append(out, directory.AttributeChange{Attribute: name, From: from, To: to})
+	var out changes
+	out.add("name", before.Name, after.Name)
+	out.add("description", before.Description, after.Description)
+	out.add("status", string(before.Status), string(after.Status))
+	out.add("managed", before.Managed, after.Managed)
+	out.add("image.id", before.ImageID, after.ImageID)
+	out.add("image.href", before.ImageHref, after.ImageHref)
+	for k, v := range before.Settings {
+		out.add("configuration."+k, v, after.Settings[k])
+	}
+	for k, v := range after.Settings {
+		if _, ok := before.Settings[k]; !ok {
+			out.add("configuration."+k, nil, v)
 		}
 	}
-	add("name", before.Name, after.Name)
-	add("description", before.Description, after.Description)
-	add("status", string(before.Status), string(after.Status))
-	add("managed", before.Managed, after.Managed)
-	keys := map[string]bool{}
-	for k := range before.Settings {
-		keys[k] = true
-	}
-	for k := range after.Settings {
-		keys[k] = true
-	}
-	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		add("configuration."+k, before.Settings[k], after.Settings[k])
-	}
-	for _, k := range slices.Sorted(maps.Keys(after.Secrets)) {
-		if after.Secrets[k].Reveal() != before.Secrets[k].Reveal() {
-			out = append(out, directory.AttributeChange{Attribute: "configuration." + k, From: "[secret]", To: "[replaced]"})
+	for k, old := range before.Secrets {
+		switch now := after.Secrets[k]; {
+		case old.IsZero(): // as good as none
+		case now.IsZero():
+			out.add("configuration."+k, "set", nil)
+		case old.Reveal() != now.Reveal():
+			out.add("configuration."+k, "set", "replaced")
 		}
 	}
-	return out
+	for k, now := range after.Secrets {
+		if before.Secrets[k].IsZero() && !now.IsZero() {
+			out.add("configuration."+k, nil, "set")
+		}
+	}
+	return out.sorted()
 }
 
 // DeleteConnection deletes a connection that no rule uses.
 func (s *Service) DeleteConnection(ctx context.Context, envID, id string) error {
-	return s.store.EditProvisioning(ctx, func(tx Tx) error {
+	return s.edit(ctx, func(tx Tx) error {
 		c, err := tx.Connection(ctx, envID, id)
 		if err != nil {
 			return err
@@ -294,6 +165,6 @@ func (s *Service) DeleteConnection(ctx context.Context, envID, id string) error 
 		if err := tx.DeleteConnection(ctx, envID, id); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, envID, directory.KindConnection, "DELETED", c.ID, c.Name, nil)
+		return s.log(ctx, tx, c.subject(), "DELETED", nil)
 	})
 }

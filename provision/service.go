@@ -2,6 +2,8 @@ package provision
 
 import (
 	"context"
+	"errors"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -25,7 +27,7 @@ type Deps struct {
 	Checker   Checker
 	Now       func() time.Time
 	NewID     func() string
-	// Wake is called after a revision was published.
+	// Wake is called after a revision was published, and after a connection was edited: a replaced token works at once.
 	Wake func(envID string)
 }
 
@@ -56,17 +58,62 @@ func NewService(store Store, d Deps) *Service {
 
 func (s *Service) instant() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
-func (s *Service) log(ctx context.Context, tx Tx, envID string, kind directory.Kind, verb, id, name string, changes []directory.AttributeChange) error {
+// errUnchanged ends an edit that turned out to change nothing: it is rolled back, and nothing is logged.
+var errUnchanged = errors.New("nothing changed")
+
+// edit runs fn in one transaction.
+func (s *Service) edit(ctx context.Context, fn func(tx Tx) error) error {
+	if err := s.store.EditProvisioning(ctx, fn); err != nil && !errors.Is(err, errUnchanged) {
+		return err
+	}
+	return nil
+}
+
+// subject is what an activity is about.
+type subject struct {
+	envID        string
+	kind         directory.Kind
+	id, name     string
+	connectionID string
+	ruleID       string
+}
+
+var kindWords = map[directory.Kind]string{
+	directory.KindPlan: "plan", directory.KindConnection: "connection", directory.KindRule: "rule", directory.KindMapping: "mapping",
+	directory.KindRevision: "revision",
+}
+
+// log appends one activity about an edit, as the last thing of its transaction. Only updates carry values, and never a secret.
+func (s *Service) log(ctx context.Context, tx Tx, about subject, verb string, changes []directory.AttributeChange) error {
 	origin := directory.OriginOf(ctx)
-	words := map[directory.Kind]string{
-		directory.KindPlan: "plan", directory.KindConnection: "connection", directory.KindRule: "rule", directory.KindMapping: "mapping",
-		directory.KindRevision: "revision",
+	description := kindWords[about.kind] + " " + about.name + " was " + strings.ToLower(verb)
+	if len(changes) > 0 {
+		names := make([]string, len(changes))
+		for i, c := range changes {
+			names[i] = c.Attribute
+		}
+		description += ": " + strings.Join(names, ", ")
 	}
 	return tx.Append(ctx, []directory.Activity{{
-		ID: s.newID(), EnvironmentID: envID, RecordedAt: s.instant(), Type: string(kind) + "." + verb, Actor: origin.Actor,
-		CorrelationID: origin.CorrelationID, Kind: kind, ObjectID: id, ObjectName: name, Success: true,
-		Description: words[kind] + " " + name + " was " + strings.ToLower(verb), Changes: changes,
+		ID: s.newID(), EnvironmentID: about.envID, RecordedAt: s.instant(), Type: string(about.kind) + "." + verb, Actor: origin.Actor,
+		CorrelationID: origin.CorrelationID, Kind: about.kind, ObjectID: about.id, ObjectName: about.name, ConnectionID: about.connectionID,
+		RuleID: about.ruleID, Success: true, Description: description, Changes: changes,
 	}})
+}
+
+// changes collects what differs between two states of an object.
+type changes []directory.AttributeChange
+
+func (c *changes) add(name string, from, to any) {
+	if !reflect.DeepEqual(from, to) {
+		*c = append(*c, directory.AttributeChange{Attribute: name, From: from, To: to})
+	}
+}
+
+// sorted lists the changes by attribute.
+func (c *changes) sorted() []directory.AttributeChange {
+	slices.SortFunc(*c, func(a, b directory.AttributeChange) int { return strings.Compare(a.Attribute, b.Attribute) })
+	return *c
 }
 
 func invalid(code, target, format string, args ...any) error {
@@ -75,58 +122,14 @@ func invalid(code, target, format string, args ...any) error {
 	return l.Err("The input is not acceptable:")
 }
 
+const (
+	maxName        = 256
+	maxDescription = 1024
+)
+
 func checkName(l *problem.List, name *string, required bool) {
 	*name = strings.TrimSpace(*name)
-	switch {
-	case *name == "" && required:
-		l.Add(problem.RequiredValue, "name", "a name is required")
-	case len(*name) > 256:
-		l.Add(problem.InvalidValue, "name", "at most 256 characters are allowed")
-	case strings.ContainsFunc(*name, func(r rune) bool { return r < ' ' }):
-		l.Add(problem.InvalidValue, "name", "control characters are not allowed")
-	}
-}
-
-// Plans lists the plans of an environment: none or one.
-func (s *Service) Plans(ctx context.Context, envID string) ([]Plan, error) {
-	return s.store.Plans(ctx, envID)
-}
-
-// Plan answers one plan.
-func (s *Service) Plan(ctx context.Context, envID, id string) (Plan, error) {
-	return s.store.Plan(ctx, envID, id)
-}
-
-// CreatePlan makes the environment's plan. A status that is not given is kept as not given: it is shown as INACTIVE, PingOne's
-// default, but only a plan that somebody switched off stops provisioning.
-func (s *Service) CreatePlan(ctx context.Context, envID string, p Plan) (Plan, error) {
-	p.ID, p.EnvironmentID = uuid.NewString(), envID
-	p.CreatedAt = s.instant()
-	p.UpdatedAt = p.CreatedAt
-	err := s.store.EditProvisioning(ctx, func(tx Tx) error {
-		existing, err := tx.Plans(ctx, envID)
-		if err != nil {
-			return err
-		}
-		if len(existing) > 0 {
-			return invalid(problem.UniquenessViolation, "environment.id", "the environment has a plan already (%s); there is one plan an environment", existing[0].ID)
-		}
-		if err := checkPlan(&p); err != nil {
-			return err
-		}
-		if err := tx.SavePlan(ctx, p); err != nil {
-			return err
-		}
-		return s.log(ctx, tx, envID, directory.KindPlan, "CREATED", p.ID, p.Name, nil)
-	})
-	return p, err
-}
-
-func checkPlan(p *Plan) error {
-	var l problem.List
-	checkName(&l, &p.Name, true)
-	checkStatus(&l, p.Status)
-	return l.Err("The plan cannot be saved:")
+	directory.CheckText(l, "name", *name, maxName, required)
 }
 
 func checkStatus(l *problem.List, status Status) {
@@ -135,152 +138,4 @@ func checkStatus(l *problem.List, status Status) {
 			Code: problem.InvalidValue, Target: "status", Message: "a status is ACTIVE or INACTIVE", AllowedValues: []string{string(Active), string(Inactive)},
 		})
 	}
-}
-
-// UpdatePlan replaces name and status.
-func (s *Service) UpdatePlan(ctx context.Context, envID, id string, p Plan) (Plan, error) {
-	err := s.store.EditProvisioning(ctx, func(tx Tx) error {
-		before, err := planIn(ctx, tx, envID, id)
-		if err != nil {
-			return err
-		}
-		p.ID, p.EnvironmentID, p.CreatedAt, p.UpdatedAt = id, envID, before.CreatedAt, s.instant()
-		if p.Status == "" {
-			p.Status = before.Status
-		}
-		if err := checkPlan(&p); err != nil {
-			return err
-		}
-		if err := tx.SavePlan(ctx, p); err != nil {
-			return err
-		}
-		return s.log(ctx, tx, envID, directory.KindPlan, "UPDATED", p.ID, p.Name, nil)
-	})
-	return p, err
-}
-
-func planIn(ctx context.Context, tx Tx, envID, id string) (Plan, error) {
-	plans, err := tx.Plans(ctx, envID)
-	if err != nil {
-		return Plan{}, err
-	}
-	for _, p := range plans {
-		if p.ID == id {
-			return p, nil
-		}
-	}
-	return Plan{}, problem.Missing("plan")
-}
-
-// DeletePlan deletes a plan with its rules and mappings.
-func (s *Service) DeletePlan(ctx context.Context, envID, id string) error {
-	return s.store.EditProvisioning(ctx, func(tx Tx) error {
-		p, err := planIn(ctx, tx, envID, id)
-		if err != nil {
-			return err
-		}
-		rules, err := tx.Rules(ctx, envID, false)
-		if err != nil {
-			return err
-		}
-		for _, r := range rules {
-			if err := s.deleteRule(ctx, tx, r, false); err != nil {
-				return err
-			}
-		}
-		if err := tx.DeletePlan(ctx, envID, id); err != nil {
-			return err
-		}
-		return s.log(ctx, tx, envID, directory.KindPlan, "DELETED", p.ID, p.Name, nil)
-	})
-}
-
-// Publish makes a revision: what is drafted takes effect. Deletions of rules are carried out by it.
-func (s *Service) Publish(ctx context.Context, envID string) (Revision, error) {
-	r := Revision{ID: uuid.NewString(), EnvironmentID: envID, CreatedAt: s.instant(), CreatedBy: directory.OriginOf(ctx).Actor.ID}
-	previous, err := s.store.LatestRevision(ctx, envID)
-	if err != nil && !problem.Is(err, problem.NotFound) {
-		return r, err
-	}
-	err = s.store.EditProvisioning(ctx, func(tx Tx) error {
-		snapshot, err := s.snapshot(ctx, tx, envID, &previous)
-		if err != nil {
-			return err
-		}
-		r.Snapshot = snapshot
-		for _, deleted := range snapshot.Deleted {
-			if err := tx.PurgeRule(ctx, envID, deleted.ID); err != nil {
-				return err
-			}
-		}
-		if err := tx.InsertRevision(ctx, &r); err != nil {
-			return err
-		}
-		return s.log(ctx, tx, envID, directory.KindRevision, "CREATED", r.ID, "", nil)
-	})
-	if err == nil {
-		s.wake(envID)
-	}
-	return r, err
-}
-
-func (s *Service) snapshot(ctx context.Context, tx Tx, envID string, previous *Revision) (Snapshot, error) {
-	var out Snapshot
-	plans, err := tx.Plans(ctx, envID)
-	if err != nil {
-		return out, err
-	}
-	if len(plans) > 0 {
-		out.Plan = &plans[0]
-	}
-	if out.Connections, err = tx.Connections(ctx, envID); err != nil {
-		return out, err
-	}
-	for i := range out.Connections {
-		out.Connections[i].Secrets = nil
-	}
-	rules, err := tx.Rules(ctx, envID, true)
-	if err != nil {
-		return out, err
-	}
-	// Deletions with deprovisioning are carried on: an object may come to its turn when later revisions are out.
-	for _, r := range previous.Snapshot.Deleted {
-		if r.DeprovisionOnDelete {
-			out.Deleted = append(out.Deleted, r)
-		}
-	}
-	for _, r := range rules {
-		if r.DeletedAt.IsZero() {
-			out.Rules = append(out.Rules, r)
-			continue
-		}
-		r.DeprovisionOnDelete = r.DeprovisionOnDelete && managed(out.Connections, r)
-		out.Deleted = append(out.Deleted, r)
-	}
-	if plans == nil && previous.ID == "" {
-		return out, invalid(problem.ConstraintViolation, "plan", "there is no plan to publish; create a plan first")
-	}
-	out.Mappings, err = tx.Mappings(ctx, envID, "")
-	return out, err
-}
-
-// managed reports whether a rule's deletion may deprovision: PingOne asks for the connection's managed flag (or the rule's own,
-// deprecated) besides the wish.
-func managed(connections []Connection, r Rule) bool {
-	return r.Deprovision || slices.ContainsFunc(connections, func(c Connection) bool { return c.ID == r.TargetID && c.Managed })
-}
-
-// LatestRevision answers the newest revision.
-func (s *Service) LatestRevision(ctx context.Context, envID string) (Revision, error) {
-	return s.store.LatestRevision(ctx, envID)
-}
-
-// Revision answers one revision.
-func (s *Service) Revision(ctx context.Context, envID, id string) (Revision, error) {
-	return s.store.Revision(ctx, envID, id)
-}
-
-// Revisions lists the newest revisions.
-func (s *Service) Revisions(ctx context.Context, envID string, limit int) ([]Revision, error) {
-	return s.store.Revisions(ctx, envID, limit)
 }
