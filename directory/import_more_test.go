@@ -139,26 +139,32 @@ func TestImportFilesThatAreNone(t *testing.T) {
 }
 
 // endless is a file whose last quote is never closed.
-type endless struct{ head io.Reader }
+type endless struct {
+	head io.Reader
+	read int
+}
 
-func (e endless) Read(p []byte) (int, error) {
+func (e *endless) Read(p []byte) (int, error) {
 	if n, err := e.head.Read(p); err == nil {
 		return n, nil
 	}
 	for i := range p {
 		p[i] = 'x'
 	}
+	e.read += len(p)
 	return len(p), nil
 }
 
 func TestImportUnclosedQuoteIsBounded(t *testing.T) {
 	w := newWorld(t)
-	open := func() (io.ReadCloser, error) {
-		return io.NopCloser(endless{strings.NewReader("username,email\na,a@example.com\n\"b,")}), nil
-	}
+	in := &endless{head: strings.NewReader("username,email\na,a@example.com\n\"b,")}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(in), nil }
 	report, err := w.Import(t.Context(), w.env, open, directory.ImportOptions{})
 	if err != nil || report.Created != 1 || report.Refused != 1 || report.Refusals[0].Line != 3 || !strings.Contains(report.Refusals[0].Message, "were not read") {
 		t.Errorf("%+v %v", report, err)
+	}
+	if in.read > 2<<20 {
+		t.Errorf("%d bytes were read to find out", in.read)
 	}
 }
 

@@ -271,6 +271,25 @@ func TestOldDataNeverLocksAUser(t *testing.T) {
 	refused(t, err, problem.RequiredValue, "population.id")
 }
 
+// TestLeftovers: what an older version let in, or a crash left behind, is in nobody's way.
+func TestLeftovers(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	u := w.user(t, "anna")
+	u.Address.CountryCode, u.Custom = "Germany", map[string]any{"gone": "x"}
+	must(t, w.db.Edit(ctx, func(tx directory.Tx) error { return tx.UpdateUsers(ctx, []directory.User{u}) }))
+	before := len(w.log(t))
+	if _, err := w.UpdateUser(ctx, w.env, u.ID, func(*directory.User) error { return nil }); err != nil || len(w.log(t)) != before {
+		t.Errorf("an edit that changes nothing: %v", err)
+	}
+	got, err := w.SetEnabled(ctx, w.env, u.ID, false)
+	if err != nil || got.Enabled || got.Custom != nil || got.Address.CountryCode != "Germany" {
+		t.Errorf("%+v %v", got, err)
+	}
+	_, err = w.UpdateUser(ctx, w.env, u.ID, func(u *directory.User) error { u.Address.CountryCode = "France"; return nil })
+	refused(t, err, problem.InvalidValue, "address.countryCode")
+}
+
 // TestDeletedAttributes: the values go with the declaration, other values stay, and the name can be declared anew.
 func TestDeletedAttributes(t *testing.T) {
 	w := newWorld(t)
