@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -22,6 +24,7 @@ const (
 	cacheLife   = 10 * time.Second
 	cacheSize   = 10_000
 	secretBytes = 32
+	maxName     = 256
 	clientMark  = "lockstep client secret\x00"
 	tokenMark   = "lockstep token\x00"
 )
@@ -102,10 +105,12 @@ func random() string {
 // CreateClient makes an API client. Its secret is answered once.
 func (s *Service) CreateClient(ctx context.Context, envID, name string, role Role) (Client, secret.Text, error) {
 	name = strings.TrimSpace(name)
-	if name == "" || len(name) > 256 {
-		var l problem.List
-		l.Add(problem.RequiredValue, "name", "a name of at most 256 characters is required")
-		return Client{}, secret.Text{}, l.Err("The client cannot be saved:")
+	if err := checkName(name); err != nil {
+		return Client{}, secret.Text{}, err
+	}
+	role, err := ParseRole(string(role))
+	if err != nil {
+		return Client{}, secret.Text{}, err
 	}
 	value := random()
 	c := Client{
@@ -116,6 +121,19 @@ func (s *Service) CreateClient(ctx context.Context, envID, name string, role Rol
 		return Client{}, secret.Text{}, err
 	}
 	return c, secret.New(value), nil
+}
+
+func checkName(name string) error {
+	var l problem.List
+	switch {
+	case name == "":
+		l.Add(problem.RequiredValue, "name", "a name is required")
+	case utf8.RuneCountInString(name) > maxName:
+		l.Add(problem.InvalidValue, "name", "at most %d characters are allowed", maxName)
+	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
+		l.Add(problem.InvalidValue, "name", "control characters such as line breaks are not allowed")
+	}
+	return l.Err("The client cannot be saved:")
 }
 
 // Clients lists the clients of an environment.
@@ -134,6 +152,9 @@ func (s *Service) DeleteClient(ctx context.Context, envID, id string) error {
 	return nil
 }
 
+// unknownHash has the length of a hash and is none.
+var unknownHash = strings.Repeat("-", 2*sha256.Size)
+
 var errCredentials = problem.New(problem.Unauthorized, "the client id or secret is wrong")
 
 // Authenticate checks a client's secret.
@@ -142,7 +163,10 @@ func (s *Service) Authenticate(ctx context.Context, envID, clientID string, give
 	if err != nil && !problem.Is(err, problem.NotFound) {
 		return Client{}, err
 	}
-	// An unknown client takes the same path, so that the time tells nothing.
+	// An unknown client takes the same path, so that the time tells nothing: its secret is compared with one that nobody has.
+	if err != nil {
+		c.SecretHash = unknownHash
+	}
 	same := subtle.ConstantTimeCompare([]byte(c.SecretHash), []byte(hash(clientMark, given.Reveal()))) == 1
 	if err != nil || !same || c.EnvironmentID != envID {
 		return Client{}, errCredentials
@@ -162,7 +186,8 @@ func (s *Service) Issue(ctx context.Context, c Client) (secret.Text, time.Durati
 
 var errToken = problem.New(problem.Unauthorized, "the access token is not valid any more, or never was; get a new one")
 
-// Verify answers whose token it is.
+// Verify answers whose token it is. What was found is remembered for at most 10 seconds, so that a busy client costs no database
+// reads; a client that is deleted in another process is let in for that long at most.
 func (s *Service) Verify(ctx context.Context, token secret.Text) (Client, error) {
 	h, now := hash(tokenMark, token.Reveal()), s.now()
 	s.mu.Lock()
