@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"lockstep/directory"
@@ -140,7 +141,12 @@ func (r *runner) dispatch(ctx context.Context) error {
 			for _, id := range ids {
 				r.visited(id)
 			}
-			if r.calls.Err() == nil {
+			if errors.Is(err, errStale) { // the rows are due still
+				r.mu.Lock()
+				r.stale = true
+				r.mu.Unlock()
+				r.poke()
+			} else if r.calls.Err() == nil {
 				r.fail(err)
 			}
 		}

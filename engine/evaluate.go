@@ -35,8 +35,11 @@ func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []st
 }
 
 func (l *line) evaluateUsers(
-	ctx context.Context, store Accounts, envID string, ids []string, users map[string]*directory.User,
+	ctx context.Context, store Store, envID string, ids []string, users map[string]*directory.User,
 ) ([]*item, error) {
+	if err := l.fresh(ctx, store, envID); err != nil {
+		return nil, err
+	}
 	rows, err := store.AccountsByObject(ctx, l.connection.ID, directory.KindUser, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"lockstep/connector"
@@ -18,6 +20,7 @@ import (
 type line struct {
 	connection provision.Connection // defaults filled in, with secrets
 	snapshot   *provision.Snapshot
+	custom     []directory.Attribute // as they were when the line was compiled; see fresh
 	rules      *scope.Rules
 	tables     map[string]*mapping.Table // by rule
 	broken     map[string]error          // rules whose mappings cannot be read
@@ -41,7 +44,7 @@ func (e *Engine) compile(
 	described := kind.Describe()
 	schema := directory.NewSchema(custom)
 	l := &line{
-		connection: provision.Effective(described, c), snapshot: snapshot,
+		connection: provision.Effective(described, c), snapshot: snapshot, custom: custom,
 		rules:  scope.Compile(snapshot.RulesFor(c.ID), schema.Filter()),
 		tables: map[string]*mapping.Table{}, broken: map[string]error{},
 	}
@@ -179,6 +182,23 @@ func (l *line) wantCovered(d *provision.Desired, u *directory.User, decision sco
 		}
 	}
 	d.Problem = fault
+}
+
+// errStale says that the attributes of the environment changed since the line was compiled: nothing may be decided by it.
+var errStale = errors.New("the environment's attributes changed meanwhile")
+
+// fresh makes sure that what was read of users is judged by the attributes that they were read with. It must be called after the
+// users were read: an attribute's declaration is deleted before its values are, so values that are missing because of that show
+// here. Judged by the old filter, everybody whose rule names the attribute would have left it, and would be deactivated.
+func (l *line) fresh(ctx context.Context, store Source, envID string) error {
+	custom, err := store.CustomAttributes(ctx, envID)
+	if err != nil {
+		return fmt.Errorf("read attributes: %w", err)
+	}
+	if !reflect.DeepEqual(custom, l.custom) {
+		return errStale
+	}
+	return nil
 }
 
 // identifier is the value by which the target identifies the person, or "".

@@ -46,7 +46,10 @@ func (e *Engine) OnDemand(ctx context.Context, envID, ruleID string, ref provisi
 	}
 	items, err := l.evaluate(ctx, e.store, envID, []string{ref.ID})
 	if err != nil {
-		return trace, err
+		return trace, movedOr(err)
+	}
+	if len(items) == 0 {
+		return trace, problem.Missing("user") // deleted at this moment
 	}
 	it := items[0]
 	explain(&trace, l, it)

@@ -38,7 +38,7 @@ func (e *Engine) Preview(
 		}
 		items, err := l.evaluateUsers(ctx, e.store, envID, ids, byID)
 		if err != nil {
-			return err
+			return movedOr(err)
 		}
 		return count(l, items, listed, ruleID, &summary, yield)
 	}
@@ -50,6 +50,14 @@ func (e *Engine) Preview(
 		return summary, visit([]directory.User{user})
 	}
 	return summary, e.eachUser(ctx, envID, visit)
+}
+
+// movedOr says what a caller can do about attributes that changed while they waited.
+func movedOr(err error) error {
+	if errors.Is(err, errStale) {
+		return problem.New(problem.Conflict, "the attributes of users were edited at this moment; try again")
+	}
+	return err
 }
 
 func (e *Engine) eachUser(ctx context.Context, envID string, visit func([]directory.User) error) error {

@@ -53,7 +53,11 @@ func (r *runner) refresh(ctx context.Context) (bool, error) {
 // open compiles the connection again when its revision or its secrets are new, and lets the revision take effect.
 func (r *runner) open(ctx context.Context, revision provision.Revision, c provision.Connection) error {
 	digest := fingerprint(c)
-	if r.line != nil && r.state.RevisionID == revision.ID && r.secretsSeen == digest {
+	r.mu.Lock()
+	stale := r.stale
+	r.stale = false
+	r.mu.Unlock()
+	if r.line != nil && r.state.RevisionID == revision.ID && r.secretsSeen == digest && !stale {
 		return nil
 	}
 	if r.line != nil {

@@ -45,6 +45,7 @@ type runner struct {
 	halted   *provision.Fault
 	failure  error
 	paused   bool
+	stale    bool // the line was compiled for attributes that have changed
 
 	savedAt, emittedAt time.Time
 	secretsSeen        string
@@ -175,6 +176,12 @@ func (r *runner) loop(ctx context.Context) error {
 			return err
 		}
 		pause, err := r.turn(ctx)
+		if errors.Is(err, errStale) {
+			r.mu.Lock()
+			r.stale = true // compile again, then go on where this turn stopped
+			r.mu.Unlock()
+			continue
+		}
 		if err != nil {
 			if ctx.Err() != nil {
 				return nil //nolint:nilerr // the slice ended in the middle of a turn
