@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
@@ -32,6 +33,7 @@ const (
 	jobLength  = 10 * time.Minute // then the job goes round once, so that River sees it alive
 	rescue     = 15 * time.Minute
 	watchEvery = 3 * time.Second
+	window     = 10 * time.Second
 	maxRunning = 1000 // connections run by one process
 )
 
@@ -64,6 +66,7 @@ type Config struct {
 // Schedule runs the connections of this process until it is stopped.
 type Schedule struct {
 	config Config
+	boot   string // this start of this process
 	insert func(ctx context.Context, args runArgs) error
 	stop   func(ctx context.Context) error
 	wanted chan string
@@ -76,12 +79,17 @@ type runArgs struct {
 	EnvironmentID string `json:"environment_id"`
 	ConnectionID  string `json:"connection_id"`
 	Term          int64  `json:"term"`
+	// Boot and Window keep a job that somebody fetched and then died with, before the lease was taken, from standing in the way
+	// of a new one: the next start is another boot, and another process waits for the next window at most.
+	Boot   string `json:"boot"`
+	Window int64  `json:"window"`
 }
 
 // Kind implements river.JobArgs.
 func (runArgs) Kind() string { return "run_connection" }
 
-// InsertOpts implements river.JobArgsWithInsertOpts: one job a connection and term.
+// InsertOpts implements river.JobArgsWithInsertOpts: one job a connection, term, start and window. More than one does no
+// harm: the lease lets one of them run.
 func (runArgs) InsertOpts() river.InsertOpts {
 	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}, MaxAttempts: 1000}
 }
@@ -96,7 +104,7 @@ func (expireArgs) Kind() string { return "expire" }
 
 // Start begins to run connections.
 func Start(ctx context.Context, c Config) (*Schedule, error) {
-	s := &Schedule{config: c, wanted: make(chan string, 64)}
+	s := &Schedule{config: c, boot: uuid.NewString(), wanted: make(chan string, 64)}
 	var err error
 	if c.Store.Pool() != nil {
 		err = start[pgx.Tx](ctx, s, riverpgxv5.New(c.Store.Pool()), false)
@@ -210,7 +218,9 @@ func (s *Schedule) look(ctx context.Context, only string) {
 		if state.Owner != "" && state.Owner != s.config.Engine.Owner() && time.Now().Before(state.LeasedUntil) {
 			return nil
 		}
-		return s.insert(ctx, runArgs{envID, connectionID, state.Term + 1})
+		return s.insert(ctx, runArgs{
+			EnvironmentID: envID, ConnectionID: connectionID, Term: state.Term + 1, Boot: s.boot, Window: time.Now().Unix() / int64(window.Seconds()),
+		})
 	})
 	if err != nil && ctx.Err() == nil {
 		s.config.Logger.Error("connections to run could not be scheduled", "error", err)
