@@ -125,7 +125,7 @@ func (t *target) send(ctx context.Context, r client.Request) (*client.Response, 
 
 // page is a list's page.
 func (t *target) page(ctx context.Context, query url.Values) (scim.List, []provision.Remote, error) {
-	answer, err := t.send(ctx, client.Request{Method: http.MethodGet, Path: "Users", Query: query, Budgets: []string{budgetRead}})
+	answer, err := t.send(ctx, client.Request{Method: http.MethodGet, Path: "Users", Query: query, Budgets: []string{budgetRead}, List: true})
 	if err != nil {
 		return scim.List{}, nil, err
 	}
