@@ -218,7 +218,7 @@ func TestRequest(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	for value, want := range map[string]time.Duration{
-		"": 0, "30": 30 * time.Second, " 5 ": 5 * time.Second, "-1": 0, "soon": 0, "99999999999999": 24 * time.Hour,
+		"": 0, "30": 30 * time.Second, "\t5": 5 * time.Second, "-1": 0, "soon": 0, "99999999999999": 24 * time.Hour,
 		now.Add(time.Minute).Format(http.TimeFormat): time.Minute, now.Add(-time.Minute).Format(http.TimeFormat): 0,
 		now.AddDate(1, 0, 0).Format(http.TimeFormat): 24 * time.Hour,
 	} {
