@@ -143,7 +143,8 @@ func classify(answer *client.Response, r client.Request) error {
 	case answer.Status >= http.StatusInternalServerError:
 		// Slack's own word for what is wrong is worth more than the status, of which little is documented: a refusal that comes
 		// with a 500 would otherwise be repeated for ever.
-		if !known {
+		// Gone is the exception: on a failing server's word a leaver's account would be forgotten while it is open.
+		if !known || f.Kind == provision.Gone {
 			f.Kind = provision.Transient
 		}
 		f.Unanswered = f.Kind == provision.Transient && r.Method != http.MethodGet // it may have been done before it failed

@@ -185,6 +185,10 @@ func TestEveryCodeHasASentence(t *testing.T) {
 		}
 		kinds[f.Kind]++
 	}
+	w.Inject(sandbox.Fault{Method: "GET", Status: 503, Code: "no_such_user"})
+	if _, err := target.Get(t.Context(), directory.KindUser, "U1"); err.(*provision.Fault).Kind != provision.Transient { //nolint:errorlint,forcetypeassert // exactly this
+		t.Errorf("a failing server says that somebody is gone: %v", err)
+	}
 	w.Inject(sandbox.Fault{Method: "GET", Status: 404, Code: "not_slacks_word"})
 	if _, err := target.Get(t.Context(), directory.KindUser, "U1"); err.(*provision.Fault).Kind != provision.Transient { //nolint:errorlint,forcetypeassert // exactly this
 		t.Errorf("a 404 that is not Slack's: %v", err)
