@@ -2,9 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
-	"reflect"
+	"maps"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -100,44 +101,37 @@ func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 	return nil
 }
 
+// refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.
 func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) error {
-	ids := make([]string, len(remotes))
-	for i := range remotes {
-		ids[i] = remotes[i].ID
-	}
-	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindUser, ids)
+	visited := r.visiting()
+	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, remotes)
 	if err != nil {
 		return fmt.Errorf("read accounts: %w", err)
 	}
-	known := make(map[string]*provision.Account, len(rows))
-	for i := range rows {
-		known[rows[i].RemoteID] = &rows[i]
-	}
 	now := r.engine.now()
-	var save []*provision.Account
-	for i := range remotes {
-		remote := &remotes[i]
-		row := known[remote.ID]
+	save := make([]*entry, 0, len(news))
+	for i := range news {
+		row := news[i].Account
 		switch {
 		case row == nil:
 			row = &provision.Account{
-				EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Ownership: provision.Foreign, RemoteID: remote.ID,
+				EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Ownership: provision.Foreign, RemoteID: news[i].Remote.ID,
 			}
-		case row.ObjectID != "" && r.busy(row.ObjectID):
+		case visited[row.ObjectID]:
 			continue // its visit knows better
-		case row.Remote != nil && reflect.DeepEqual(*row.Remote, *remote):
-			continue
 		}
-		row.Remote, row.UpdatedAt = remote, now
+		row.Remote, row.UpdatedAt = news[i].Remote, now
 		if row.ObjectID == "" {
-			row.MatchKey = r.line.matchKey(row.Kind, remote)
+			row.MatchKey = r.line.matchKey(row.Kind, row.Remote)
 		}
-		save = append(save, row)
+		save = append(save, &entry{account: row})
 	}
-	if len(save) == 0 {
-		return nil
+	for _, err := range r.recorder.all(save) {
+		if err != nil && !errors.Is(err, provision.ErrLinked) { // linked: a visit has just adopted it
+			return fmt.Errorf("keep what the target listed: %w", err)
+		}
 	}
-	return r.engine.store.Record(ctx, save, nil, nil)
+	return nil
 }
 
 func (r *runner) busy(id string) bool {
@@ -146,10 +140,27 @@ func (r *runner) busy(id string) bool {
 	return r.inflight[id]
 }
 
+// visiting answers the objects in a visit. New visits begin only in the runner's loop, so that whoever takes it before reading
+// rows knows which of them may have changed since.
+func (r *runner) visiting() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.inflight)
+}
+
 // markUnseen makes accounts of ours that were not listed be read one by one; foreign ones that are gone are forgotten.
 func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
+	// Every account that was listed has a row by now; if there are no more rows than that, none is missing.
+	known, err := r.engine.store.CountRemote(ctx, r.connectionID, directory.KindUser)
+	if err != nil {
+		return fmt.Errorf("count accounts: %w", err)
+	}
+	if known == seen.count() {
+		return nil
+	}
 	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Limit: sweepBatch}
 	for {
+		visited := r.visiting()
 		page, err := r.engine.store.AccountPage(ctx, q)
 		if err != nil {
 			return fmt.Errorf("read accounts: %w", err)
@@ -159,7 +170,7 @@ func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
 		for i := range page {
 			row := &page[i]
 			switch {
-			case row.RemoteID == "" || seen.has(row.RemoteID) || row.ObjectID != "" && r.busy(row.ObjectID):
+			case row.RemoteID == "" || seen.has(row.RemoteID) || visited[row.ObjectID]:
 			case row.ObjectID == "":
 				remove = append(remove, row.ID)
 			default:
@@ -250,44 +261,63 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 	for _, row := range rows {
 		found[row.MatchKey] = append(found[row.MatchKey], row)
 	}
+	var taken []*item
 	for key, its := range wanting {
 		for _, it := range its {
 			switch rows := found[key]; {
 			case len(rows) == 0:
 				it.row.Phase = provision.PhaseAbsent
 			case len(rows) == 1 && len(its) == 1:
-				if err := r.take(ctx, it, &rows[0]); err != nil {
-					return err
-				}
+				it.foreign = &rows[0]
+				taken = append(taken, it)
 			}
 			// Otherwise the visit looks closer and says what is wrong.
+		}
+	}
+	return r.take(taken)
+}
+
+// take adopts listed accounts: the foreign row becomes the person's.
+func (r *runner) take(items []*item) error {
+	entries := make([]*entry, len(items))
+	before := make([]*provision.Account, len(items))
+	for i, it := range items {
+		before[i] = it.row
+		entries[i] = r.taking(it)
+	}
+	for i, err := range r.recorder.all(entries) {
+		it := items[i]
+		switch {
+		case errors.Is(err, provision.ErrLinked):
+			it.row = before[i] // somebody was quicker: the visit looks closer
+			it.plan(r.line.policy)
+		case err != nil:
+			return fmt.Errorf("adopt an account: %w", err)
+		default:
+			it.stored = *it.row
 		}
 	}
 	return nil
 }
 
-// take adopts a listed account: the foreign row becomes the person's.
-func (r *runner) take(ctx context.Context, it *item, foreign *provision.Account) error {
-	row := *it.row
-	row.ID = foreign.ID
+// taking ties the person to the foreign row that was found.
+func (r *runner) taking(it *item) *entry {
+	row, foreign := *it.row, it.foreign
+	var remove []string
+	if row.ID == "" {
+		row.ID = foreign.ID
+	} else {
+		remove = []string{foreign.ID}
+	}
 	row.RemoteID, row.Remote, row.Ownership = foreign.RemoteID, foreign.Remote, provision.Adopted
 	row.Phase, row.MatchKey, row.UpdatedAt = provision.PhaseNone, "", r.engine.now()
-	var remove []string
-	if it.row.ID != "" {
-		remove = []string{foreign.ID}
-		row.ID = it.row.ID
-	}
 	it.row = &row
 	it.describe()
 	it.plan(r.line.policy)
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
 	why := "an account with the same " + r.line.identifies() + " was there; it is adopted"
-	err := r.engine.store.Record(ctx, []*provision.Account{it.row}, remove, []directory.Activity{r.activity(it, actionLinked, true, why, nil)})
-	if err != nil {
-		return fmt.Errorf("adopt an account: %w", err)
-	}
-	it.stored = *it.row
-	return nil
+	kept := row // the recorder reads it while the item goes on
+	return &entry{account: &kept, remove: remove, activities: []directory.Activity{r.activity(it, actionLinked, true, why, nil)}}
 }
 
 // sweepAfter looks at rows whose user is gone, and ends the reconciliation.
@@ -324,6 +354,8 @@ type seen struct {
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), set: map[uint64]struct{}{}} }
 
 func (s *seen) add(id string) { s.set[maphash.String(s.seed, id)] = struct{}{} }
+
+func (s *seen) count() int64 { return int64(len(s.set)) }
 
 func (s *seen) has(id string) bool {
 	_, ok := s.set[maphash.String(s.seed, id)]
