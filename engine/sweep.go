@@ -1,18 +1,25 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"hash/maphash"
 	"maps"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"lockstep/connector"
 	"lockstep/directory"
 	"lockstep/provision"
 )
 
-const sweepBatch = 500
+const sweepBatch = 1000
+
+var walkers = min(runtime.GOMAXPROCS(0), 4)
 
 // begin starts a full reconciliation, or starts the one in progress over: everybody is evaluated, after the target's accounts
 // were listed if list is set and the target can.
@@ -67,7 +74,10 @@ func (r *runner) sweepList(ctx context.Context) error {
 	}
 	lister := r.line.target.(connector.Lister) //nolint:forcetypeassert // begin looked
 	seen := newSeen()
-	err := lister.List(withPriority(ctx, provision.PriorityBackfill), directory.KindUser, func(rows []provision.Remote, _ int) error {
+	list := func(ctx context.Context, page func([]provision.Remote) error) error {
+		return lister.List(withPriority(ctx, provision.PriorityBackfill), directory.KindUser, func(rows []provision.Remote, _ int) error { return page(rows) })
+	}
+	err := ahead(ctx, list, func(rows []provision.Remote) error {
 		for i := range rows {
 			seen.add(rows[i].ID)
 		}
@@ -84,6 +94,33 @@ func (r *runner) sweepList(ctx context.Context) error {
 	}
 	r.state.Sweep.Phase = provision.SweepWalk
 	return r.keepState(ctx)
+}
+
+// ahead lets produce fetch the next page while consume is busy with the one before.
+func ahead[T any](ctx context.Context, produce func(context.Context, func(T) error) error, consume func(T) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pages, produced := make(chan T), make(chan error, 1)
+	go func() {
+		defer close(pages)
+		produced <- produce(ctx, func(page T) error {
+			select {
+			case pages <- page:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	var failed error
+	for page := range pages {
+		if failed == nil {
+			if failed = consume(page); failed != nil {
+				cancel()
+			}
+		}
+	}
+	return cmp.Or(failed, <-produced)
 }
 
 // listFailed waits before the target is listed again; a halting fault stops the connection.
@@ -221,6 +258,8 @@ func (r *runner) sweepWalk(ctx context.Context) error {
 	return nil
 }
 
+// walk evaluates a batch of users: reading what is known of them costs more than deciding, so it is done by as many as there are
+// processors, each with a part.
 func (r *runner) walk(ctx context.Context, users []directory.User) error {
 	byID := make(map[string]*directory.User, len(users))
 	ids := make([]string, 0, len(users))
@@ -228,10 +267,21 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
-	items, err := r.line.evaluateUsers(ctx, r.engine.store, r.envID, r.free(ids), byID)
-	if err != nil {
+	ids = r.free(ids)
+	parts := slices.Collect(slices.Chunk(ids, max(1, (len(ids)+walkers-1)/walkers)))
+	evaluated := make([][]*item, len(parts))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, part := range parts {
+		group.Go(func() error {
+			var err error
+			evaluated[i], err = r.line.evaluateUsers(groupCtx, r.engine.store, r.envID, part, byID)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return err
 	}
+	items := slices.Concat(evaluated...)
 	if r.state.Sweep.List {
 		if err := r.match(ctx, items); err != nil {
 			return err
