@@ -29,10 +29,10 @@ func main() {
 	postgres := flag.String("database", "", "a PostgreSQL `URL` with an empty database; default SQLite")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := measure(ctx, *only, *binary, *postgres, *write, *big); err != nil {
+	err := measure(ctx, *only, *binary, *postgres, *write, *big)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
-		stop()
 		os.Exit(1)
 	}
 }
@@ -69,7 +69,7 @@ func measure(ctx context.Context, only, binary, postgres, write string, big bool
 		rows = append(rows, row{w.name, w.target, figures})
 	}
 	text := table(rows)
-	fmt.Print(text)
+	_, _ = os.Stdout.WriteString(text)
 	if write != "" {
 		return keep(write, text)
 	}
@@ -112,7 +112,7 @@ const begins, ends = "<!-- bench: begin -->\n", "<!-- bench: end -->"
 
 // keep replaces what stands between the markers of a page.
 func keep(file, text string) error {
-	raw, err := os.ReadFile(file)
+	raw, err := os.ReadFile(file) //nolint:gosec // the operator names the page
 	if err != nil {
 		return fmt.Errorf("read the page: %w", err)
 	}

@@ -172,6 +172,7 @@ func (db *DB) News(ctx context.Context, connectionID string, kind directory.Kind
 	kept := make(map[string]string, len(listed))
 	err := chunks(ids, 5000, func(part []string) error {
 		args := []any{connectionID, string(kind)}
+		//nolint:gosec // list binds values
 		query := `SELECT remote_id, remote FROM accounts WHERE connection_id = $1 AND kind = $2 AND remote_id <> '' AND remote_id IN (` +
 			db.list(part, &args) + `)`
 		rows, err := db.read.QueryContext(ctx, query, args...)

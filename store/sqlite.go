@@ -71,7 +71,7 @@ func (db *DB) prepareWanted(ctx context.Context) error {
 	p.wanted = nil
 	p.mu.Unlock()
 	for _, text := range wanted {
-		statement, err := db.write.PrepareContext(ctx, text)
+		statement, err := db.write.PrepareContext(ctx, text) //nolint:sqlclosecheck // kept until the store is closed
 		if err != nil {
 			return fmt.Errorf("prepare a statement: %w", err)
 		}
