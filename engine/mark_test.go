@@ -56,3 +56,36 @@ func TestMarkDuringVisit(t *testing.T) {
 		t.Errorf("marked %v, then visited %d times", s.marked.Load(), s.visited.Load())
 	}
 }
+
+// racing is a store in which somebody has a person provisioned on demand just before the runner makes their row.
+type racing struct {
+	*store.DB
+	raced atomic.Bool
+}
+
+func (s *racing) Record(ctx context.Context, rows []*provision.Account, remove []string, activities []directory.Activity) error {
+	for _, row := range rows {
+		if row.ID == "" && row.ObjectID != "" && s.raced.CompareAndSwap(false, true) {
+			quicker := *row
+			if err := s.DB.Record(ctx, []*provision.Account{&quicker}, nil, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return s.DB.Record(ctx, rows, remove, activities)
+}
+
+// Two who make a person's row at the same moment: the runner goes on with the one that is there.
+func TestRowMadeByTwo(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, sandbox.Options{})
+	s := &racing{DB: w.db}
+	w.engine = engine.New(engine.Config{Store: s, Types: all.Types(), Client: outbound.Client(true, 5*time.Second)})
+	_, err := w.people.CreateUser(t.Context(), w.env.ID, directory.User{Username: "anna", Email: "anna@example.com", Enabled: true})
+	must(t, err)
+	w.provision("population.id pr", nil)
+	w.run()
+	if status := w.settle(provision.StateIdle); !s.raced.Load() || status.Users.Success != 1 {
+		t.Errorf("%v %+v", s.raced.Load(), status)
+	}
+}

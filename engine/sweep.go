@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
-	"maps"
 	"reflect"
-	"slices"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -107,7 +105,6 @@ func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) er
 	for i := range remotes {
 		ids[i] = remotes[i].ID
 	}
-	visited := r.visiting() // before the rows are read: a visit that ends meanwhile knows better than they do
 	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindUser, ids)
 	if err != nil {
 		return fmt.Errorf("read accounts: %w", err)
@@ -126,8 +123,8 @@ func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) er
 			row = &provision.Account{
 				EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Ownership: provision.Foreign, RemoteID: remote.ID,
 			}
-		case row.ObjectID != "" && visited[row.ObjectID]:
-			continue
+		case row.ObjectID != "" && r.busy(row.ObjectID):
+			continue // its visit knows better
 		case row.Remote != nil && reflect.DeepEqual(*row.Remote, *remote):
 			continue
 		}
@@ -143,14 +140,6 @@ func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) er
 	return r.engine.store.Record(ctx, save, nil, nil)
 }
 
-// visiting is the objects in a visit now. Only the runner's own loop starts visits, so for as long as a step of it takes there
-// are no more than these.
-func (r *runner) visiting() map[string]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return maps.Clone(r.inflight)
-}
-
 func (r *runner) busy(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -161,7 +150,6 @@ func (r *runner) busy(id string) bool {
 func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
 	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Limit: sweepBatch}
 	for {
-		visited := r.visiting()
 		page, err := r.engine.store.AccountPage(ctx, q)
 		if err != nil {
 			return fmt.Errorf("read accounts: %w", err)
@@ -171,7 +159,7 @@ func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
 		for i := range page {
 			row := &page[i]
 			switch {
-			case row.RemoteID == "" || seen.has(row.RemoteID) || row.ObjectID != "" && visited[row.ObjectID]:
+			case row.RemoteID == "" || seen.has(row.RemoteID) || row.ObjectID != "" && r.busy(row.ObjectID):
 			case row.ObjectID == "":
 				remove = append(remove, row.ID)
 			default:
@@ -233,34 +221,12 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 	if err != nil {
 		return err
 	}
-	if items, err = r.recheck(ctx, items); err != nil {
-		return err
-	}
 	if r.state.Sweep.List {
 		if err := r.match(ctx, items); err != nil {
 			return err
 		}
 	}
 	return r.keep(ctx, items, provision.PriorityBackfill, r.state.Sweep.Cause)
-}
-
-// recheck evaluates again whom the evaluation would put to rest although they are due now: they may have been marked after the
-// users were read, and then the mark is about a state that was not read.
-func (r *runner) recheck(ctx context.Context, items []*item) ([]*item, error) {
-	now := r.engine.now()
-	var again []string
-	items = slices.DeleteFunc(items, func(it *item) bool {
-		marked := !it.row.DueAt.IsZero() && !it.row.DueAt.After(now) && !it.due(r.line)
-		if marked {
-			again = append(again, it.want.Ref.ID)
-		}
-		return marked
-	})
-	if len(again) == 0 {
-		return items, nil
-	}
-	more, err := r.line.evaluate(ctx, r.engine.store, r.envID, again)
-	return append(items, more...), err
 }
 
 // match links people with accounts that the listing found: exactly one with the same identifier is adopted, none means that
@@ -303,13 +269,13 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 // take adopts a listed account: the foreign row becomes the person's.
 func (r *runner) take(ctx context.Context, it *item, foreign *provision.Account) error {
 	row := *it.row
-	row.ID, row.Marks = foreign.ID, foreign.Marks
+	row.ID = foreign.ID
 	row.RemoteID, row.Remote, row.Ownership = foreign.RemoteID, foreign.Remote, provision.Adopted
 	row.Phase, row.MatchKey, row.UpdatedAt = provision.PhaseNone, "", r.engine.now()
 	var remove []string
 	if it.row.ID != "" {
 		remove = []string{foreign.ID}
-		row.ID, row.Marks = it.row.ID, it.row.Marks
+		row.ID = it.row.ID
 	}
 	it.row = &row
 	it.describe()
