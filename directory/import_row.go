@@ -6,12 +6,52 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+
+	"lockstep/internal/problem"
 )
 
-// applyTo takes over a batch: one read, few writes, and the log last.
+// refresh makes sure that the columns still mean what they meant when the header was read: attributes can be edited while a long
+// file is taken over.
+func (im *importer) refresh(ctx context.Context, tx Tx) error {
+	schema, err := schemaOf(ctx, tx, im.envID)
+	if err != nil || im.options.DryRun { // which knows attributes that are yet to be declared
+		return err
+	}
+	for i := range im.columns {
+		was := im.columns[i].attribute
+		if now, ok := schema.Attribute(was.Name); was.SchemaType == SchemaCustom && (!ok || now.ID != was.ID) {
+			return problem.New(problem.Conflict, "the attribute of a column was deleted while the file was taken over; import the file again")
+		}
+	}
+	im.schema = schema
+	return nil
+}
+
+// placed makes sure that the populations in which users are put are still there.
+func (im *importer) placed(ctx context.Context, tx Tx, lists ...[]User) error {
+	looked := map[string]bool{}
+	for _, u := range slices.Concat(lists...) {
+		if looked[u.PopulationID] {
+			continue
+		}
+		looked[u.PopulationID] = true
+		if _, err := tx.Population(ctx, im.envID, u.PopulationID); problem.Is(err, problem.NotFound) {
+			return problem.New(problem.Conflict, "a population was deleted while the file was taken over; import the file again")
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyTo takes over a batch: few reads, few writes, and the log last.
 func (im *importer) applyTo(ctx context.Context, tx Tx, batch []importRow) error {
+	if err := im.refresh(ctx, tx); err != nil {
+		return err
+	}
 	folded := make([]string, len(batch))
 	for i := range batch {
 		folded[i] = batch[i].folded
@@ -48,6 +88,9 @@ func (im *importer) applyTo(ctx context.Context, tx Tx, batch []importRow) error
 	}
 	if len(activities) == 0 || im.options.DryRun {
 		return errUnchanged // rolled back; what was counted stays counted
+	}
+	if err := im.placed(ctx, tx, inserts, updates); err != nil {
+		return err
 	}
 	if err := tx.InsertUsers(ctx, inserts); err != nil {
 		return err

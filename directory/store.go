@@ -48,9 +48,16 @@ type Tx interface {
 	// Environments lists all environments, oldest first, and keeps others from adding one until the transaction ends.
 	Environments(ctx context.Context) ([]Environment, error)
 
+	// LockEnvironment keeps populations and attributes of an environment as they are until the transaction ends; exclusive also
+	// keeps everybody else from editing users or either of them. It comes before anything else that an edit reads: who waits for
+	// it must hold nothing that others wait for.
+	LockEnvironment(ctx context.Context, envID string, exclusive bool) error
+
+	// Population, PopulationByName and DefaultPopulation do not count users; CountPopulation does.
 	Population(ctx context.Context, envID, id string) (Population, error)
 	PopulationByName(ctx context.Context, envID, name string) (Population, error)
 	DefaultPopulation(ctx context.Context, envID string) (Population, error)
+	CountPopulation(ctx context.Context, envID, id string) (int64, error)
 	InsertPopulation(ctx context.Context, p Population) error
 	UpdatePopulation(ctx context.Context, p Population) error // also moves the default flag: at most one is the default
 	DeletePopulation(ctx context.Context, envID, id string) error

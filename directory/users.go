@@ -61,7 +61,11 @@ func takenOr(err error) error {
 	return err
 }
 
+// schemaOf answers the attributes that users of the environment have until the edit ends. It comes first in an edit of users.
 func schemaOf(ctx context.Context, tx Tx, envID string) (*Schema, error) {
+	if err := tx.LockEnvironment(ctx, envID, false); err != nil {
+		return nil, err
+	}
 	custom, err := tx.CustomAttributes(ctx, envID)
 	if err != nil {
 		return nil, err
@@ -113,11 +117,11 @@ func (s *Service) checkUnique(ctx context.Context, tx Tx, schema *Schema, before
 func (s *Service) UpdateUser(ctx context.Context, envID, id string, edit func(*User) error) (User, error) {
 	var u User
 	err := s.edit(ctx, envID, func(tx Tx) error {
-		before, err := tx.User(ctx, envID, id)
+		schema, err := schemaOf(ctx, tx, envID)
 		if err != nil {
 			return err
 		}
-		schema, err := schemaOf(ctx, tx, envID)
+		before, err := tx.User(ctx, envID, id)
 		if err != nil {
 			return err
 		}

@@ -41,7 +41,7 @@ type Options struct {
 
 // DB is the store. It is safe for concurrent use.
 type DB struct {
-	write    *sql.DB // on SQLite a single connection
+	write    *sql.DB // on SQLite a single connection, on PostgreSQL half of the pool
 	read     *sql.DB
 	pool     *pgxpool.Pool // PostgreSQL only
 	postgres bool
@@ -88,10 +88,7 @@ func (db *DB) migrate(ctx context.Context) error {
 
 // Close ends all connections.
 func (db *DB) Close() error {
-	err := db.write.Close()
-	if db.read != db.write {
-		err = errors.Join(err, db.read.Close())
-	}
+	err := errors.Join(db.write.Close(), db.read.Close())
 	if db.pool != nil {
 		db.pool.Close()
 	}
@@ -145,9 +142,15 @@ func (db *DB) Edit(ctx context.Context, fn func(directory.Tx) error) error {
 	return db.transact(ctx, func(t *tx) error { return fn(t) })
 }
 
-// EditProvisioning implements provision.Store.
+// EditProvisioning implements provision.Store. Edits of what is provisioned come one after another, as on SQLite: a revision
+// reads plan, connections, rules and mappings as they belong together, and no edit decides by what another one is changing.
 func (db *DB) EditProvisioning(ctx context.Context, fn func(provision.Tx) error) error {
-	return db.transact(ctx, func(t *tx) error { return fn(provisioningTx{t}) })
+	return db.transact(ctx, func(t *tx) error {
+		if err := t.lock(ctx, lockConfiguration, "", true); err != nil {
+			return err
+		}
+		return fn(provisioningTx{t})
+	})
 }
 
 func micros(t time.Time) int64 {

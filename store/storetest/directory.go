@@ -51,6 +51,7 @@ func testEnvironments(t *testing.T, s *suite) {
 	must(t, err)
 	same(t, "the environment", other, got)
 	s.edit(t, func(tx directory.Tx) error {
+		must(t, tx.LockEnvironment(ctx, s.env, true))
 		all, err := tx.Environments(ctx)
 		if len(all) != 2 || all[0].ID != other.ID {
 			t.Errorf("environments, oldest first: %v", all)
@@ -87,6 +88,9 @@ func testPopulations(t *testing.T, s *suite) {
 		must(t, err)
 		if byName.ID != p.ID || byID.Name != "Zales" {
 			t.Errorf("%+v %+v", byName, byID)
+		}
+		if n, err := tx.CountPopulation(ctx, s.env, p.ID); n != 1 || err != nil || byID.UserCount != 0 {
+			t.Errorf("counted %d, carried %d: %v", n, byID.UserCount, err)
 		}
 		_, err = tx.PopulationByName(ctx, s.env, "sales é")
 		missing(t, "the old name", err)

@@ -17,7 +17,8 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"lease": testLease, "access": testAccess, "activities": testActivities, "environments": testEnvironments, "populations": testPopulations,
 		"attributes": testAttributes, "user edits": testUserEdits, "plans": testPlans, "connections": testConnections,
 		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages,
-		"runners": testRunners, "activity queries": testActivityQueries,
+		"runners": testRunners, "populations at once": testPopulationsAtOnce, "placed at once": testPlacedAtOnce,
+		"declared at once": testUniqueAtOnce, "activity queries": testActivityQueries,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{db: open(t)}
