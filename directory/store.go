@@ -69,9 +69,10 @@ type Tx interface {
 
 	User(ctx context.Context, envID, id string) (User, error)
 	UsersByUsername(ctx context.Context, envID string, folded []string) (map[string]User, error)
-	// UsersWith answers the ids of users that hold a value (compared as its JSON) of a custom attribute, at most limit.
-	UsersWith(ctx context.Context, envID, attribute string, value any, limit int) ([]string, error)
-	// InsertUsers and UpdateUsers write many rows with few statements. A username that is taken is ErrUsernameTaken.
+	// Holders answers who holds each of the values of a unique attribute: the user's id, or "" for nobody.
+	Holders(ctx context.Context, a Attribute, values []any) ([]string, error)
+	// InsertUsers and UpdateUsers write many rows with few statements. A username that is taken is ErrUsernameTaken, the value of
+	// a unique attribute that somebody else holds is ErrValueTaken.
 	InsertUsers(ctx context.Context, users []User) error
 	UpdateUsers(ctx context.Context, users []User) error
 	DeleteUser(ctx context.Context, envID, id string) error

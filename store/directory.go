@@ -146,6 +146,7 @@ func (t *tx) CustomAttributes(ctx context.Context, envID string) ([]directory.At
 }
 
 func (t *tx) InsertAttribute(ctx context.Context, a directory.Attribute) error {
+	t.unique = nil
 	body, err := json.Marshal(a)
 	if err != nil {
 		return err
@@ -165,6 +166,7 @@ func (t *tx) UpdateAttribute(ctx context.Context, a directory.Attribute) error {
 }
 
 func (t *tx) DeleteAttribute(ctx context.Context, envID, id string) error {
+	t.unique = nil
 	r, err := t.ExecContext(ctx, `DELETE FROM attributes WHERE environment_id = $1 AND id = $2`, envID, id)
 	return affected(r, err, "attribute")
 }

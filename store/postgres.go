@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"lockstep/directory"
 )
 
 // openPostgres opens one pool that database/sql and the job queue share.
@@ -74,9 +76,11 @@ func pgCode(err error) string {
 	return ""
 }
 
+// retryable reports whether another transaction was in the way. A unique value that somebody else was given at the same moment is
+// seen when the edit is run again.
 func retryable(err error) bool {
 	code := pgCode(err)
-	return code == pgSerialization || code == pgDeadlock
+	return code == pgSerialization || code == pgDeadlock || errors.Is(err, directory.ErrValueTaken)
 }
 
 func unique(err error) bool { return pgCode(err) == pgUnique || sqliteUnique(err) }

@@ -76,7 +76,8 @@ func (db *DB) migrate(ctx context.Context) error {
 	if db.postgres {
 		dialect = goose.DialectPostgres
 	}
-	provider, err := goose.NewProvider(dialect, db.write, files)
+	fill := goose.NewGoMigration(5, &goose.GoFunc{RunTx: db.fillUnique}, nil)
+	provider, err := goose.NewProvider(dialect, db.write, files, goose.WithGoMigrations(fill))
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)
 	}
@@ -107,7 +108,8 @@ func (db *DB) Pool() *pgxpool.Pool { return db.pool }
 // tx is an edit in progress; it is both directory.Tx and provision.Tx.
 type tx struct {
 	*sql.Tx
-	db *DB
+	db     *DB
+	unique map[string][]directory.Attribute // the unique attributes of environments, once read
 }
 
 const maxConflicts = 10
@@ -128,7 +130,7 @@ func (db *DB) once(ctx context.Context, fn func(*tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = t.Rollback() }() // after a commit it does nothing
-	if err := fn(&tx{t, db}); err != nil {
+	if err := fn(&tx{Tx: t, db: db}); err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {

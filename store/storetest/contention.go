@@ -104,4 +104,15 @@ func testUniqueAtOnce(t *testing.T, s *suite) {
 	if made != 1 {
 		t.Fatalf("the attribute was declared %d times", made)
 	}
+	for round := range rounds {
+		made := together(t, 5, func(i int) error {
+			_, err := s.people.CreateUser(ctx, s.env, directory.User{
+				Username: fmt.Sprint("u", round, "-", i), Email: "u@x.y", Custom: map[string]any{"badge": fmt.Sprint(round)},
+			})
+			return err
+		})
+		if made != 1 {
+			t.Errorf("%d users were given the same unique value", made)
+		}
+	}
 }

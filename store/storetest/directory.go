@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -134,7 +135,7 @@ func testAttributes(t *testing.T, s *suite) {
 // testUserEdits: what a transaction reads and writes of users.
 func testUserEdits(t *testing.T, s *suite) {
 	ctx := t.Context()
-	_, err := s.people.CreateAttribute(ctx, s.env, directory.Attribute{Name: "badge", Type: directory.TypeInteger, Unique: true})
+	badge, err := s.people.CreateAttribute(ctx, s.env, directory.Attribute{Name: "badge", Type: directory.TypeInteger, Unique: true})
 	must(t, err)
 	var many []directory.User
 	home, err := s.db.Populations(ctx, s.env)
@@ -159,9 +160,9 @@ func testUserEdits(t *testing.T, s *suite) {
 		byName, err := tx.UsersByUsername(ctx, s.env, []string{"user7", "nobody"})
 		must(t, err)
 		same(t, "by username", map[string]directory.User{"user7": many[7]}, byName)
-		ids, err := tx.UsersWith(ctx, s.env, "badge", float64(7), 2)
+		ids, err := tx.Holders(ctx, badge, []any{float64(7), "7", float64(8)})
 		must(t, err)
-		same(t, "by a unique value", []string{"u0007"}, ids)
+		same(t, "by unique values", []string{"u0007", "", "u0008"}, ids)
 		return nil
 	})
 	s.edit(t, func(tx directory.Tx) error {
@@ -170,12 +171,24 @@ func testUserEdits(t *testing.T, s *suite) {
 		return tx.DeleteUser(ctx, s.env, "u0007")
 	})
 	s.edit(t, func(tx directory.Tx) error {
-		ids, err := tx.UsersWith(ctx, s.env, "badge", float64(7), 2)
-		if len(ids) != 0 {
-			t.Errorf("a deleted user still holds a value: %v", ids)
-		}
+		ids, err := tx.Holders(ctx, badge, []any{float64(7)})
+		must(t, err)
+		same(t, "a deleted user holds nothing", []string{""}, ids)
+		eight := many[8]
+		eight.Custom = map[string]any{"badge": float64(7)}
+		must(t, tx.UpdateUsers(ctx, []directory.User{eight}))
+		ids, err = tx.Holders(ctx, badge, []any{float64(7), float64(8)})
+		same(t, "a value that was changed", []string{"u0008", ""}, ids)
 		return err
 	})
+	err = s.db.Edit(ctx, func(tx directory.Tx) error {
+		nine := many[9]
+		nine.Custom = map[string]any{"badge": float64(7)}
+		return tx.UpdateUsers(ctx, []directory.User{nine})
+	})
+	if !errors.Is(err, directory.ErrValueTaken) {
+		t.Errorf("a unique value twice: %v", err)
+	}
 	page, err := s.db.Users(ctx, s.env, directory.UserQuery{After: "u0005", Limit: 3})
 	must(t, err)
 	if ids := []string{page[0].ID, page[1].ID, page[2].ID}; !slices.Equal(ids, []string{"u0006", "u0008", "u0009"}) {
