@@ -186,7 +186,13 @@ func TestHostileBodies(t *testing.T) {
 		"array":     {"[]", 400, "wrong type"},
 		"null":      {"null", 400, "must be a JSON object"},
 		"two":       {"{} {}", 400, "more than one"},
+		"brace":     {"{}}", 400, "behind it"},
+		"bracket":   {"{}]", 400, "behind it"},
 		"nul":       {`{"username":"a\u0000"}`, 400, "NUL"},
+		"nul name":  {`{"a\u0000":1}`, 400, "NUL"},
+		"twice":     {`{"username":"a","email":"a@b.c","username":"b"}`, 400, "twice, at character"},
+		"twice in":  {`{"name":{"given":"a","given":"b"}}`, 400, "twice"},
+		"lines":     {"\n{\n  \"username\": x}", 400, "line 3, character 15"},
 		"deep":      {strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100), 400, "deeper"},
 		"invalid":   {"{\"username\":\"\xff\"}", 400, "UTF-8"},
 		"large":     {`{"username":"` + strings.Repeat("x", 2<<20) + `"}`, 413, "larger"},
@@ -196,6 +202,9 @@ func TestHostileBodies(t *testing.T) {
 		if status, body := s.admin(http.MethodPost, "/users", test.body); status != test.status || !strings.Contains(body, test.says) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
+	}
+	if status, body := s.admin(http.MethodPost, "/populations", `{"name":"a\\u0000b","description":"{\"a\":1,\"a\":2}"}`); status != 201 {
+		t.Errorf("text that only looks hostile: %d %s", status, body)
 	}
 	if status, body := s.admin(http.MethodGet, "/users", ""); status != 200 || !strings.Contains(body, `"size":0`) {
 		t.Errorf("something was half-written: %s", body)

@@ -54,18 +54,16 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, problem.New(problem.InvalidRequest, "the body could not be read to its end")
 	}
-	return bytes.TrimSpace(raw), nil
+	return bytes.TrimRight(raw, " \t\r\n"), nil // not on the left: positions count from the start
 }
 
-// decode reads JSON strictly: one value, valid UTF-8, no NUL, bounded nesting. Errors say where, never what.
+// decode reads JSON strictly: one value, valid UTF-8, no NUL, no member twice, bounded nesting. Errors say where, never what.
 func decode(raw []byte, into any) error {
 	switch {
 	case len(raw) == 0:
 		return problem.New(problem.InvalidRequest, "the body is empty; a JSON object is needed")
 	case !utf8.Valid(raw):
 		return problem.New(problem.InvalidRequest, "the body is not valid UTF-8")
-	case bytes.Contains(raw, []byte(`\u0000`)):
-		return problem.New(problem.InvalidRequest, "the body contains a NUL character")
 	case nesting(raw) > maxNesting:
 		return problem.New(problem.InvalidRequest, "the body is nested deeper than %d", maxNesting)
 	}
@@ -75,17 +73,69 @@ func decode(raw []byte, into any) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return problem.New(problem.InvalidRequest, "the body is not valid JSON at character %d", syntax.Offset)
+		return problem.New(problem.InvalidRequest, "the body is not valid JSON at %s", position(raw, syntax.Offset))
 	case errors.As(err, &kind):
 		p := problem.New(problem.InvalidData, "The input is not acceptable:")
 		p.Details = []problem.Detail{{Code: problem.InvalidValue, Target: kind.Field, Message: fmt.Sprintf("this is a %s, which is the wrong type", kind.Value)}}
 		return p
 	case err != nil:
 		return problem.New(problem.InvalidRequest, "the body is not valid JSON: it ends too early")
-	case d.More():
-		return problem.New(problem.InvalidRequest, "the body has more than one JSON value")
 	}
-	return nil
+	// Not d.More(): it takes a stray } or ] for the end.
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return problem.New(problem.InvalidRequest, "the body has more than one JSON value, or something behind it")
+	}
+	return unambiguous(raw)
+}
+
+// unambiguous refuses what a map would hide or a database cannot keep: a member that stands twice, and NUL. The syntax of raw
+// was checked before.
+func unambiguous(raw []byte) error {
+	type level struct {
+		seen map[string]bool // nil in a list
+		name bool            // the next token is the name of a member
+	}
+	levels := []level{{}}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return nil //nolint:nilerr // the end
+		}
+		top := &levels[len(levels)-1]
+		text, isText := token.(string)
+		switch {
+		case isText && strings.Contains(text, "\x00"):
+			return problem.New(problem.InvalidRequest, "the body contains a NUL character")
+		case top.name && isText:
+			if top.seen[text] {
+				return problem.New(problem.InvalidRequest, "the body has a member twice, at %s", position(raw, d.InputOffset()))
+			}
+			top.seen[text], top.name = true, false
+			continue
+		case token == json.Delim('{'):
+			levels = append(levels, level{map[string]bool{}, true})
+			continue
+		case token == json.Delim('['):
+			levels = append(levels, level{})
+			continue
+		case token == json.Delim('}') || token == json.Delim(']'):
+			levels = levels[:len(levels)-1]
+			top = &levels[len(levels)-1]
+		}
+		top.name = top.seen != nil // a value is complete
+	}
+}
+
+// position says in words where the byte number offset, counted from 1, stands.
+func position(raw []byte, offset int64) string {
+	before := raw[:min(max(offset-1, 0), int64(len(raw)))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	character := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+	if line == 1 {
+		return fmt.Sprintf("character %d", character)
+	}
+	return fmt.Sprintf("line %d, character %d", line, character)
 }
 
 func nesting(raw []byte) int {
