@@ -238,6 +238,47 @@ func TestPaging(t *testing.T) {
 	}
 }
 
+// TestPages: every list takes limit and cursor, and no list takes a cursor of another kind of list.
+func TestPages(t *testing.T) {
+	s := newServer(t)
+	for n := range 3 {
+		if status, body := s.admin(http.MethodPost, "/populations", fmt.Sprintf(`{"name":"P%d"}`, n)); status != http.StatusCreated {
+			t.Fatal(body)
+		}
+	}
+	cursor := func(position string) string { return base64.RawURLEncoding.EncodeToString([]byte("v1:" + position)) }
+	number, id := cursor("1"), cursor("00000000-0000-4000-8000-000000000000")
+	for path, right := range map[string]string{
+		"/users": id, "/activities": number, "/populations": number, "/propagation/stores": number, "/propagation/rules": number,
+		"/propagation/plans": number, "/propagation/revisions": number, "/clients": number, "/schemas": number,
+	} {
+		for query, want := range map[string]int{
+			"": 200, "limit=1": 200, "limit=100000": 200, "limit=0": 400, "limit=-1": 400, "limit=x": 400, "limit=1e3": 400,
+			"cursor=" + right: 200, "cursor=%00": 400, "cursor=zzz": 400, "cursor=" + cursor(""): 400, "cursor=" + cursor("-1"): 400,
+			"cursor=" + cursor("99999999999999999999"): 400,
+		} {
+			if status, body := s.admin(http.MethodGet, path+"?"+query, ""); status != want {
+				t.Errorf("%s?%s: %d %s", path, query, status, body)
+			}
+		}
+		wrong := number
+		if right == number {
+			wrong = id
+		}
+		if status, body := s.admin(http.MethodGet, path+"?cursor="+wrong, ""); status != http.StatusBadRequest {
+			t.Errorf("%s with another list's cursor: %d %s", path, status, body)
+		}
+	}
+	_, body := s.admin(http.MethodGet, "/populations?limit=3", "")
+	if !strings.Contains(body, `"count":4`) || !strings.Contains(body, `"size":3`) || !strings.Contains(body, `"next"`) {
+		t.Error(body)
+	}
+	_, body = s.admin(http.MethodGet, "/populations?limit=3&cursor="+cursor("3"), "")
+	if !strings.Contains(body, `"size":1`) || strings.Contains(body, `"next"`) {
+		t.Error(body)
+	}
+}
+
 func TestTokens(t *testing.T) {
 	s := newServer(t)
 	c, password, err := s.access.CreateClient(t.Context(), s.env, "x", access.ReadOnly)

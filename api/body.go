@@ -238,7 +238,15 @@ const (
 	maxPage     = 1000
 )
 
-func (r *request) page(largest int) (page, error) {
+// Positions of lists: most go by the ids of their rows, some by a number.
+func byID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
+
+func byNumber(s string) bool {
+	return s != "" && len(s) < 19 && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' })
+}
+
+// page reads limit and cursor. A cursor of another kind of list would start over or skip rows without a word; position tells.
+func (r *request) page(largest int, position func(string) bool) (page, error) {
 	out := page{limit: min(defaultPage, largest)}
 	q := r.URL.Query()
 	if raw := q.Get("limit"); raw != "" {
@@ -251,16 +259,12 @@ func (r *request) page(largest int) (page, error) {
 	if raw := q.Get("cursor"); raw != "" {
 		decoded, err := base64.RawURLEncoding.DecodeString(raw)
 		value, ok := strings.CutPrefix(string(decoded), "v1:")
-		if err != nil || !ok || len(value) > 100 || uuid.Validate(value) != nil && !digits(value) {
+		if err != nil || !ok || !position(value) {
 			return out, problem.New(problem.InvalidRequest, "the cursor is not one that this list gave; start without it")
 		}
 		out.after = value
 	}
 	return out, nil
-}
-
-func digits(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' }) && len(s) < 19
 }
 
 // collection is a list in HAL's shape. next is the position after this page, "" on the last one; total may be -1.
@@ -279,6 +283,27 @@ func (r *request) collection(key string, items []any, next string, total int64) 
 		out["count"] = total
 	}
 	return out
+}
+
+// whole answers a page of a list that is short enough to be read at once.
+func (r *request) whole(key string, items []any, err error) (int, any, error) {
+	if err != nil {
+		return 0, nil, err
+	}
+	p, err := r.page(maxPage, byNumber)
+	if err != nil {
+		return 0, nil, err
+	}
+	if r.URL.Query().Get("limit") == "" {
+		p.limit = maxPage
+	}
+	skip, _ := strconv.Atoi(p.after) // "" is 0
+	from := min(skip, len(items))
+	to, next := min(from+p.limit, len(items)), ""
+	if to < len(items) {
+		next = strconv.Itoa(to)
+	}
+	return http.StatusOK, r.collection(key, items[from:to], next, int64(len(items))), nil
 }
 
 func link(href string) map[string]any { return map[string]any{"href": href} }

@@ -23,7 +23,7 @@ func (r *request) plan(p *provision.Plan) map[string]any {
 
 func (s *server) listPlans(r *request) (int, any, error) {
 	all, err := s.Provision.Plans(r.Context(), r.env)
-	return http.StatusOK, r.collection("plans", list(all, r.plan), "", int64(len(all))), err
+	return r.whole("plans", list(all, r.plan), err)
 }
 
 func (s *server) readPlan(r *request) (int, any, error) {
@@ -101,7 +101,7 @@ func (r *request) storeBody(body map[string]any) (provision.Connection, map[stri
 
 func (s *server) listStores(r *request) (int, any, error) {
 	all, err := s.Provision.Connections(r.Context(), r.env)
-	return http.StatusOK, r.collection("stores", list(all, r.store), "", int64(len(all))), err
+	return r.whole("stores", list(all, r.store), err)
 }
 
 func (s *server) readStore(r *request) (int, any, error) {
@@ -320,7 +320,7 @@ func (s *server) listRules(r *request) (int, any, error) {
 		}
 		all = slices.DeleteFunc(all, func(p provision.Rule) bool { return p.PlanID != plan })
 	}
-	return http.StatusOK, r.collection("rules", list(all, r.rule), "", int64(len(all))), nil
+	return r.whole("rules", list(all, r.rule), nil)
 }
 
 func (s *server) createRule(r *request) (int, any, error) {
@@ -401,7 +401,7 @@ func (s *server) listMappings(r *request) (int, any, error) {
 		return 0, nil, err
 	}
 	all, err := s.Provision.Mappings(r.Context(), r.env, id)
-	return http.StatusOK, r.collection("mappings", list(all, r.mapping), "", int64(len(all))), err
+	return r.whole("mappings", list(all, r.mapping), err)
 }
 
 func (s *server) createMapping(r *request) (int, any, error) {
@@ -460,7 +460,7 @@ func (r *request) revision(v *provision.Revision) map[string]any {
 
 func (s *server) listRevisions(r *request) (int, any, error) {
 	all, err := s.Provision.Revisions(r.Context(), r.env, maxPage)
-	return http.StatusOK, r.collection("revisions", list(all, r.revision), "", int64(len(all))), err
+	return r.whole("revisions", list(all, r.revision), err)
 }
 
 func (s *server) publish(r *request) (int, any, error) {

@@ -79,7 +79,7 @@ func (s *server) syncedUsers(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := r.page(maxPage)
+	p, err := r.page(maxPage, byID)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -113,7 +113,7 @@ func (s *server) syncedGroups(r *request) (int, any, error) {
 		return 0, nil, err
 	}
 	_, err = s.Provision.Rule(r.Context(), r.env, id)
-	return http.StatusOK, r.collection("syncedGroups", nil, "", 0), err
+	return r.whole("syncedGroups", nil, err)
 }
 
 func (s *server) listAccounts(r *request) (int, any, error) {
@@ -121,7 +121,7 @@ func (s *server) listAccounts(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := r.page(maxPage)
+	p, err := r.page(maxPage, byID)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -150,7 +150,7 @@ func (s *server) unlink(r *request) (int, any, error) {
 
 func (s *server) listHolds(r *request) (int, any, error) {
 	_, err := s.connection(r)
-	return http.StatusOK, r.collection("holds", nil, "", 0), err
+	return r.whole("holds", nil, err)
 }
 
 func (s *server) decideHold(*request) (int, any, error) { return 0, nil, problem.Missing("hold") }
@@ -176,7 +176,7 @@ func (s *server) preview(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	p, err := r.page(maxPage)
+	p, err := r.page(maxPage, byNumber)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -296,7 +296,7 @@ func (s *server) listSyncedRules(r *request) (int, any, error) {
 		}
 		items = append(items, out)
 	}
-	return http.StatusOK, r.collection("syncedRules", items, "", int64(len(items))), nil
+	return r.whole("syncedRules", items, nil)
 }
 
 // events streams what happens. The stream ends when the client goes or the server stops; clients come back by themselves.
@@ -361,7 +361,7 @@ func (r *request) activity(a *directory.Activity) map[string]any {
 }
 
 func (s *server) listActivities(r *request) (int, any, error) {
-	p, err := r.page(maxPage)
+	p, err := r.page(maxPage, byNumber)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -457,7 +457,7 @@ func (r *request) apiClient(c *access.Client) map[string]any {
 
 func (s *server) listClients(r *request) (int, any, error) {
 	all, err := s.Access.Clients(r.Context(), r.env)
-	return http.StatusOK, r.collection("clients", list(all, r.apiClient), "", int64(len(all))), err
+	return r.whole("clients", list(all, r.apiClient), err)
 }
 
 func (s *server) createClient(r *request) (int, any, error) {

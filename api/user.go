@@ -27,7 +27,7 @@ func (s *server) listEnvironments(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, r.collection("environments", []any{r.environment(&env)}, "", 1), nil
+	return r.whole("environments", []any{r.environment(&env)}, nil)
 }
 
 func (s *server) readEnvironment(r *request) (int, any, error) {
@@ -42,7 +42,7 @@ func (r *request) environment(e *directory.Environment) map[string]any {
 }
 
 func (s *server) listUsers(r *request) (int, any, error) {
-	p, err := r.page(directory.MaxUsers)
+	p, err := r.page(directory.MaxUsers, byID)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -300,7 +300,7 @@ func (r *request) population(p *directory.Population) map[string]any {
 
 func (s *server) listPopulations(r *request) (int, any, error) {
 	all, err := s.Directory.Populations(r.Context(), r.env)
-	return http.StatusOK, r.collection("populations", list(all, r.population), "", int64(len(all))), err
+	return r.whole("populations", list(all, r.population), err)
 }
 
 func (s *server) readPopulation(r *request) (int, any, error) {
@@ -370,7 +370,7 @@ func (r *request) schema() map[string]any {
 }
 
 func (s *server) listSchemas(r *request) (int, any, error) {
-	return http.StatusOK, r.collection("schemas", []any{r.schema()}, "", 1), nil
+	return r.whole("schemas", []any{r.schema()}, nil)
 }
 
 func (r *request) checkSchema() error {
@@ -416,7 +416,7 @@ func (s *server) attributes(r *request) ([]directory.Attribute, error) {
 
 func (s *server) listAttributes(r *request) (int, any, error) {
 	all, err := s.attributes(r)
-	return http.StatusOK, r.collection("attributes", list(all, r.attribute), "", int64(len(all))), err
+	return r.whole("attributes", list(all, r.attribute), err)
 }
 
 func (s *server) readAttribute(r *request) (int, any, error) {
