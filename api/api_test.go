@@ -238,6 +238,55 @@ func TestPaging(t *testing.T) {
 	}
 }
 
+// TestNothingIsPassedOver: what a body says is done or refused, never ignored, and what was read can be sent back.
+func TestNothingIsPassedOver(t *testing.T) {
+	s := newServer(t)
+	call := func(method, path, body string, status int, says string) string {
+		t.Helper()
+		got, raw := s.admin(method, path, body)
+		if got != status || !strings.Contains(raw, says) {
+			t.Errorf("%s %s %s: %d %s", method, path, body, got, raw)
+		}
+		return raw
+	}
+	id := func(raw string) string {
+		var o struct {
+			ID string `json:"id"`
+		}
+		must(t, json.Unmarshal([]byte(raw), &o))
+		return o.ID
+	}
+	var schemas struct {
+		Embedded struct {
+			Schemas []struct{ ID string } `json:"schemas"`
+		} `json:"_embedded"`
+	}
+	must(t, json.Unmarshal([]byte(call(http.MethodGet, "/schemas", "", 200, "User")), &schemas))
+	attributes := "/schemas/" + schemas.Embedded.Schemas[0].ID + "/attributes"
+	shirt := attributes + "/" + id(call(http.MethodPost, attributes, `{"name":"shirt","displayName":"Shirt","description":"size"}`, 201, "shirt"))
+
+	call(http.MethodPatch, shirt, `{"description":"its size"}`, 200, `"displayName":"Shirt"`)
+	call(http.MethodPut, shirt, `{"description":"its size","type":"string"}`, 200, `"name":"shirt"`)
+	call(http.MethodPut, shirt, `{"type":"BOOLEAN"}`, 400, `"target":"type"`)
+	call(http.MethodPut, attributes+"/00000000-0000-4000-8000-000000000000", `{}`, 404, "NOT_FOUND")
+	call(http.MethodDelete, "/schemas/00000000-0000-4000-8000-000000000000/attributes/x", ``, 404, "schema")
+	title := call(http.MethodGet, attributes, "", 200, "title")
+	title = title[strings.LastIndex(title[:strings.Index(title, `"name":"title"`)], `"id":"`)+6:] // the id stands before the name
+	call(http.MethodDelete, attributes+"/"+title[:36], ``, 400, "standard attribute")
+
+	call(http.MethodPost, "/users", `{"username":"a","email":"a@b.c","name.given":"A"}`, 400, "part of name")
+	call(http.MethodPost, "/users", `{"username":"a","email":"a@b.c","shirt":"L","Shirt":"M"}`, 400, "different spellings")
+	call(http.MethodPost, "/users", `{"username":"a","email":"a@b.c","titel":"x"}`, 400, `did you mean \"title\"?`)
+	user := call(http.MethodPost, "/users", `{"username":"a","email":"a@b.c","shirt":"L","name":{"given":"A"}}`, 201, `"shirt":"L"`)
+	if again := call(http.MethodPut, "/users/"+id(user), user, 200, ""); again != user {
+		t.Errorf("sent back as it was read, a user changed:\n%s\n%s", user, again)
+	}
+	call(http.MethodPatch, "/users/"+id(user), `{"name":null,"title":"Dr"}`, 200, `"shirt":"L"`)
+	if raw := call(http.MethodPatch, "/users/"+id(user), `{"shirt":null}`, 200, `"title":"Dr"`); strings.Contains(raw, "shirt") || strings.Contains(raw, "given") {
+		t.Error(raw)
+	}
+}
+
 // TestPages: every list takes limit and cursor, and no list takes a cursor of another kind of list.
 func TestPages(t *testing.T) {
 	s := newServer(t)

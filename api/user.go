@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -115,8 +116,14 @@ func (s *server) apply(r *request, u *directory.User, body map[string]any, repla
 		*u = directory.User{ID: u.ID, EnvironmentID: u.EnvironmentID, PopulationID: u.PopulationID, PopulationName: u.PopulationName, Enabled: u.Enabled, CreatedAt: u.CreatedAt}
 	}
 	f := &fields{object: body}
-	for name, value := range body {
-		s.member(f, u, schema, name, value)
+	spelled := map[string]bool{}
+	for _, name := range slices.Sorted(maps.Keys(body)) { // in order, so that the same body always gives the same answer
+		if folded := strings.ToLower(name); spelled[folded] {
+			f.list.Add(problem.InvalidValue, name, "this member is there twice, in different spellings")
+		} else {
+			spelled[folded] = true
+			s.member(f, u, schema, name, body[name])
+		}
 	}
 	return f.list.Err("The user cannot be saved:")
 }
@@ -147,9 +154,13 @@ func (s *server) member(f *fields, u *directory.User, schema *directory.Schema, 
 			u.Custom = map[string]any{}
 		}
 		u.Custom[a.Name] = value
-	case ok && u.SetText(name, f.text(name)):
+	case ok && !strings.Contains(name, ".") && u.SetText(name, f.text(name)): // parts of name, address and photo stand inside them
 	default:
 		message := "users have no attribute of this name; declare it first"
+		if whole, _, dotted := strings.Cut(name, "."); ok && dotted {
+			f.list.Add(problem.InvalidValue, name, "this is a part of %s; send it inside of it", whole)
+			return
+		}
 		if near := nearest.Name(name, append([]string{"name", "address", "photo", "population"}, schema.Names()...)); near != "" {
 			message = fmt.Sprintf("users have no attribute of this name; did you mean %q?", near)
 		}
@@ -452,8 +463,9 @@ func (s *server) createAttribute(r *request) (int, any, error) {
 	return http.StatusCreated, r.attribute(&a), err
 }
 
+// updateAttribute changes how an attribute is shown. What it is cannot be changed, and saying so is better than passing over it.
 func (s *server) updateAttribute(r *request) (int, any, error) {
-	id, err := r.id("attributeID", "attribute")
+	before, err := s.customAttribute(r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -463,17 +475,54 @@ func (s *server) updateAttribute(r *request) (int, any, error) {
 	}
 	f := &fields{object: body}
 	displayName, description := f.text("displayName"), f.text("description")
+	for name, value := range map[string]any{
+		"name": before.Name, "type": string(before.Type), "multiValued": before.MultiValued, "required": before.Required, "unique": before.Unique,
+	} {
+		given := body[name]
+		if text, ok := given.(string); ok && name == "type" {
+			given = strings.ToUpper(text)
+		}
+		if given != nil && given != value {
+			f.list.Add(problem.InvalidValue, name, "this cannot be changed; declare another attribute")
+		}
+	}
 	if err := f.err(); err != nil {
 		return 0, nil, err
 	}
-	a, err := s.Directory.UpdateAttribute(r.Context(), r.env, id, displayName, description)
+	if r.Method == http.MethodPatch {
+		if _, given := body["displayName"]; !given {
+			displayName = before.DisplayName
+		}
+		if _, given := body["description"]; !given {
+			description = before.Description
+		}
+	}
+	a, err := s.Directory.UpdateAttribute(r.Context(), r.env, before.ID, displayName, description)
 	return http.StatusOK, r.attribute(&a), err
 }
 
+// customAttribute finds the attribute of the path, which must be one that can be changed.
+func (s *server) customAttribute(r *request) (directory.Attribute, error) {
+	all, err := s.attributes(r)
+	if err != nil {
+		return directory.Attribute{}, err
+	}
+	for i := range all {
+		switch {
+		case r.attribute(&all[i])["id"] != r.PathValue("attributeID"):
+		case all[i].SchemaType != directory.SchemaCustom:
+			return all[i], problem.New(problem.InvalidData, "%s is a standard attribute, which cannot be changed or deleted", all[i].Name)
+		default:
+			return all[i], nil
+		}
+	}
+	return directory.Attribute{}, problem.Missing("attribute")
+}
+
 func (s *server) deleteAttribute(r *request) (int, any, error) {
-	id, err := r.id("attributeID", "attribute")
+	a, err := s.customAttribute(r)
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusNoContent, nil, s.Directory.DeleteAttribute(r.Context(), r.env, id)
+	return http.StatusNoContent, nil, s.Directory.DeleteAttribute(r.Context(), r.env, a.ID)
 }
