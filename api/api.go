@@ -209,7 +209,9 @@ func (s *server) guarded(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		client, err := s.authenticate(hr)
 		if err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
+			if problem.Is(err, problem.Unauthorized) {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
+			}
 			s.writeError(w, hr, err)
 			return
 		}
@@ -249,8 +251,8 @@ func (s *server) guarded(rt route) http.Handler {
 }
 
 func (s *server) authenticate(r *http.Request) (access.Client, error) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
+	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || token == "" { // RFC 9110 §11.1: the scheme is written in any case
 		return access.Client{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one")
 	}
 	return s.Access.Verify(r.Context(), secret.New(token))

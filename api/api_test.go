@@ -119,7 +119,7 @@ func TestRoles(t *testing.T) {
 			if status, body := s.call("", method, at, ""); status != http.StatusUnauthorized || !strings.Contains(body, `"code":"UNAUTHORIZED"`) {
 				t.Errorf("%s %s without a token: %d %s", method, path, status, body)
 			}
-			reads := method == http.MethodGet && !strings.HasSuffix(path, "/clients") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata")
+			reads := method == http.MethodGet && !strings.Contains(path, "/clients") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata")
 			directoryEdit := !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "syncedRules")
 			for role, may := range map[access.Role]bool{access.ReadOnly: reads, access.IdentityDataAdmin: reads || directoryEdit} {
 				if status, body := s.call(role, method, at, ""); (status == http.StatusForbidden) == may {
@@ -353,6 +353,8 @@ func TestTokens(t *testing.T) {
 	}{
 		"basic":       {basic, "grant_type=client_credentials", 200, `"token_type":"Bearer"`},
 		"form":        {none, "grant_type=client_credentials&client_id=" + c.ID + "&client_secret=" + password.Reveal(), 200, `"access_token"`},
+		"no grant":    {basic, "", 400, "invalid_request"},
+		"rubbish id":  {none, "grant_type=client_credentials&client_secret=x&client_id=" + strings.Repeat("x", 10_000), 401, "invalid_client"},
 		"other grant": {basic, "grant_type=password", 400, "unsupported_grant_type"},
 		"wrong":       {func(r *http.Request) { r.SetBasicAuth(c.ID, "no") }, "grant_type=client_credentials", 401, "invalid_client"},
 		"nobody":      {none, "grant_type=client_credentials", 401, "invalid_client"},
@@ -360,6 +362,37 @@ func TestTokens(t *testing.T) {
 		if status, body := ask(test.authorize, test.form); status != test.status || !strings.Contains(body, test.says) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
+	}
+}
+
+func TestClients(t *testing.T) {
+	s := newServer(t)
+	status, raw := s.admin(http.MethodPost, "/clients", `{"name":"c"}`)
+	var c struct {
+		ID     string `json:"id"`
+		Secret string `json:"clientSecret"`
+		Links  struct {
+			Self struct {
+				Href string `json:"href"`
+			} `json:"self"`
+		} `json:"_links"`
+	}
+	must(t, json.Unmarshal([]byte(raw), &c))
+	if status != http.StatusCreated || c.Secret == "" {
+		t.Fatal(status)
+	}
+	for _, path := range []string{strings.TrimPrefix(c.Links.Self.Href, s.url), "/v1/environments/" + s.env + "/clients"} {
+		if status, raw := s.call(access.EnvironmentAdmin, http.MethodGet, path, ""); status != http.StatusOK || !strings.Contains(raw, c.ID) || strings.Contains(raw, c.Secret) {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	r, err := http.NewRequest(http.MethodGet, s.url+"/v1/environments", nil)
+	must(t, err)
+	r.Header.Set("Authorization", "bearer "+s.tokens[access.ReadOnly])
+	response, err := http.DefaultClient.Do(r)
+	must(t, err)
+	if _ = response.Body.Close(); response.StatusCode != http.StatusOK {
+		t.Errorf("a scheme in lower case: %d", response.StatusCode)
 	}
 }
 

@@ -99,6 +99,7 @@ func (s *server) routes() []route { //nolint:funlen // the table of the API
 		{get, env + "/activities/{activityID}", read, "Read an activity", s.readActivity, false},
 		{get, env + "/clients", all, "List API clients", s.listClients, false},
 		{post, env + "/clients", all, "Create an API client; its secret is answered once", s.createClient, false},
+		{get, env + "/clients/{clientID}", all, "Read an API client", s.readClient, false},
 		{del, env + "/clients/{clientID}", all, "Delete an API client", s.deleteClient, false},
 	}
 }

@@ -486,6 +486,19 @@ func (s *server) createClient(r *request) (int, any, error) {
 	return http.StatusCreated, out, nil
 }
 
+func (s *server) readClient(r *request) (int, any, error) {
+	all, err := s.Access.Clients(r.Context(), r.env)
+	if err != nil {
+		return 0, nil, err
+	}
+	for i := range all {
+		if all[i].ID == r.PathValue("clientID") {
+			return http.StatusOK, r.apiClient(&all[i]), nil
+		}
+	}
+	return 0, nil, problem.Missing("client")
+}
+
 func (s *server) deleteClient(r *request) (int, any, error) {
 	id, err := r.id("clientID", "client")
 	if err != nil {

@@ -21,7 +21,12 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 		oauthError(w, http.StatusBadRequest, "invalid_request", "the body must be form-encoded")
 		return
 	}
-	if r.PostForm.Get("grant_type") != "client_credentials" {
+	switch r.PostForm.Get("grant_type") {
+	case "client_credentials":
+	case "":
+		oauthError(w, http.StatusBadRequest, "invalid_request", "grant_type is missing; send a form with grant_type=client_credentials")
+		return
+	default:
 		oauthError(w, http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials")
 		return
 	}
@@ -32,24 +37,29 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 		id, password = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	if wait := s.throttle.wait(host + "|" + id); wait > 0 {
+	if uuid.Validate(id) != nil {
+		id = "" // no client has it, and the throttle must not remember whatever somebody sends
+	}
+	key := host + "|" + id
+	if s.throttle.wait(key) > 0 {
 		w.Header().Set("Retry-After", "1")
 		oauthError(w, http.StatusTooManyRequests, "invalid_client", "too many attempts failed; wait a moment")
 		return
 	}
-	if uuid.Validate(env) != nil || uuid.Validate(id) != nil {
-		s.refuse(w, host+"|"+id)
+	if uuid.Validate(env) != nil || id == "" {
+		s.refuse(w, key)
 		return
 	}
 	client, err := s.Access.Authenticate(r.Context(), env, id, secret.New(password))
 	if problem.Is(err, problem.Unauthorized) {
-		s.refuse(w, host+"|"+id)
+		s.refuse(w, key)
 		return
 	}
 	if err != nil {
 		s.writeError(w, r, err)
 		return
 	}
+	s.throttle.succeeded(key)
 	token, life, err := s.Access.Issue(r.Context(), client)
 	if err != nil {
 		s.writeError(w, r, err)
@@ -102,6 +112,12 @@ func (t *throttle) wait(key string) time.Duration {
 		return 0
 	}
 	return time.Until(f.last.Add(time.Second))
+}
+
+func (t *throttle) succeeded(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.failures, key)
 }
 
 func (t *throttle) failed(key string) {
