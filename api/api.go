@@ -58,6 +58,7 @@ type Config struct {
 	Ready       func(ctx context.Context) error
 	Version     string
 	Closing     <-chan struct{} // closed when the server stops, so that event streams end
+	Heartbeat   time.Duration   // of event streams; 0 = 15 s
 }
 
 const (
@@ -74,6 +75,9 @@ type server struct {
 func New(c Config) http.Handler {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Heartbeat <= 0 {
+		c.Heartbeat = 15 * time.Second
 	}
 	s := &server{Config: c, throttle: newThrottle()}
 	mux := http.NewServeMux()
@@ -137,11 +141,14 @@ func (s *server) outer(mux *http.ServeMux) http.Handler {
 		start := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // the value itself is meant
-				s.Logger.Error("a request failed inside", "correlation", id, "panic", p, "stack", string(debug.Stack()))
-				if recorder.status == 0 {
-					s.writeError(recorder, r, errors.New("panic"))
+			if p := recover(); p != nil {
+				if p != http.ErrAbortHandler { //nolint:errorlint // the value itself is meant
+					s.Logger.Error("a request failed inside", "correlation", id, "panic", p, "stack", string(debug.Stack()))
 				}
+				if recorder.status != 0 {
+					panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+				}
+				s.writeError(recorder, r, errors.New("panic"))
 			}
 			s.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", recorder.status, "took", time.Since(start), "correlation", id)
 		}()

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +34,7 @@ type server struct {
 	env    string
 	access *access.Service
 	tokens map[access.Role]string
+	stop   func() // closes the event streams
 }
 
 func newServer(t testing.TB) *server {
@@ -49,12 +52,13 @@ func newServer(t testing.TB) *server {
 	clients := access.NewService(db, nil)
 	env, err := people.Setup(ctx, "Test")
 	must(t, err)
+	closing := make(chan struct{})
 	h := httptest.NewServer(api.New(api.Config{
-		Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Ready: db.Ping, Version: "test",
+		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Ready: db.Ping, Version: "test",
 		Provision: provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: engine.Checker{Schema: people.Schema}, Wake: e.Wake}),
 	}))
 	t.Cleanup(h.Close)
-	s := &server{t: t, url: h.URL, env: env.ID, access: clients, tokens: map[access.Role]string{}}
+	s := &server{t: t, url: h.URL, env: env.ID, access: clients, tokens: map[access.Role]string{}, stop: sync.OnceFunc(func() { close(closing) })}
 	for _, role := range []access.Role{access.EnvironmentAdmin, access.IdentityDataAdmin, access.ReadOnly} {
 		c, _, err := clients.CreateClient(ctx, env.ID, string(role), role)
 		must(t, err)
@@ -393,6 +397,37 @@ func TestClients(t *testing.T) {
 	must(t, err)
 	if _ = response.Body.Close(); response.StatusCode != http.StatusOK {
 		t.Errorf("a scheme in lower case: %d", response.StatusCode)
+	}
+}
+
+// TestEvents: a stream lives on heartbeats, and ends with the right to it or with the server.
+func TestEvents(t *testing.T) {
+	for name, end := range map[string]func(*server, string) error{
+		"the client is deleted": func(s *server, id string) error { return s.access.DeleteClient(t.Context(), s.env, id) },
+		"the server stops":      func(s *server, _ string) error { s.stop(); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			c, _, err := s.access.CreateClient(t.Context(), s.env, "watcher", access.ReadOnly)
+			must(t, err)
+			token, _, err := s.access.Issue(t.Context(), c)
+			must(t, err)
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/v1/environments/"+s.env+"/propagation/events", nil)
+			must(t, err)
+			r.Header.Set("Authorization", "Bearer "+token.Reveal())
+			response, err := http.DefaultClient.Do(r)
+			must(t, err)
+			defer func() { _ = response.Body.Close() }()
+			lines := bufio.NewScanner(response.Body)
+			for lines.Scan() && lines.Text() != ": still here" {
+			}
+			must(t, end(s, c.ID))
+			for lines.Scan() {
+			}
+			must(t, lines.Err()) // ended by the server, not by our time-out
+		})
 	}
 }
 

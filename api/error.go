@@ -36,7 +36,7 @@ func errorBody(r *http.Request, code, message string, details []problem.Detail) 
 
 // writeError answers a problem as it is; anything else is ours to find in the log by the id that the caller gets.
 func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	if p, ok := errors.AsType[*problem.Error](err); ok {
+	if p, ok := errors.AsType[*problem.Error](err); ok && statuses[p.Code] != 0 {
 		writeJSON(w, statuses[p.Code], errorBody(r, string(p.Code), p.Message, p.Details))
 		return
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
 	"strings"
@@ -299,33 +300,49 @@ func (s *server) listSyncedRules(r *request) (int, any, error) {
 	return r.whole("syncedRules", items, nil)
 }
 
-// events streams what happens. The stream ends when the client goes or the server stops; clients come back by themselves.
+// patience is how long a watcher may take to read one event.
+const patience = 10 * time.Second
+
+// events streams what happens. The stream ends when the client goes, reads nothing, or may not ask any more, and when the
+// server stops; clients come back by themselves.
 func (s *server) events(r *request) (int, any, error) {
 	events, cancel := s.Engine.Subscribe(r.env)
 	defer cancel()
 	controller := http.NewResponseController(r.writer)
-	_ = controller.SetWriteDeadline(time.Time{})
 	r.writer.Header().Set("Content-Type", "text/event-stream")
 	r.writer.WriteHeader(http.StatusOK)
-	_, _ = fmt.Fprint(r.writer, "retry: 2000\n\n")
-	_ = controller.Flush()
-	heartbeat := time.NewTicker(15 * time.Second)
+	heartbeat := time.NewTicker(s.Heartbeat)
 	defer heartbeat.Stop()
-	for n := 1; ; n++ {
+	say := func(text string) bool {
+		_ = controller.SetWriteDeadline(time.Now().Add(patience))
+		_, err := io.WriteString(r.writer, text)
+		return err == nil && controller.Flush() == nil
+	}
+	if !say("retry: 2000\n\n") {
+		return 0, nil, nil
+	}
+	for n := 1; ; {
+		text := ": still here\n\n"
 		select {
 		case <-r.Context().Done():
 			return 0, nil, nil
 		case <-s.Closing:
 			return 0, nil, nil
 		case <-heartbeat.C:
-			_, _ = fmt.Fprint(r.writer, ": still here\n\n")
-		case e := <-events:
+			if _, err := s.authenticate(r.Request); problem.Is(err, problem.Unauthorized) { // the token is over, or its client was deleted
+				return 0, nil, nil
+			}
+		case e, open := <-events:
+			if !open {
+				return 0, nil, nil
+			}
 			data, _ := json.Marshal(optional(map[string]any{
 				"connectionId": e.ConnectionID, "ruleId": e.RuleID, "at": stamp(e.At), "data": e.Data,
 			}))
-			_, _ = fmt.Fprintf(r.writer, "id: %d\nevent: %s\ndata: %s\n\n", n, e.Type, data)
+			text = fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", n, e.Type, data)
+			n++
 		}
-		if controller.Flush() != nil {
+		if !say(text) {
 			return 0, nil, nil
 		}
 	}
