@@ -400,6 +400,71 @@ func TestClients(t *testing.T) {
 	}
 }
 
+// TestActivityFilter makes people one after another and asks the log about them.
+func TestActivityFilter(t *testing.T) {
+	s := newServer(t)
+	for n := range 4 {
+		if status, body := s.admin(http.MethodPost, "/users", fmt.Sprintf(`{"username":"u%d","email":"u%d@example.com"}`, n, n)); status != http.StatusCreated {
+			t.Fatal(body)
+		}
+	}
+	type line struct {
+		RecordedAt    string `json:"recordedAt"`
+		CorrelationID string `json:"correlationId"`
+		Resources     []struct{ ID string }
+	}
+	ask := func(filter string) (int, []line) {
+		var out struct {
+			Embedded struct{ Activities []line } `json:"_embedded"`
+		}
+		status, raw := s.admin(http.MethodGet, "/activities?filter="+url.QueryEscape(filter), "")
+		must(t, json.Unmarshal([]byte(raw), &out))
+		return status, out.Embedded.Activities
+	}
+	_, all := ask(`action.type eq "USER.CREATED"`)
+	if len(all) != 4 {
+		t.Fatalf("%d of 4", len(all))
+	}
+	newest := all[0]
+	for _, test := range []struct {
+		filter string
+		status int
+		least  int
+		most   int
+	}{
+		{`recordedAt eq "` + newest.RecordedAt + `" and resources.id eq "` + newest.Resources[0].ID + `"`, 200, 1, 1},
+		{`recordedAt ge "` + newest.RecordedAt + `"`, 200, 1, 4},
+		{`recordedAt ge "2000-01-01T00:00:00Z" and recordedAt ge "2999-01-01T00:00:00Z" and recordedAt ge "2001-01-01T00:00:00Z"`, 200, 0, 0},
+		{`recordedAt lt "2001-01-01T00:00:00Z" and recordedAt lt "2999-01-01T00:00:00Z"`, 200, 0, 0},
+		{`correlationId eq "` + newest.CorrelationID + `" and resources.type eq "user"`, 200, 1, 1},
+		{`action.type eq "USER.CREATED" and action.type eq "USER.DELETED"`, 400, 0, 0},
+		{`action.type eq ""`, 400, 0, 0}, // not "everything"
+		{`action.type sw "USER"`, 400, 0, 0},
+		{`nonsense eq "x"`, 400, 0, 0},
+		{`recordedAt eq "yesterday"`, 400, 0, 0},
+		{`action.type eq "a" or action.type eq "b"`, 400, 0, 0},
+	} {
+		if status, lines := ask(test.filter); status != test.status || len(lines) < test.least || len(lines) > test.most {
+			t.Errorf("%s: %d, %d lines", test.filter, status, len(lines))
+		}
+	}
+}
+
+func TestAccountFilter(t *testing.T) {
+	s := newServer(t)
+	_, raw := s.admin(http.MethodPost, "/propagation/stores", `{"name":"S","type":"Slack","configuration":{"OAUTH_ACCESS_TOKEN":"x"}}`)
+	var store struct{ ID string }
+	must(t, json.Unmarshal([]byte(raw), &store))
+	for query, want := range map[string]int{
+		"": 200, "status=failed": 200, "ownership=FOREIGN": 200, "objectId=00000000-0000-4000-8000-000000000000": 200,
+		"status=BROKEN": 400, "ownership=MINE": 400, "objectId=%00": 400, "status=%FF": 400,
+	} {
+		if status, body := s.admin(http.MethodGet, "/propagation/stores/"+store.ID+"/accounts?"+query, ""); status != want {
+			t.Errorf("%s: %d %s", query, status, body)
+		}
+	}
+}
+
 // TestEvents: a stream lives on heartbeats, and ends with the right to it or with the server.
 func TestEvents(t *testing.T) {
 	for name, end := range map[string]func(*server, string) error{

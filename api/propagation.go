@@ -315,6 +315,9 @@ func (s *server) listRules(r *request) (int, any, error) {
 		return 0, nil, err
 	}
 	if plan := r.PathValue("planID"); plan != "" {
+		if !byID(plan) { // a database may refuse to look for it
+			return 0, nil, problem.Missing("plan")
+		}
 		if _, err := s.Provision.Plan(r.Context(), r.env, plan); err != nil {
 			return 0, nil, err
 		}

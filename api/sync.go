@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -75,6 +76,17 @@ var statusNames = []provision.SyncStatus{
 	provision.StatusPending, provision.StatusSuccess, provision.StatusUnsynced, provision.StatusPartial, provision.StatusFailed,
 }
 
+var ownershipNames = []provision.Ownership{provision.Managed, provision.Adopted, provision.Foreign, provision.Released}
+
+// oneOf reads a query parameter that takes one of a few names; "" when it is missing.
+func oneOf[T ~string](r *request, name string, allowed []T) (T, error) {
+	given := T(strings.ToUpper(r.URL.Query().Get(name)))
+	if given == "" || slices.Contains(allowed, given) {
+		return given, nil
+	}
+	return "", problem.New(problem.InvalidRequest, "%s must be one of %v", name, allowed)
+}
+
 func (s *server) syncedUsers(r *request) (int, any, error) {
 	id, err := r.id("ruleID", "rule")
 	if err != nil {
@@ -84,13 +96,9 @@ func (s *server) syncedUsers(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	status := provision.SyncStatus(strings.ToUpper(r.URL.Query().Get("status")))
-	known := status == ""
-	for _, name := range statusNames {
-		known = known || name == status
-	}
-	if !known {
-		return 0, nil, problem.New(problem.InvalidRequest, "status must be one of PENDING, SUCCESS, UNSYNCED, PARTIAL, FAILED")
+	status, err := oneOf(r, "status", statusNames)
+	if err != nil {
+		return 0, nil, err
 	}
 	rows, err := s.Engine.Synced(r.Context(), r.env, id, directory.KindUser, status, p.after, p.limit+1)
 	if err != nil {
@@ -126,11 +134,17 @@ func (s *server) listAccounts(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	q := r.URL.Query()
-	rows, err := s.Log.AccountPage(r.Context(), provision.AccountQuery{
-		EnvironmentID: r.env, ConnectionID: c.ID, Status: provision.SyncStatus(strings.ToUpper(q.Get("status"))), ObjectID: q.Get("objectId"),
-		Ownership: provision.Ownership(strings.ToUpper(q.Get("ownership"))), After: p.after, Limit: p.limit + 1,
-	})
+	q := provision.AccountQuery{EnvironmentID: r.env, ConnectionID: c.ID, ObjectID: r.URL.Query().Get("objectId"), After: p.after, Limit: p.limit + 1}
+	if q.Status, err = oneOf(r, "status", statusNames); err != nil {
+		return 0, nil, err
+	}
+	if q.Ownership, err = oneOf(r, "ownership", ownershipNames); err != nil {
+		return 0, nil, err
+	}
+	if q.ObjectID != "" && !byID(q.ObjectID) {
+		return 0, nil, problem.New(problem.InvalidRequest, "objectId must be the id of a user")
+	}
+	rows, err := s.Log.AccountPage(r.Context(), q)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -423,16 +437,18 @@ func activityFilter(q *directory.ActivityQuery, text string) error {
 		target := map[string]*string{
 			"action.type": &q.Type, "correlationid": &q.CorrelationID, "resources.id": &q.ObjectID, "store.id": &q.ConnectionID, "rule.id": &q.RuleID,
 		}[name]
+		if name == "resources.type" {
+			target, value = (*string)(&q.Kind), strings.ToUpper(value)
+		}
 		switch {
-		case c.Op != filter.Equal:
-			return problem.New(problem.InvalidRequest, "%s can only be compared with eq", c.Path)
-		case name == "resources.type":
-			q.Kind = directory.Kind(strings.ToUpper(value))
 		case target == nil:
 			return problem.New(problem.InvalidRequest, "activities can be filtered by recordedAt, action.type, correlationId, resources.type, resources.id, store.id and rule.id")
-		default:
-			*target = value
+		case c.Op != filter.Equal:
+			return problem.New(problem.InvalidRequest, "%s can only be compared with eq", c.Path)
+		case value == "" || *target != "" && *target != value:
+			return problem.New(problem.InvalidRequest, "%s is compared with one value, which is not empty", c.Path)
 		}
+		*target = value
 	}
 	return nil
 }
@@ -442,17 +458,27 @@ func activityTime(q *directory.ActivityQuery, op filter.Op, value string) error 
 	if err != nil {
 		return problem.New(problem.InvalidRequest, "recordedAt is compared with a time such as \"2026-11-25T08:00:00Z\"")
 	}
+	const shown = time.Millisecond // the log keeps microseconds and answers milliseconds: eq finds what was answered
+	var since, until time.Time
 	switch op {
+	case filter.Equal:
+		since, until = t, t.Add(shown)
 	case filter.GreaterOrEqual:
-		q.Since = t
+		since = t
 	case filter.Greater:
-		q.Since = t.Add(time.Microsecond)
+		since = t.Add(time.Microsecond)
 	case filter.Less:
-		q.Until = t
+		until = t
 	case filter.LessOrEqual:
-		q.Until = t.Add(time.Microsecond)
+		until = t.Add(time.Microsecond)
 	default:
-		return problem.New(problem.InvalidRequest, "recordedAt is compared with gt, ge, lt or le")
+		return problem.New(problem.InvalidRequest, "recordedAt is compared with eq, gt, ge, lt or le")
+	}
+	if since.After(q.Since) {
+		q.Since = since
+	}
+	if !until.IsZero() && (q.Until.IsZero() || until.Before(q.Until)) {
+		q.Until = until
 	}
 	return nil
 }
