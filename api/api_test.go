@@ -450,6 +450,34 @@ func TestActivityFilter(t *testing.T) {
 	}
 }
 
+// TestStoreStatus: an active store that a rule writes to says how it stands, as PingOne's does.
+func TestStoreStatus(t *testing.T) {
+	s := newServer(t)
+	made := func(path, body string) string {
+		t.Helper()
+		status, raw := s.admin(http.MethodPost, path, body)
+		var o struct{ ID string }
+		must(t, json.Unmarshal([]byte(raw), &o))
+		if status != http.StatusCreated {
+			t.Fatal(raw)
+		}
+		return o.ID
+	}
+	plan := made("/propagation/plans", `{"name":"P"}`)
+	source := made("/propagation/stores", `{"name":"D","type":"directory","configuration":{}}`)
+	target := made("/propagation/stores", `{"name":"S","type":"Slack","status":"ACTIVE","configuration":{"OAUTH_ACCESS_TOKEN":"x"}}`)
+	made("/propagation/plans/"+plan+"/rules", `{"name":"R","sourceStore":{"id":"`+source+`"},"targetStore":{"id":"`+target+`"}}`)
+	want := `"syncStatus":{"failedCount":0,"successCount":0,"syncState":"SYNCING","userTotal":0}`
+	for _, path := range []string{"/propagation/stores/" + target, "/propagation/stores"} {
+		if _, raw := s.admin(http.MethodGet, path, ""); strings.Count(raw, want) != 1 {
+			t.Errorf("%s: %s", path, raw)
+		}
+	}
+	if _, raw := s.admin(http.MethodGet, "/propagation/stores/"+source, ""); strings.Contains(raw, "syncStatus") {
+		t.Error(raw)
+	}
+}
+
 func TestAccountFilter(t *testing.T) {
 	s := newServer(t)
 	_, raw := s.admin(http.MethodPost, "/propagation/stores", `{"name":"S","type":"Slack","configuration":{"OAUTH_ACCESS_TOKEN":"x"}}`)

@@ -101,7 +101,20 @@ func (r *request) storeBody(body map[string]any) (provision.Connection, map[stri
 
 func (s *server) listStores(r *request) (int, any, error) {
 	all, err := s.Provision.Connections(r.Context(), r.env)
-	return r.whole("stores", list(all, r.store), err)
+	if err != nil {
+		return 0, nil, err
+	}
+	rules, err := s.Provision.Rules(r.Context(), r.env)
+	if err != nil {
+		return 0, nil, err
+	}
+	items := make([]any, len(all))
+	for i := range all {
+		if items[i], err = s.storeWithStatus(r, &all[i], rules); err != nil {
+			return 0, nil, err
+		}
+	}
+	return r.whole("stores", items, nil)
 }
 
 func (s *server) readStore(r *request) (int, any, error) {
@@ -109,7 +122,49 @@ func (s *server) readStore(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return http.StatusOK, r.store(&c), nil
+	rules, err := s.Provision.Rules(r.Context(), r.env)
+	if err != nil {
+		return 0, nil, err
+	}
+	out, err := s.storeWithStatus(r, &c, rules)
+	return http.StatusOK, out, err
+}
+
+// storeWithStatus adds PingOne's syncStatus to a store that is active and the target of a rule. PingOne knows two states only;
+// each rule's own syncStatus says more.
+func (s *server) storeWithStatus(r *request, c *provision.Connection, rules []provision.Rule) (map[string]any, error) {
+	out := r.store(c)
+	var sum provision.RuleStatus
+	state, found := "SYNCING", false
+	for i := range rules {
+		if c.Status != provision.Active || rules[i].TargetID != c.ID {
+			continue
+		}
+		status, err := s.Engine.Status(r.Context(), r.env, rules[i].ID)
+		if problem.Is(err, problem.NotFound) { // deleted meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		found = true
+		sum.Users.Success += status.Users.Success
+		sum.Users.Failed += status.Users.Failed
+		sum.Users.Impacted += status.Users.Impacted
+		if status.LastSyncAt.After(sum.LastSyncAt) {
+			sum.LastSyncAt = status.LastSyncAt
+		}
+		if status.State == provision.StateHalted {
+			state, sum.Details = "FAILED", status.Details
+		}
+	}
+	if found {
+		out["syncStatus"] = optional(map[string]any{
+			"syncState": state, "successCount": sum.Users.Success, "failedCount": sum.Users.Failed, "userTotal": sum.Users.Impacted,
+			"lastSyncAt": stamp(sum.LastSyncAt), "details": sum.Details,
+		})
+	}
+	return out, nil
 }
 
 func (s *server) connection(r *request) (provision.Connection, error) {
