@@ -233,10 +233,7 @@ type page struct {
 	after string
 }
 
-const (
-	defaultPage = 100
-	maxPage     = 1000
-)
+const maxPage = 1000
 
 // Positions of lists: most go by the ids of their rows, some by a number.
 func byID(s string) bool { return len(s) == 36 && uuid.Validate(s) == nil }
@@ -247,7 +244,7 @@ func byNumber(s string) bool {
 
 // page reads limit and cursor. A cursor of another kind of list would start over or skip rows without a word; position tells.
 func (r *request) page(largest int, position func(string) bool) (page, error) {
-	out := page{limit: min(defaultPage, largest)}
+	out := page{limit: largest} // PingOne: without a limit, the most that the list gives
 	q := r.URL.Query()
 	if raw := q.Get("limit"); raw != "" {
 		n, err := strconv.Atoi(raw)
@@ -293,9 +290,6 @@ func (r *request) whole(key string, items []any, err error) (int, any, error) {
 	p, err := r.page(maxPage, byNumber)
 	if err != nil {
 		return 0, nil, err
-	}
-	if r.URL.Query().Get("limit") == "" {
-		p.limit = maxPage
 	}
 	skip, _ := strconv.Atoi(p.after) // "" is 0
 	from := min(skip, len(items))

@@ -195,9 +195,6 @@ func (s *server) preview(r *request) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if r.URL.Query().Get("limit") == "" {
-		p.limit = maxPage
-	}
 	body, err := r.object(true)
 	if err != nil {
 		return 0, nil, err
