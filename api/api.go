@@ -81,33 +81,24 @@ func New(c Config) http.Handler {
 	}
 	s := &server{Config: c, throttle: newThrottle()}
 	mux := http.NewServeMux()
-	for _, r := range s.routes() {
-		mux.Handle(r.method+" "+base+r.path, s.guarded(r))
+	routes := s.routes()
+	for i := range routes {
+		mux.Handle(routes[i].method+" "+base+routes[i].path, s.guarded(&routes[i]))
 	}
 	mux.HandleFunc("POST /{environmentID}/as/token", s.token)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
-	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{"OK"}) })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /v1/openapi.json", s.openAPI)
+	mux.HandleFunc("GET /v1/openapi.json", s.openAPI(routes))
 	return s.outer(mux)
 }
 
 const base = "/v1/environments"
 
-// route is one operation of the API.
-type route struct {
-	method, path string
-	action       access.Action
-	summary      string
-	serve        func(*request) (int, any, error)
-	stream       bool
-}
-
 // request is a request whose caller is known.
 type request struct {
 	*http.Request
 	server *server
+	route  *route
 	env    string
 	client access.Client
 	writer http.ResponseWriter
@@ -212,7 +203,7 @@ func (w *statusRecorder) Write(p []byte) (int, error) {
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // guarded authenticates and authorises, runs the operation, and writes its answer.
-func (s *server) guarded(rt route) http.Handler {
+func (s *server) guarded(rt *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		client, err := s.authenticate(hr)
 		if err != nil {
@@ -222,7 +213,7 @@ func (s *server) guarded(rt route) http.Handler {
 			s.writeError(w, hr, err)
 			return
 		}
-		r := &request{Request: hr, server: s, env: hr.PathValue("environmentID"), client: client, writer: w}
+		r := &request{Request: hr, server: s, route: rt, env: hr.PathValue("environmentID"), client: client, writer: w}
 		if r.env != "" && uuid.Validate(r.env) != nil {
 			s.writeError(w, hr, problem.Missing("environment"))
 			return
@@ -238,23 +229,31 @@ func (s *server) guarded(rt route) http.Handler {
 		origin := directory.OriginOf(hr.Context())
 		origin.Actor = directory.Actor{Type: "CLIENT", ID: client.ID, Name: client.Name}
 		ctx := directory.WithOrigin(hr.Context(), origin)
-		if !rt.stream {
+		if !rt.handler.stream {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, budget)
 			defer cancel()
 		}
 		r.Request = hr.WithContext(ctx)
-		status, body, err := rt.serve(r)
+		out, err := r.run()
 		switch {
 		case err != nil:
 			s.writeError(w, hr, err)
-		case status == 0: // the operation has written its answer
-		case body == nil:
-			w.WriteHeader(status)
+		case rt.handler.stream: // the operation has written its answer
+		case out == nil:
+			w.WriteHeader(rt.handler.status)
 		default:
-			writeJSON(w, status, body)
+			writeJSON(w, rt.handler.status, out)
 		}
 	})
+}
+
+// run checks what every operation needs checked, and runs it.
+func (r *request) run() (any, error) {
+	if err := errors.Join(r.checkPath(), r.checkQuery()); err != nil {
+		return nil, err
+	}
+	return r.route.handler.run(r)
 }
 
 func (s *server) authenticate(r *http.Request) (access.Client, error) {
@@ -265,12 +264,17 @@ func (s *server) authenticate(r *http.Request) (access.Client, error) {
 	return s.Access.Verify(r.Context(), secret.New(token))
 }
 
+// Health says whether the server is well.
+type Health struct {
+	Status string `json:"status" enum:"OK,UNAVAILABLE"`
+}
+
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	if err := s.Ready(r.Context()); err != nil {
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "UNAVAILABLE"})
+		writeJSON(w, http.StatusServiceUnavailable, Health{"UNAVAILABLE"})
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
+	writeJSON(w, http.StatusOK, Health{"OK"})
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -13,6 +13,26 @@ import (
 	"lockstep/internal/secret"
 )
 
+// TokenRequest is the form that asks for an access token.
+type TokenRequest struct {
+	GrantType    string `json:"grant_type" enum:"client_credentials"`
+	ClientID     string `json:"client_id,omitempty" doc:"Unless it comes by HTTP Basic."`
+	ClientSecret string `json:"client_secret,omitempty" doc:"Unless it comes by HTTP Basic."`
+}
+
+// Token is an access token.
+type Token struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type" enum:"Bearer"`
+	ExpiresIn   int    `json:"expires_in" doc:"Seconds."`
+}
+
+// OAuthError is OAuth's error shape (RFC 6749 §5.2).
+type OAuthError struct {
+	Error       string `json:"error" enum:"invalid_request,invalid_client,unsupported_grant_type"`
+	Description string `json:"error_description"`
+}
+
 // token is OAuth 2's token endpoint, for client credentials (RFC 6749 §4.4).
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	env := r.PathValue("environmentID")
@@ -65,7 +85,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 		s.writeError(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"access_token": token.Reveal(), "token_type": "Bearer", "expires_in": int(life.Seconds())})
+	writeJSON(w, http.StatusOK, Token{AccessToken: token.Reveal(), TokenType: "Bearer", ExpiresIn: int(life.Seconds())})
 }
 
 func unescape(s string) string {
@@ -82,7 +102,7 @@ func (s *server) refuse(w http.ResponseWriter, key string) {
 }
 
 func oauthError(w http.ResponseWriter, status int, code, description string) {
-	writeJSON(w, status, map[string]string{"error": code, "error_description": description})
+	writeJSON(w, status, OAuthError{Error: code, Description: description})
 }
 
 // throttle slows down whoever guesses: after ten failures in a row, one attempt a second.
