@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -128,7 +129,7 @@ func (s *server) outer(mux *http.ServeMux) http.Handler {
 		h.Set("X-Correlation-Id", id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		r = r.WithContext(directory.WithOrigin(r.Context(), directory.Origin{Actor: directory.System, CorrelationID: id}))
+		r = r.WithContext(directory.WithOrigin(r.Context(), directory.Origin{Actor: directory.System, CorrelationID: id, Address: host(r)}))
 		start := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() {
@@ -167,6 +168,12 @@ func (s *server) unmatched(w http.ResponseWriter, r *http.Request, mux *http.Ser
 		return
 	}
 	s.writeError(w, r, problem.New(problem.NotFound, "there is nothing at this path; see /v1/openapi.json for what there is"))
+}
+
+// host is the address that a request came from: the client's, or the proxy's that stands before the server.
+func host(r *http.Request) string {
+	out, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return out
 }
 
 func correlation(r *http.Request) string {

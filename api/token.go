@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -56,17 +55,16 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	} else {
 		id, password = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	if uuid.Validate(id) != nil {
 		id = "" // no client has it, and the throttle must not remember whatever somebody sends
 	}
-	key := host + "|" + id
+	key := host(r) + "|" + id
 	if s.throttle.wait(key) > 0 {
 		w.Header().Set("Retry-After", "1")
 		oauthError(w, http.StatusTooManyRequests, "invalid_client", "too many attempts failed; wait a moment")
 		return
 	}
-	if uuid.Validate(env) != nil || id == "" {
+	if uuid.Validate(env) != nil {
 		s.refuse(w, key)
 		return
 	}

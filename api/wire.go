@@ -84,7 +84,7 @@ func (OptionalStamp) Schema(huma.Registry) *huma.Schema {
 }
 
 // given is text that knows whether it was there: null and "" both clear, left out keeps.
-type given struct { //nolint:recvcheck // reading JSON needs a pointer, saying what it looks like a value
+type given struct {
 	there bool
 	text  string
 }

@@ -155,6 +155,7 @@ func (c clientCreate) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
+	ctx = directory.WithOrigin(ctx, directory.Origin{Actor: directory.Actor{Type: "SYSTEM", ID: "cli", Name: "lockstep client create"}})
 	client, secret, err := a.access.CreateClient(ctx, a.env.ID, c.Name, role)
 	if err != nil {
 		return err
