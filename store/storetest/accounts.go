@@ -115,3 +115,33 @@ func testAccountPages(t *testing.T, s *suite) {
 	_, err = s.db.Account(ctx, s.env, "a1")
 	missing(t, "a removed row", err)
 }
+
+// testNews: a listing is news where no row is, where a row holds another answer, or none; what is known as it is listed is not.
+func testNews(t *testing.T, s *suite) {
+	ctx := t.Context()
+	remote := func(id, title string) provision.Remote {
+		return provision.Remote{ID: id, Active: true, Attributes: provision.Attributes{"title": title, "list": []string{"1", "2"}, "a": "<&>ü"}}
+	}
+	for _, id := range []string{"known", "changed", "unread"} {
+		a := account(s, "of "+id, id)
+		if r := remote(id, "then"); id != "unread" {
+			a.Remote = &r
+		}
+		must(t, s.db.Record(ctx, []*provision.Account{a}, nil, nil))
+	}
+	must(t, s.db.Record(ctx, []*provision.Account{account(s, "unlinked", "")}, nil, nil))
+	listed := []provision.Remote{remote("known", "then"), remote("new", "now"), remote("changed", "now"), remote("unread", "then")}
+	news, err := s.db.News(ctx, "c", directory.KindUser, listed)
+	must(t, err)
+	got := map[string]string{}
+	for _, n := range news {
+		got[n.Remote.ID] = "no row"
+		if n.Account != nil {
+			got[n.Remote.ID] = n.Account.ObjectID
+		}
+	}
+	same(t, "the news", map[string]string{"new": "no row", "changed": "of changed", "unread": "of unread"}, got)
+	n, err := s.db.CountRemote(ctx, "c", directory.KindUser)
+	must(t, err)
+	same(t, "the rows with a remote account", 3, n)
+}
