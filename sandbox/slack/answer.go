@@ -83,7 +83,7 @@ func (w *Workspace) answer(rw http.ResponseWriter, status int, body any) {
 	}
 	rw.Header().Set("Content-Type", w.options.ContentType)
 	rw.WriteHeader(status)
-	_, _ = rw.Write(raw)
+	_, _ = rw.Write(raw) //nolint:gosec // JSON, and served as such
 }
 
 func encode(body any) ([]byte, error) {

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -122,7 +123,7 @@ func (f *Fault) spoil(rw http.ResponseWriter, r *http.Request) bool {
 const trickles = 10
 
 // trickle writes an answer bit by bit.
-func (w *Workspace) trickle(rw http.ResponseWriter, c *call, status int, body any) {
+func (w *Workspace) trickle(ctx context.Context, rw http.ResponseWriter, seconds float64, status int, body any) {
 	raw, err := encode(body)
 	if err != nil || raw == nil {
 		w.answer(rw, status, body)
@@ -131,10 +132,10 @@ func (w *Workspace) trickle(rw http.ResponseWriter, c *call, status int, body an
 	rw.Header().Set("Content-Type", w.options.ContentType)
 	rw.Header().Set("Content-Length", strconv.Itoa(len(raw)))
 	rw.WriteHeader(status)
-	pause := time.Duration(c.fault.SlowBody * float64(time.Second) / trickles)
+	pause := time.Duration(seconds * float64(time.Second) / trickles)
 	for n := range trickles {
-		wait(c.Context(), pause)
-		if _, err := rw.Write(raw[n*len(raw)/trickles : (n+1)*len(raw)/trickles]); err != nil {
+		wait(ctx, pause)
+		if _, err := rw.Write(raw[n*len(raw)/trickles : (n+1)*len(raw)/trickles]); err != nil { //nolint:gosec // JSON, and served as such
 			return
 		}
 		_ = http.NewResponseController(rw).Flush()

@@ -20,19 +20,20 @@ type groupEdit struct {
 	version   string
 	changed   Group
 	has       map[string]bool // who is in it
-	added     []string        // who came, in their order
+	before    []string        // who was, in their order, as far as that still counts
+	added     []string        // who came, in theirs
 	sent      int             // members that the request names
 	finished  bool
 }
 
 func (w *Workspace) edit(g *group, version string) *groupEdit {
-	return &groupEdit{workspace: w, group: g, version: version, changed: g.Group, has: maps.Clone(g.has)}
+	return &groupEdit{workspace: w, group: g, version: version, changed: g.Group, has: maps.Clone(g.has), before: g.Members}
 }
 
 // done settles who is in the group, and refuses one that has become too large.
 func (e *groupEdit) done() error {
 	members := make([]string, 0, len(e.has))
-	for _, list := range [][]string{e.group.Members, e.added} {
+	for _, list := range [][]string{e.before, e.added} {
 		for _, id := range list {
 			if e.has[id] {
 				members = append(members, id)
@@ -133,8 +134,7 @@ func (e *groupEdit) operate(o operation) error {
 	case p.name != "members":
 		return errFormat
 	case o.Op == "remove" && p.row == nil:
-		clear(e.has) // all of them, whatever members the value names: this is Slack's trap
-		return nil
+		return e.replace(nil) // whatever members the value names: this is Slack's trap
 	case o.Op == "remove" && p.row.attribute == "value":
 		if e.sent++; e.sent > requestMembers {
 			return bad("too_many_users")
@@ -196,6 +196,7 @@ func (e *groupEdit) rows(v any) ([]map[string]any, error) {
 
 func (e *groupEdit) replace(v any) error {
 	clear(e.has)
+	e.before, e.added = nil, nil
 	return e.insert(v)
 }
 

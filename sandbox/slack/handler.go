@@ -75,7 +75,7 @@ func (w *Workspace) api(version, resource string, serve endpoint) http.Handler {
 			w.instead(rw, c)
 			return
 		}
-		status, body, err := w.serve(c, name, serve)
+		status, body, err := w.serve(r.Context(), c, name, serve)
 		f, failed := errors.AsType[*failure](err)
 		if failed {
 			status = w.status(f)
@@ -86,7 +86,7 @@ func (w *Workspace) api(version, resource string, serve endpoint) http.Handler {
 		case failed:
 			w.refuse(rw, version, f)
 		case c.fault.SlowBody > 0:
-			w.trickle(rw, c, status, body)
+			w.trickle(r.Context(), rw, c.fault.SlowBody, status, body)
 		default:
 			w.answer(rw, status, body)
 		}
@@ -94,7 +94,7 @@ func (w *Workspace) api(version, resource string, serve endpoint) http.Handler {
 }
 
 // serve does a request. The lock is held while it is worked on, and is free again before the answer is on its way.
-func (w *Workspace) serve(c *call, name string, serve endpoint) (int, any, error) {
+func (w *Workspace) serve(ctx context.Context, c *call, name string, serve endpoint) (int, any, error) {
 	if err := w.authenticate(c.Request); err != nil {
 		return 0, nil, err
 	}
@@ -114,7 +114,7 @@ func (w *Workspace) serve(c *call, name string, serve endpoint) (int, any, error
 			defer w.unlock(c.id)
 		}
 	}
-	w.work(c.Context())
+	w.work(ctx)
 	return serve(c)
 }
 

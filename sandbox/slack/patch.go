@@ -92,15 +92,16 @@ func (s *setter) deleteRows(name string, v any) (any, error) {
 		}
 		p := path{name: name}
 		value, _ := plain(r["value"])
-		switch {
-		case name == "addresses":
+		switch name {
+		case "addresses":
 			if !s.sameAddress(r) {
 				continue
 			}
-		case name == "roles" || name == "photos":
-			if name == "roles" && value != s.member.Profile["role"] {
+		case "roles":
+			if value != s.member.Profile["role"] {
 				continue
 			}
+		case "photos":
 		default:
 			p.row = &row{"value", value}
 		}

@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -101,11 +102,7 @@ func hasEmoji(v any) bool {
 	case string:
 		return strings.ContainsFunc(v, emoji)
 	case []any:
-		for _, e := range v {
-			if hasEmoji(e) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(v, hasEmoji)
 	case map[string]any:
 		for _, e := range v {
 			if hasEmoji(e) {

@@ -64,7 +64,7 @@ func (s *setter) writeRoles(p path, v any, _ bool) error {
 }
 
 // writeEnterprise merges the extension, or sets a part of it.
-func (s *setter) writeEnterprise(p path, v any, replaces bool) error {
+func (s *setter) writeEnterprise(p path, v any, _ bool) error {
 	s.member.Full = true
 	if p.part != "" {
 		return s.enterprise(p.part, v)

@@ -27,9 +27,9 @@ type wireUser struct {
 	*wireFull
 	*wireFullV1
 	*wireFullV2
+	Groups []wireRef `json:"groups"`
 	*wireGuestV1
 	*wireGuestV2
-	Groups []wireRef `json:"groups"`
 }
 
 type (

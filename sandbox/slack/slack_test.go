@@ -16,7 +16,7 @@ import (
 const patchURN = `"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]`
 
 // do makes a request as a client would and answers status, headers and body.
-func do(t *testing.T, w *slack.Workspace, token, method, path, body string) (int, http.Header, string) {
+func do(t testing.TB, w *slack.Workspace, token, method, path, body string) (int, http.Header, string) {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if token != "" {

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // users serves the collection.
@@ -206,5 +205,5 @@ func (w *Workspace) changed(m *Member, s *setter, c *call) error {
 }
 
 func sortedKeys(values map[string]any) []string {
-	return slices.SortedFunc(maps.Keys(values), func(a, b string) int { return strings.Compare(a, b) })
+	return slices.Sorted(maps.Keys(values))
 }
