@@ -28,12 +28,14 @@ type slackSandbox struct {
 	Listen    string        `help:"Address to listen on." default:"127.0.0.1:8021"`
 	Token     string        `help:"Token that clients must send." default:"xoxp-sandbox"`
 	TimeScale float64       `help:"Rate limits run this many times faster; 0 = no limits." default:"1"`
-	Latency   time.Duration `help:"Time that every request takes."`
+	Latency   time.Duration `help:"Time that every request takes; a write holds its member or group meanwhile."`
+
+	Enterprise bool `help:"Be an Enterprise organisation, with guests and groups of up to 15,000 members."`
 }
 
 // Run serves the workspace until the process is told to stop.
 func (c slackSandbox) Run(ctx context.Context, std stdio) error {
-	workspace := sandbox.New(sandbox.Options{Token: c.Token, TimeScale: scale(c.TimeScale), Latency: c.Latency})
+	workspace := sandbox.New(sandbox.Options{Token: c.Token, TimeScale: scale(c.TimeScale), Latency: c.Latency, Enterprise: c.Enterprise})
 	url, err := serveHandler(ctx, c.Listen, workspace)
 	if err != nil {
 		return err

@@ -79,6 +79,11 @@ func (w *Workspace) api(version, resource string, serve endpoint) http.Handler {
 		f, failed := errors.AsType[*failure](err)
 		if failed {
 			status = w.status(f)
+		} else if other, ok := w.options.Statuses[name]; ok {
+			status = other
+		}
+		if status == http.StatusNoContent {
+			body = nil
 		}
 		w.note(r.Method, r.URL.Path, name, status)
 		switch {

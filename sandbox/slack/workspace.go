@@ -35,7 +35,7 @@ type Options struct {
 
 	// ConflictStatus is the status of email_taken and username_taken; 0 = 409.
 	ConflictStatus int
-	// Statuses are the statuses of other error codes, by code.
+	// Statuses are those of other error codes, by code, and of what succeeds, as "PATCH /Users/{id}". 204 leaves the body out.
 	Statuses map[string]int
 	// ContentType is that of answers; "" = application/json;charset=utf-8.
 	ContentType string
