@@ -11,12 +11,12 @@ import (
 
 // Group is a group of the workspace: a user group, or an IdP group in an Enterprise organisation.
 type Group struct {
-	ID      string    `json:"id"`
-	Name    string    `json:"name"`
-	Members []string  `json:"members"`             // ids, in the order in which they came
-	Linked  bool      `json:"linked,omitempty"`    // to channels: it cannot be deleted before it is unlinked
-	Slacks  bool      `json:"generated,omitempty"` // made by Slack, as Team Admins is: SCIM cannot change it
-	Created time.Time `json:"created"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Members   []string  `json:"members"`             // ids, in the order in which they came
+	Linked    bool      `json:"linked,omitempty"`    // to channels: it cannot be deleted before it is unlinked
+	Generated bool      `json:"generated,omitempty"` // made by Slack, as Team Admins is: SCIM cannot change it
+	Created   time.Time `json:"created"`
 }
 
 type group struct {
@@ -175,7 +175,7 @@ func (w *Workspace) group(c *call) (int, any, error) {
 	default:
 		return 0, nil, errMethod
 	}
-	if g.Slacks {
+	if g.Generated {
 		return 0, nil, fail(http.StatusForbidden, "permission_denied")
 	}
 	if c.Method == http.MethodDelete {

@@ -113,8 +113,12 @@ func (w *Workspace) add(m *Member) {
 
 // commit makes a member what it was changed to. Whoever is deactivated leaves the groups.
 func (w *Workspace) commit(m, changed *Member) {
-	delete(w.byEmail, strings.ToLower(m.PrimaryEmail))
-	delete(w.byName, m.UserName)
+	if email := strings.ToLower(m.PrimaryEmail); w.byEmail[email] == m.ID {
+		delete(w.byEmail, email)
+	}
+	if w.byName[m.UserName] == m.ID {
+		delete(w.byName, m.UserName)
+	}
 	if m.Active && !changed.Active && !w.options.DeactivatedStayInGroups {
 		for _, g := range slices.Clone(w.memberOf[m.ID]) {
 			without := g.Group

@@ -24,7 +24,7 @@ dl{display:flex;flex-wrap:wrap;gap:.3rem 1.5rem}dt{font-weight:600}dd{margin:0 1
 {{else}}<tr><td colspan="7">Nobody is here yet.</td></tr>{{end}}
 </tbody></table>{{if .More}}<p><small>The first 1,000 are shown; /sandbox/members has all.</small></p>{{end}}
 {{with .Groups}}<h2>Groups</h2><table><thead><tr><th>Name</th><th>Members</th><th>Id</th></tr></thead><tbody>
-{{range .}}<tr><td>{{.Name}}{{if .Slacks}} (Slack's){{end}}{{if .Linked}} (linked){{end}}</td><td>{{len .Members}}</td><td><small>{{.ID}}</small></td></tr>
+{{range .}}<tr><td>{{.Name}}{{if .Generated}} (Slack's){{end}}{{if .Linked}} (linked){{end}}</td><td>{{len .Members}}</td><td><small>{{.ID}}</small></td></tr>
 {{end}}</tbody></table>{{end}}
 </body></html>`))
 
