@@ -56,6 +56,7 @@ type Member struct {
 	Full            bool              `json:"-"`                // answered in the full shape
 	Created         time.Time         `json:"created"`
 
+	made    time.Time // when SCIM made the member, who is in no list for a while; zero = was there before
 	deleted time.Time // of the DELETE that reads may not know of yet
 	photo   photo
 }
@@ -131,7 +132,7 @@ func (w *Workspace) commit(m, changed *Member) {
 }
 
 func (w *Workspace) visible(m *Member) bool {
-	return w.options.VisibilityDelay == 0 || w.options.Now().Sub(m.Created) >= w.options.VisibilityDelay
+	return m.made.IsZero() || w.options.Now().Sub(m.made) >= w.options.VisibilityDelay
 }
 
 // active is what reads say, which is late after a DELETE.

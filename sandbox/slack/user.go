@@ -95,7 +95,7 @@ func (w *Workspace) createUser(c *call) (int, any, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	m := &Member{Active: true, Role: Ordinary, Timezone: defaultTimezone, Profile: map[string]string{}}
+	m := &Member{Active: true, Role: Ordinary, Timezone: defaultTimezone, Profile: map[string]string{}, made: w.options.Now()}
 	s := &setter{workspace: w, member: m, creating: true, urns: versions[c.version]}
 	if err := s.all(body, true); err != nil {
 		return 0, nil, err

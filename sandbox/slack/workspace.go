@@ -43,7 +43,7 @@ type Options struct {
 	FilterIgnored bool
 	// UsersMayChangeDisplayName refuses updates of displayName, as Slack does while members may change theirs.
 	UsersMayChangeDisplayName bool
-	// VisibilityDelay hides a new member from lists and filters for a while.
+	// VisibilityDelay hides a member that SCIM made from lists and filters for a while.
 	VisibilityDelay time.Duration
 	// DeactivationDelay lets reads say "active" for a while after a DELETE.
 	DeactivationDelay time.Duration
