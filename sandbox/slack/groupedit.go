@@ -114,7 +114,12 @@ func (e *groupEdit) patch(raw []byte) error {
 		return errPayload
 	}
 	for _, o := range list {
+		saved := *e
+		if e.workspace.options.PartialPatch {
+			saved.has = maps.Clone(e.has)
+		}
 		if err := e.operate(o); err != nil {
+			*e = saved // of interest only where what stands before it is kept
 			return err
 		}
 	}

@@ -121,11 +121,11 @@ func (w *Workspace) commit(m, changed *Member) {
 		delete(w.byName, m.UserName)
 	}
 	if m.Active && !changed.Active && !w.options.DeactivatedStayInGroups {
-		for _, g := range slices.Clone(w.memberOf[m.ID]) {
-			without := g.Group
-			without.Members = slices.DeleteFunc(slices.Clone(g.Members), func(id string) bool { return id == m.ID })
-			w.commitGroup(g, &without)
+		for _, g := range w.memberOf[m.ID] {
+			g.Members = slices.DeleteFunc(g.Members, func(id string) bool { return id == m.ID })
+			delete(g.has, m.ID)
 		}
+		delete(w.memberOf, m.ID)
 	}
 	*m = *changed
 	w.byEmail[strings.ToLower(m.PrimaryEmail)], w.byName[m.UserName] = m.ID, m.ID
