@@ -27,7 +27,7 @@ func (r *runner) ingest(ctx context.Context) (bool, error) {
 		r.secretsSeen = ""
 		r.begin("attributes or populations were edited", false)
 	}
-	if err := r.reconsider(ctx, ids, provision.PriorityLive, "edited in the directory"); err != nil {
+	if err := r.reconsider(ctx, ids, provision.PriorityLive, editedInDirectory); err != nil {
 		return false, err
 	}
 	r.state.Cursor = changes[len(changes)-1].Seq
@@ -127,6 +127,9 @@ func (r *runner) again(id string) bool {
 	defer r.mu.Unlock()
 	changed := r.repeat[id]
 	delete(r.repeat, id)
+	if changed {
+		r.retake[id] = true
+	}
 	return changed
 }
 

@@ -224,13 +224,16 @@ func (r *runner) activity(
 
 // note writes an activity about the connection itself.
 func (r *runner) note(action string, success bool, description string) {
-	a := directory.Activity{
+	if err := r.recorder.log(r.connectionActivity(action, success, description)); err != nil {
+		r.fail(err)
+	}
+}
+
+func (r *runner) connectionActivity(action string, success bool, description string) directory.Activity {
+	return directory.Activity{
 		ID: newID(), EnvironmentID: r.envID, RecordedAt: r.engine.now(), Type: action, Actor: directory.System,
 		Kind: directory.KindConnection, ObjectID: r.connectionID, ObjectName: r.line.connection.Name, ConnectionID: r.connectionID,
 		Success: success, Description: description,
-	}
-	if err := r.recorder.log(a); err != nil {
-		r.fail(err)
 	}
 }
 

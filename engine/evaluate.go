@@ -141,6 +141,10 @@ func (it *item) priority(otherwise provision.Priority) provision.Priority {
 func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause string) bool {
 	it.describe()
 	if it.due(l) {
+		if why, barred := it.barred(l); barred {
+			it.wait(why, cause)
+			return it.changed()
+		}
 		p := it.priority(priority)
 		if it.row.DueAt.IsZero() || it.row.DueAt.After(now) || p < it.row.Priority {
 			it.row.Priority = p
@@ -158,6 +162,7 @@ func (it *item) describe() {
 	if it.want.Name != "" {
 		it.row.ObjectName = it.want.Name
 	}
+	it.regate()
 	if it.want.Leave {
 		return
 	}
@@ -171,6 +176,7 @@ func (it *item) describe() {
 func (it *item) rest() {
 	it.row.DueAt, it.row.Priority, it.row.Cause = time.Time{}, 0, ""
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
+	it.regate()
 	it.row.Attempts, it.row.Fault = 0, nil
 	if it.outcome.Status == provision.StatusFailed {
 		it.row.Fault = it.want.Problem

@@ -42,11 +42,13 @@ type runner struct {
 	inflight map[string]bool // objects in a visit
 	backfill map[string]bool // of them: those of the lowest priority
 	repeat   map[string]bool // objects that changed during their visit
+	retake   map[string]bool // of them: those whose visit is over
 	halted   *provision.Fault
 	failure  error
 	paused   bool
 	stale    bool // the line was compiled for attributes that have changed
 
+	gate               gate
 	savedAt, emittedAt time.Time
 	secretsSeen        string
 }
@@ -62,7 +64,7 @@ func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, lengt
 	}
 	r := &runner{
 		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state),
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{}, retake: map[string]bool{},
 	}
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
 	r.recorder = startRecorder(ctx, e.store)
@@ -222,6 +224,12 @@ func (r *runner) turn(ctx context.Context) (time.Duration, error) {
 	}
 	swept, err := r.sweep(ctx)
 	if err != nil {
+		return 0, err
+	}
+	if err := r.reweigh(ctx); err != nil {
+		return 0, err
+	}
+	if err := r.guard(ctx, !busy); err != nil {
 		return 0, err
 	}
 	if err := r.dispatch(ctx); err != nil {

@@ -13,6 +13,7 @@ type Store interface {
 	Source
 	Accounts
 	Runners
+	Guard
 }
 
 // Source is what the engine reads of the directory and of what is published.

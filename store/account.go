@@ -13,20 +13,22 @@ import (
 )
 
 const accountColumns = `id, environment_id, connection_id, kind, object_id, object_name, rule_id, in_scope, ownership, remote_id, match_key, remote,
- assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, synced_at, updated_at, marks`
+ assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, synced_at, updated_at, marks,
+ gate, gate_why, gate_said, hold_id, deprovisioned_at`
 
 const selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE connection_id = $1`
 
 func scanAccount(s scanner) (provision.Account, error) {
 	var a provision.Account
 	var remote, assigned, fault, code string
-	var due, synced, updated int64
+	var due, synced, updated, deprovisioned int64
 	err := s.Scan(&a.ID, &a.EnvironmentID, &a.ConnectionID, &a.Kind, &a.ObjectID, &a.ObjectName, &a.RuleID, &a.InScope, &a.Ownership, &a.RemoteID,
-		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &synced, &updated, &a.Marks)
+		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &synced, &updated, &a.Marks,
+		&a.Gate.State, &a.Gate.Why, &a.Gate.Said, &a.Gate.HoldID, &deprovisioned)
 	if err != nil {
 		return a, err
 	}
-	a.DueAt, a.SyncedAt, a.UpdatedAt = instant(due), instant(synced), instant(updated)
+	a.DueAt, a.SyncedAt, a.UpdatedAt, a.DeprovisionedAt = instant(due), instant(synced), instant(updated), instant(deprovisioned)
 	if remote != "" {
 		if err := json.Unmarshal([]byte(remote), &a.Remote); err != nil {
 			return a, fmt.Errorf("read account %s: %w", a.ID, err)
@@ -90,16 +92,17 @@ func accountRow(a *provision.Account) ([]any, error) {
 		a.ID, a.EnvironmentID, a.ConnectionID, string(a.Kind), a.ObjectID, a.ObjectName, a.RuleID, a.InScope, string(a.Ownership), a.RemoteID, a.MatchKey,
 		remote, assigned, string(a.Phase), string(a.Status), fault, code, a.Detail, a.Attempts, micros(a.DueAt), int(a.Priority), a.Cause,
 		micros(a.SyncedAt), micros(a.UpdatedAt), a.Marks,
+		string(a.Gate.State), a.Gate.Why, a.Gate.Said, a.Gate.HoldID, micros(a.DeprovisionedAt),
 	}, nil
 }
 
-// upsertAccount leaves the work that MarkDue made of a row to whoever reads the row after the mark.
+// upsertAccount leaves the work that MarkDue made of a row, and what was decided about it, to whoever reads the row after the mark.
 var upsertAccount = func() string {
 	var set []string
 	for column := range strings.SplitSeq(accountColumns, ",") {
 		switch column = strings.TrimSpace(column); column {
 		case "id", "marks":
-		case "due_at", "priority", "cause", "status":
+		case "due_at", "priority", "cause", "status", "gate", "gate_why", "gate_said", "hold_id":
 			set = append(set, column+" = CASE WHEN accounts.marks > excluded.marks THEN accounts."+column+" ELSE excluded."+column+" END")
 		default:
 			set = append(set, column+" = excluded."+column)
@@ -352,7 +355,7 @@ func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Tim
 
 // Release ends the rows of a rule that was deleted without deprovisioning.
 func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, error) {
-	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5
+	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5, gate = '', hold_id = ''
  WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
 		connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
 	if err != nil {
