@@ -177,6 +177,12 @@ func (it *item) rest() {
 	it.row.DueAt, it.row.Priority, it.row.Cause = time.Time{}, 0, ""
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
 	it.regate()
+	if it.row.Status == provision.StatusPending { // nothing is to be done now, so nothing is pending
+		it.row.Status = provision.StatusPartial
+		if !it.row.Linked() {
+			it.row.Status = provision.StatusUnsynced
+		}
+	}
 	it.row.Attempts, it.row.Fault = 0, nil
 	if it.outcome.Status == provision.StatusFailed {
 		it.row.Fault = it.want.Problem
