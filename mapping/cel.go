@@ -17,8 +17,8 @@ import (
 
 // environment declares our functions to cel-go, once. Each takes one list of its arguments.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
-	options := make([]cel.EnvOption, 0, len(functions)+len(operations)+1)
-	options = append(options, cel.StdLib())
+	options := make([]cel.EnvOption, 0, len(functions)+len(operations)+3)
+	options = append(options, cel.StdLib(), cel.ParserExpressionSizeLimit(maxText), elvis)
 	declare := func(name string, apply func([]any) (any, error)) {
 		options = append(options, cel.Function(name, cel.Overload(name+"_list", []*cel.Type{cel.ListType(cel.DynType)}, cel.DynType,
 			cel.UnaryBinding(func(args ref.Val) ref.Val { return bridge(args, apply) }))))
@@ -31,6 +31,16 @@ var environment = sync.OnceValues(func() (*cel.Env, error) {
 	}
 	return cel.NewCustomEnv(options...)
 })
+
+// elvis is not strict, so that an error in what is not needed does no harm; its sides stand once in the CEL text, which would
+// otherwise double with every level.
+var elvis = cel.Function("pel_elvis", cel.Overload("pel_elvis_any", []*cel.Type{cel.DynType, cel.DynType}, cel.DynType,
+	cel.OverloadIsNonStrict(), cel.BinaryBinding(func(x, otherwise ref.Val) ref.Val {
+		if types.IsUnknownOrError(x) || has(plain(x)) {
+			return x
+		}
+		return otherwise
+	})))
 
 func bridge(args ref.Val, apply func([]any) (any, error)) ref.Val {
 	list, ok := plain(args).([]any)
@@ -132,6 +142,9 @@ func evalError(err error) error {
 	}
 	return &ExpressionError{Offset: -1, Message: message}
 }
+
+// maxText bounds the CEL text; the longest expression needs less.
+const maxText = 1_000_000
 
 // ourMark begins the sentences of our functions, so that they can be told from cel-go's.
 const ourMark = "pel: "

@@ -9,7 +9,6 @@ import (
 
 // operations are what signs mean. nil is "no value" throughout.
 var operations = map[string]func([]any) (any, error){
-	"pel_has":       func(a []any) (any, error) { return has(a[0]), nil },
 	"pel_true":      func(a []any) (any, error) { return truth(a[0]) },
 	"pel_negate":    func(a []any) (any, error) { return arithmetic(0.0, a[0], func(x, y float64) float64 { return x - y }) },
 	"pel_add":       add,
@@ -56,21 +55,25 @@ func truth(v any) (any, error) {
 	return nil, refuse("a condition gives %s where true or false is needed", kind(v))
 }
 
-// add joins text, or adds numbers. A part without a value is left out; without any value the result has none.
-func add(a []any) (any, error) {
-	x, y := a[0], a[1]
-	switch {
-	case x == nil:
-		return y, nil
-	case y == nil:
-		return x, nil
-	}
-	if n, ok := x.(float64); ok {
-		if m, ok := y.(float64); ok {
-			return n + m, nil
+// add joins text, or adds numbers, from left to right. A part without a value is left out; without any the result has none.
+func add(parts []any) (any, error) {
+	var sum any
+	for _, part := range parts {
+		if part == nil {
+			continue
+		}
+		n, number := sum.(float64)
+		m, other := part.(float64)
+		switch {
+		case sum == nil:
+			sum = part
+		case number && other:
+			sum = n + m
+		default:
+			sum = asText(sum) + asText(part)
 		}
 	}
-	return asText(x) + asText(y), nil
+	return sum, nil
 }
 
 func numeric(f func(x, y float64) float64) func([]any) (any, error) {

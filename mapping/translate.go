@@ -35,7 +35,7 @@ func (t *translator) expression(n node) (string, Type, error) {
 			return "", Any, err
 		}
 		y, other, err := t.expression(n.otherwise)
-		return fmt.Sprintf("(pel_has([%s]) ? %s : %s)", x, x, y), common(kind, other), err
+		return fmt.Sprintf("pel_elvis(%s, %s)", x, y), common(kind, other), err
 	case listNode:
 		list, err := t.list(n.elements)
 		return list, List, err
@@ -243,11 +243,80 @@ func fits(n node, have, want Type) error {
 }
 
 var binaryFunctions = map[string]string{
-	"+": "pel_add", "-": "pel_subtract", "*": "pel_multiply", "/": "pel_divide", "%": "pel_remainder",
+	"-": "pel_subtract", "*": "pel_multiply", "/": "pel_divide", "%": "pel_remainder",
 	"==": "pel_equal", "<": "pel_less", "<=": "pel_most", ">": "pel_greater", ">=": "pel_least",
 }
 
+// chain gives the operands of x + y + z. They become one call: a call in a call for each sign would be too deep for cel-go.
+func chain(n node, op string) []node {
+	b, ok := n.(binaryNode)
+	if !ok || b.op != op {
+		return []node{n}
+	}
+	return append(chain(b.x, op), b.y)
+}
+
+// logic translates && and ||, whose conditions cel-go evaluates no further than it must.
+func (t *translator) logic(n binaryNode) (string, Type, error) {
+	var parts []string
+	for _, operand := range chain(n, n.op) {
+		x, kind, err := t.expression(operand)
+		if err == nil {
+			err = fits(operand, kind, Boolean)
+		}
+		if err != nil {
+			return "", Any, err
+		}
+		parts = append(parts, condition(operand, x))
+	}
+	return "(" + strings.Join(parts, " "+n.op+" ") + ")", Boolean, nil
+}
+
+// condition makes a CEL condition. Only our own operators are certain to give one already: even an attribute of type Boolean
+// can have no value.
+func condition(n node, text string) string {
+	switch n := n.(type) {
+	case unaryNode:
+		if n.op == "!" {
+			return text
+		}
+	case binaryNode:
+		if n.op == "&&" || n.op == "||" {
+			return text
+		}
+	}
+	return "pel_true([" + text + "])"
+}
+
+// sum translates +, which joins as soon as there is text.
+func (t *translator) sum(n binaryNode) (string, Type, error) {
+	var parts []string
+	kind := Any
+	for i, operand := range chain(n, "+") {
+		x, next, err := t.expression(operand)
+		if err != nil {
+			return "", Any, err
+		}
+		parts = append(parts, x)
+		switch {
+		case i == 0:
+			kind = next
+		case kind == String || next == String:
+			kind = String
+		case kind != Number || next != Number:
+			kind = Any
+		}
+	}
+	return "pel_add([" + strings.Join(parts, ", ") + "])", kind, nil
+}
+
 func (t *translator) binary(n binaryNode) (string, Type, error) {
+	switch n.op {
+	case "&&", "||":
+		return t.logic(n)
+	case "+":
+		return t.sum(n)
+	}
 	x, left, err := t.expression(n.x)
 	if err != nil {
 		return "", Any, err
@@ -257,23 +326,10 @@ func (t *translator) binary(n binaryNode) (string, Type, error) {
 		return "", Any, err
 	}
 	switch n.op {
-	case "&&", "||":
-		if err := fits(n.x, left, Boolean); err != nil {
-			return "", Any, err
-		}
-		return fmt.Sprintf("(pel_true([%s]) %s pel_true([%s]))", x, n.op, y), Boolean, fits(n.y, right, Boolean)
 	case "!=":
 		return fmt.Sprintf("!pel_equal([%s, %s])", x, y), Boolean, nil
 	case "==", "<", "<=", ">", ">=":
 		return fmt.Sprintf("%s([%s, %s])", binaryFunctions[n.op], x, y), Boolean, nil
-	case "+":
-		kind := Any
-		if left == String || right == String {
-			kind = String
-		} else if left == Number && right == Number {
-			kind = Number
-		}
-		return fmt.Sprintf("pel_add([%s, %s])", x, y), kind, nil
 	default:
 		if err := fits(n.x, left, Number); err != nil {
 			return "", Any, err
