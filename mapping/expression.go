@@ -92,8 +92,8 @@ func CompileExpression(src string, s Schema) (*Expression, error) {
 		return nil, err
 	}
 	e := &Expression{kind: kind, paths: t.paths}
-	if name, ok := t.direct(root); ok {
-		e.direct = name
+	if text == firstVariable { // nothing but an attribute needs no program
+		e.direct = t.paths[0]
 		return e, nil
 	}
 	if e.program, err = program(text, t.paths); err != nil {
@@ -111,12 +111,16 @@ func (e *Expression) Type() Type { return e.kind }
 // Eval answers the value for a person; nil = no value. Errors are *ExpressionError.
 func (e *Expression) Eval(o Object) (any, error) {
 	if e.direct != "" {
-		return o.Value(e.direct), nil
+		return small(o.Value(e.direct))
 	}
 	value, err := run(e.program, o, e.paths)
 	if err != nil {
 		return nil, err
 	}
+	return small(value)
+}
+
+func small(value any) (any, error) {
 	if size(value) > maxResult {
 		return nil, &ExpressionError{Offset: -1, Message: fmt.Sprintf("the result is larger than %d KiB", maxResult>>10)}
 	}

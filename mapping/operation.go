@@ -70,7 +70,11 @@ func add(parts []any) (any, error) {
 		case number && other:
 			sum = n + m
 		default:
-			sum = asText(sum) + asText(part)
+			joined, err := joinText([]any{sum, part}, "")
+			if err != nil {
+				return nil, err
+			}
+			sum = joined
 		}
 	}
 	return sum, nil
@@ -163,7 +167,7 @@ func index(a []any) (any, error) {
 		return base[asText(a[1])], nil
 	case []any:
 		n, ok := a[1].(float64)
-		if !ok || n < 0 || int(n) >= len(base) {
+		if !ok || n < 0 || n >= float64(len(base)) {
 			return nil, nil //nolint:nilnil // no value
 		}
 		return base[int(n)], nil

@@ -165,6 +165,9 @@ func (t *translator) attribute(names []string, at []int) (string, Type, error) {
 	return "", Any, &ExpressionError{Offset: at[0], Message: message}
 }
 
+// firstVariable is the CEL text of an expression that is one attribute.
+const firstVariable = "a0"
+
 func (t *translator) variable(path string) string {
 	if name, ok := t.names[path]; ok {
 		return name
@@ -173,19 +176,6 @@ func (t *translator) variable(path string) string {
 	t.names[path] = name
 	t.paths = append(t.paths, path)
 	return name
-}
-
-// direct reports whether the whole expression is one attribute.
-func (t *translator) direct(n node) (string, bool) {
-	base, names, _ := steps(n)
-	if _, isRoot := base.(rootNode); len(names) == 0 || (!isRoot && base != nil) || len(t.paths) != 1 {
-		return "", false
-	}
-	if names[0] == "user" {
-		names = names[1:]
-	}
-	a, ok := t.schema.Attribute(strings.Join(names, "."))
-	return a.Name, ok
 }
 
 func (t *translator) list(nodes []node) (string, error) {
