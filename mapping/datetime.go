@@ -1,12 +1,12 @@
 package mapping
 
 import (
-	"strings"
+	"math"
 	"time"
 )
 
 var datetimeFunctions = map[string]function{
-	"datetime.format": {least: 2, most: 3, takes: []Type{Any, String, String}, gives: String, check: checkLayout, apply: formatTime},
+	"datetime.format": {least: 2, most: 3, takes: []Type{DateTime, String, String}, gives: String, check: checkLayout, apply: formatTime},
 	"datetime.parse": {least: 1, most: 2, takes: []Type{String, String}, gives: DateTime, check: checkLayout, apply: func(a []any) (any, error) {
 		if !has(a[0]) {
 			return nil, nil //nolint:nilnil // no value
@@ -14,29 +14,33 @@ var datetimeFunctions = map[string]function{
 		if len(a) == 1 {
 			return readTime(a[0])
 		}
-		layout, err := goLayout(asText(a[1]))
+		parts, err := layout(asText(a[1]))
 		if err != nil {
 			return nil, err
 		}
-		t, err := time.Parse(layout, asText(a[0]))
-		if err != nil {
+		t, ok := read(asText(a[0]), parts)
+		if !ok {
 			return nil, refuse("the text is not a time of this pattern")
 		}
-		return t, nil
+		return inRange(t)
 	}},
 	"datetime.addDays": onTime(2, DateTime, func(t time.Time, a []any) (any, error) {
 		n, ok := a[0].(float64)
 		if !ok {
 			return nil, refuse("the number of days must be a number")
 		}
-		return t.AddDate(0, 0, int(n)), nil
+		const most = 9999 * 366 // whatever is beyond is out of range all the same
+		return inRange(t.AddDate(0, 0, int(min(max(n, -most), most))))
 	}),
 	"datetime.addHours": onTime(2, DateTime, func(t time.Time, a []any) (any, error) {
 		n, ok := a[0].(float64)
 		if !ok {
 			return nil, refuse("the number of hours must be a number")
 		}
-		return t.Add(time.Duration(n * float64(time.Hour))), nil
+		if math.Abs(n) > 100*366*24 {
+			return nil, refuse("the number of hours is larger than a hundred years; use addDays")
+		}
+		return inRange(t.Add(time.Duration(n * float64(time.Hour))))
 	}),
 	"datetime.year":         onTime(1, Number, func(t time.Time, _ []any) (any, error) { return float64(t.Year()), nil }),
 	"datetime.month":        onTime(1, Number, func(t time.Time, _ []any) (any, error) { return float64(t.Month()), nil }),
@@ -44,8 +48,9 @@ var datetimeFunctions = map[string]function{
 	"datetime.toEpochMilli": onTime(1, Number, func(t time.Time, _ []any) (any, error) { return float64(t.UnixMilli()), nil }),
 }
 
+// onTime makes a function of a time, and further arguments that are numbers.
 func onTime(least int, gives Type, apply func(t time.Time, args []any) (any, error)) function {
-	return function{least: least, most: least, gives: gives, apply: func(args []any) (any, error) {
+	return function{least: least, most: least, takes: []Type{DateTime, Number}, gives: gives, apply: func(args []any) (any, error) {
 		if !has(args[0]) {
 			return nil, nil //nolint:nilnil // no value
 		}
@@ -80,7 +85,7 @@ func formatTime(a []any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, err := goLayout(asText(a[1]))
+	parts, err := layout(asText(a[1]))
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +96,7 @@ func formatTime(a []any) (any, error) {
 		}
 		t = t.In(offset.Location())
 	}
-	return t.Format(layout), nil
+	return bounded(write(t, parts))
 }
 
 func checkLayout(i int, literal any) error {
@@ -99,51 +104,14 @@ func checkLayout(i int, literal any) error {
 	if i != 1 || !ok {
 		return nil
 	}
-	_, err := goLayout(pattern)
+	_, err := layout(pattern)
 	return err
 }
 
-// javaPatterns are the letters of Java's date patterns that people use, and what Go calls them.
-var javaPatterns = map[string]string{
-	"yyyy": "2006", "yy": "06", "uuuu": "2006", "MMMM": "January", "MMM": "Jan", "MM": "01", "M": "1", "dd": "02", "d": "2",
-	"EEEE": "Monday", "EEE": "Mon", "E": "Mon", "HH": "15", "hh": "03", "h": "3", "mm": "04", "m": "4", "ss": "05", "s": "5",
-	"SSS": "000", "a": "PM", "XXX": "Z07:00", "Z": "-0700",
-}
-
-// goLayout translates a Java pattern. Text stands in single quotes.
-func goLayout(pattern string) (string, error) {
-	var b strings.Builder
-	for i := 0; i < len(pattern); {
-		c := pattern[i]
-		switch {
-		case c == '\'':
-			end := strings.IndexByte(pattern[i+1:], '\'')
-			if end < 0 {
-				return "", refuse("the pattern has a quote that is never closed")
-			}
-			if end == 0 {
-				b.WriteByte('\'')
-			}
-			b.WriteString(pattern[i+1 : i+1+end])
-			i += end + 2
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
-			end := i
-			for end < len(pattern) && pattern[end] == c {
-				end++
-			}
-			layout, ok := javaPatterns[pattern[i:end]]
-			if !ok {
-				return "", refuse("the pattern letters %q are not supported", pattern[i:end])
-			}
-			if layout == "000" && !strings.HasSuffix(b.String(), ".") && !strings.HasSuffix(b.String(), ",") {
-				return "", refuse("SSS must follow a dot, as in ss.SSS")
-			}
-			b.WriteString(layout)
-			i = end
-		default:
-			b.WriteByte(c)
-			i++
-		}
+// inRange keeps to the years that RFC 3339 can write.
+func inRange(t time.Time) (any, error) {
+	if t.Year() < 1 || t.Year() > 9999 {
+		return nil, refuse("the time is not between the years 1 and 9999")
 	}
-	return b.String(), nil
+	return t, nil
 }

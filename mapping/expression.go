@@ -1,10 +1,12 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 
@@ -58,7 +60,7 @@ type Object interface {
 
 // ExpressionError says where an expression cannot be read or evaluated.
 type ExpressionError struct {
-	Offset  int // bytes from the start; -1 = not at one place
+	Offset  int // characters from the start; -1 = not at one place
 	Message string
 }
 
@@ -79,9 +81,17 @@ type Expression struct {
 
 // CompileExpression reads and checks an expression. Errors are *ExpressionError.
 func CompileExpression(src string, s Schema) (*Expression, error) {
-	if len(src) > MaxExpression {
+	if utf8.RuneCountInString(src) > MaxExpression {
 		return nil, &ExpressionError{Offset: MaxExpression, Message: fmt.Sprintf("the expression is longer than %d characters; shorten it", MaxExpression)}
 	}
+	e, err := compile(src, s)
+	if wrong, ok := errors.AsType[*ExpressionError](err); ok && wrong.Offset > 0 {
+		wrong.Offset = utf8.RuneCountInString(src[:min(wrong.Offset, len(src))]) // what people count; inside we count bytes
+	}
+	return e, err
+}
+
+func compile(src string, s Schema) (*Expression, error) {
 	root, err := parse(src)
 	if err != nil {
 		return nil, err

@@ -35,6 +35,12 @@ var words = map[string]string{
 	"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||", "not": "!", "div": "/", "mod": "%",
 }
 
+// instead says what to write for characters that people bring along from elsewhere.
+var instead = map[rune]string{
+	'=': "; write == to compare", '&': "; write && or and", '|': "; write || or or",
+	'‘': "; write '", '’': "; write '", '“': `; write "`, '”': `; write "`, '`': "; write '", '$': "; write the attribute's name alone",
+}
+
 func lex(src string) ([]token, error) { //nolint:gocyclo // one case a kind of token
 	if !utf8.ValidString(src) {
 		return nil, &ExpressionError{Offset: 0, Message: "the expression is not valid UTF-8"}
@@ -87,7 +93,7 @@ func lex(src string) ([]token, error) { //nolint:gocyclo // one case a kind of t
 			}
 		}
 		if sign == "" {
-			return nil, &ExpressionError{Offset: at, Message: fmt.Sprintf("the character %q has no meaning here", r)}
+			return nil, &ExpressionError{Offset: at, Message: fmt.Sprintf("the character %q has no meaning here%s", r, instead[r])}
 		}
 		out = append(out, token{kind: tokenSign, text: sign, at: at})
 		at += len(sign)

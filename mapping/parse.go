@@ -1,64 +1,10 @@
 package mapping
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
 
-// node is a part of an expression.
-type node interface{ offset() int }
-
-type pos int
-
-func (p pos) offset() int { return int(p) }
-
-type (
-	literalNode struct {
-		pos
-		value any // string, float64, bool, nil
-	}
-	nameNode struct { // an attribute, or #root
-		pos
-		name string
-	}
-	rootNode   struct{ pos }
-	memberNode struct { // base.name, base?.name
-		pos
-		base node
-		name string
-	}
-	indexNode struct { // base[key]
-		pos
-		base, key node
-	}
-	callNode struct { // #family.function(args)
-		pos
-		function string
-		args     []node
-	}
-	unaryNode struct {
-		pos
-		op string
-		x  node
-	}
-	binaryNode struct {
-		pos
-		op   string
-		x, y node
-	}
-	ternaryNode struct {
-		pos
-		condition, yes, no node
-	}
-	elvisNode struct {
-		pos
-		x, otherwise node
-	}
-	listNode struct {
-		pos
-		elements []node
-	}
-	mapNode struct {
-		pos
-		keys, values []node
-	}
+	"lockstep/internal/nearest"
 )
 
 type parser struct {
@@ -80,10 +26,30 @@ func parse(src string) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t := p.peek(); t.kind != tokenEnd {
-		return nil, p.unexpected("an operator or the end of the expression")
+	if p.peek().kind == tokenEnd {
+		return n, nil
 	}
-	return n, nil
+	if m, ok := n.(memberNode); ok && p.peek().text == "(" && p.peek().kind == tokenSign {
+		return nil, &ExpressionError{Offset: m.offset(), Message: noMethods(m.name)}
+	}
+	return nil, p.unexpected("an operator or the end of the expression")
+}
+
+// noMethods helps who knows SpEL or Java: name.given.toUpperCase().
+func noMethods(name string) string {
+	var known []string
+	for _, f := range sortedFunctions() {
+		_, short, _ := strings.Cut(f, ".")
+		known = append(known, short)
+	}
+	if near := nearest.Name(name, known); near != "" {
+		for _, f := range sortedFunctions() {
+			if strings.HasSuffix(f, "."+near) {
+				return fmt.Sprintf("values have no methods; write #%s(...) around the value", f)
+			}
+		}
+	}
+	return "values have no methods; use a function such as #string.trim(...)"
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }
@@ -110,7 +76,7 @@ func (p *parser) sign(any ...string) (token, bool) {
 	text := t.text
 	switch t.kind {
 	case tokenName:
-		text = words[text]
+		text = words[strings.ToLower(text)] // in any case, as in SpEL
 	case tokenSign:
 	default:
 		return t, false

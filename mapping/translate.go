@@ -2,11 +2,8 @@ package mapping
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-
-	"lockstep/internal/nearest"
 )
 
 // translator checks an expression and writes it in CEL. Attributes become variables; every operation becomes a call of one of
@@ -81,103 +78,6 @@ func common(a, b Type) Type {
 	return Any
 }
 
-// steps gives a chain of accesses as the names that can be an attribute's path, and what is left.
-func steps(n node) (base node, names []string, at []int) {
-	switch n := n.(type) {
-	case memberNode:
-		base, names, at = steps(n.base)
-		return base, append(names, n.name), append(at, n.offset())
-	case indexNode:
-		if key, ok := n.key.(literalNode); ok {
-			if name, ok := key.value.(string); ok {
-				base, names, at = steps(n.base)
-				return base, append(names, name), append(at, n.offset())
-			}
-		}
-		return n, nil, nil
-	case nameNode:
-		return nil, []string{n.name}, []int{n.offset()}
-	default:
-		return n, nil, nil
-	}
-}
-
-// access resolves attributes: the longest beginning of the chain that is one, and look-ups into its value for the rest.
-func (t *translator) access(n node) (string, Type, error) {
-	base, names, at := steps(n)
-	if _, isRoot := base.(rootNode); isRoot || base == nil {
-		if len(names) == 0 {
-			return "", Any, &ExpressionError{Offset: n.offset(), Message: "#root is the whole person; name an attribute, such as #root.username"}
-		}
-		return t.attribute(names, at)
-	}
-	if index, ok := base.(indexNode); ok && len(names) == 0 {
-		if _, isRoot := index.base.(rootNode); isRoot {
-			return "", Any, &ExpressionError{Offset: index.key.offset(), Message: "name the attribute of #root in quotes, such as #root['title']"}
-		}
-		x, _, err := t.expression(index.base)
-		if err != nil {
-			return "", Any, err
-		}
-		key, _, err := t.expression(index.key)
-		return fmt.Sprintf("pel_index([%s, %s])", x, key), Any, err
-	}
-	text, _, err := t.expression(base)
-	return lookups(text, names), Any, err
-}
-
-func lookups(text string, names []string) string {
-	for _, name := range names {
-		text = fmt.Sprintf("pel_index([%s, %s])", text, strconv.QuoteToASCII(name))
-	}
-	return text
-}
-
-func (t *translator) attribute(names []string, at []int) (string, Type, error) {
-	if _, known := t.schema.Attribute(names[0]); !known && names[0] == "user" && len(names) > 1 {
-		names, at = names[1:], at[1:] // user.name.given is how other PingOne expressions write it
-	}
-	for n := len(names); n > 0; n-- {
-		a, ok := t.schema.Attribute(strings.Join(names[:n], "."))
-		if !ok {
-			continue
-		}
-		if n < len(names) && a.Type != Any {
-			return "", Any, &ExpressionError{Offset: at[n], Message: fmt.Sprintf("%s is %s and has no parts", a.Name, a.Type)}
-		}
-		kind := a.Type
-		if a.MultiValued {
-			kind = List
-		}
-		if n < len(names) {
-			kind = Any
-		}
-		return lookups(t.variable(a.Name), names[n:]), kind, nil
-	}
-	path := strings.Join(names, ".")
-	if len(path) > 60 {
-		path = path[:60] + "…"
-	}
-	message := fmt.Sprintf("users have no attribute %q", path)
-	if near := nearest.Name(path, t.schema.Names()); near != "" {
-		message += fmt.Sprintf("; did you mean %q?", near)
-	}
-	return "", Any, &ExpressionError{Offset: at[0], Message: message}
-}
-
-// firstVariable is the CEL text of an expression that is one attribute.
-const firstVariable = "a0"
-
-func (t *translator) variable(path string) string {
-	if name, ok := t.names[path]; ok {
-		return name
-	}
-	name := "a" + strconv.Itoa(len(t.paths))
-	t.names[path] = name
-	t.paths = append(t.paths, path)
-	return name
-}
-
 func (t *translator) list(nodes []node) (string, error) {
 	parts := make([]string, len(nodes))
 	for i, n := range nodes {
@@ -229,12 +129,15 @@ func fits(n node, have, want Type) error {
 	if want == String && (have == Number || have == Boolean || have == DateTime) {
 		return nil // becomes text by itself
 	}
+	if want == DateTime && have == String {
+		return nil // may be one, such as 2026-11-25
+	}
 	return &ExpressionError{Offset: n.offset(), Message: fmt.Sprintf("this is %s, but %s is needed", have, want)}
 }
 
 var binaryFunctions = map[string]string{
 	"-": "pel_subtract", "*": "pel_multiply", "/": "pel_divide", "%": "pel_remainder",
-	"==": "pel_equal", "<": "pel_less", "<=": "pel_most", ">": "pel_greater", ">=": "pel_least",
+	"<": "pel_less", "<=": "pel_most", ">": "pel_greater", ">=": "pel_least",
 }
 
 // chain gives the operands of x + y + z. They become one call: a call in a call for each sign would be too deep for cel-go.
@@ -288,6 +191,9 @@ func (t *translator) sum(n binaryNode) (string, Type, error) {
 			return "", Any, err
 		}
 		parts = append(parts, x)
+		if next == Map {
+			return "", Any, fits(operand, next, String)
+		}
 		switch {
 		case i == 0:
 			kind = next
@@ -318,7 +224,12 @@ func (t *translator) binary(n binaryNode) (string, Type, error) {
 	switch n.op {
 	case "!=":
 		return fmt.Sprintf("!pel_equal([%s, %s])", x, y), Boolean, nil
-	case "==", "<", "<=", ">", ">=":
+	case "==":
+		return fmt.Sprintf("pel_equal([%s, %s])", x, y), Boolean, nil
+	case "<", "<=", ">", ">=":
+		if err := ordered(n, left, right); err != nil {
+			return "", Any, err
+		}
 		return fmt.Sprintf("%s([%s, %s])", binaryFunctions[n.op], x, y), Boolean, nil
 	default:
 		if err := fits(n.x, left, Number); err != nil {
@@ -326,6 +237,24 @@ func (t *translator) binary(n binaryNode) (string, Type, error) {
 		}
 		return fmt.Sprintf("%s([%s, %s])", binaryFunctions[n.op], x, y), Number, fits(n.y, right, Number)
 	}
+}
+
+// ordered refuses a comparison by size that can never be made; at least the types would fail for everybody.
+func ordered(n binaryNode, left, right Type) error {
+	for i, side := range []Type{left, right} {
+		if side == Boolean || side == List || side == Map {
+			at := [...]node{n.x, n.y}[i]
+			return &ExpressionError{Offset: at.offset(), Message: fmt.Sprintf("this is %s, which is neither smaller nor larger than anything", side)}
+		}
+	}
+	if left == right || left == Any || right == Any {
+		return nil
+	}
+	message := fmt.Sprintf("%s and %s cannot be compared by size", left, right)
+	if left == DateTime && right == String || left == String && right == DateTime {
+		message += "; write #datetime.parse(...) around the text"
+	}
+	return &ExpressionError{Offset: n.offset(), Message: message}
 }
 
 func (t *translator) ternary(n ternaryNode) (string, Type, error) {
@@ -342,47 +271,4 @@ func (t *translator) ternary(n ternaryNode) (string, Type, error) {
 	}
 	no, b, err := t.expression(n.no)
 	return fmt.Sprintf("(pel_true([%s]) ? %s : %s)", condition, yes, no), common(a, b), err
-}
-
-func (t *translator) call(n callNode) (string, Type, error) {
-	f, ok := functions[n.function]
-	if !ok {
-		return "", Any, unknownFunction(n)
-	}
-	if len(n.args) < f.least || (f.most >= 0 && len(n.args) > f.most) {
-		return "", Any, &ExpressionError{Offset: n.offset(), Message: fmt.Sprintf("#%s takes %s", n.function, f.arguments())}
-	}
-	parts := make([]string, len(n.args))
-	for i, arg := range n.args {
-		text, kind, err := t.expression(arg)
-		if err != nil {
-			return "", Any, err
-		}
-		if i < len(f.takes) {
-			if err := fits(arg, kind, f.takes[i]); err != nil {
-				return "", Any, err
-			}
-		}
-		if l, ok := arg.(literalNode); ok && f.check != nil {
-			if err := f.check(i, l.value); err != nil {
-				return "", Any, &ExpressionError{Offset: arg.offset(), Message: strings.TrimPrefix(err.Error(), ourMark)}
-			}
-		}
-		parts[i] = text
-	}
-	return fmt.Sprintf("pel_%s([%s])", strings.ReplaceAll(n.function, ".", "_"), strings.Join(parts, ", ")), f.gives, nil
-}
-
-func unknownFunction(n callNode) error {
-	if strings.HasPrefix(n.function, "datetime.now") || n.function == "datetime.today" {
-		return &ExpressionError{Offset: n.offset(), Message: "an expression has no clock: what a person gets must not change by itself"}
-	}
-	names := sortedFunctions()
-	message := fmt.Sprintf("there is no function #%s", n.function)
-	if near := nearest.Name(n.function, names); near != "" {
-		message += fmt.Sprintf("; did you mean #%s?", near)
-	} else if family, _, _ := strings.Cut(n.function, "."); !slices.ContainsFunc(names, func(s string) bool { return strings.HasPrefix(s, family+".") }) {
-		message += "; the families are #core, #string, #regex, #datetime and #list"
-	}
-	return &ExpressionError{Offset: n.offset(), Message: message}
 }

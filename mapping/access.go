@@ -1,0 +1,119 @@
+package mapping
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"lockstep/internal/nearest"
+)
+
+// steps gives a chain of accesses as the names that can be an attribute's path, and what is left.
+func steps(n node) (base node, names []string, at []int) {
+	switch n := n.(type) {
+	case memberNode:
+		base, names, at = steps(n.base)
+		return base, append(names, n.name), append(at, n.offset())
+	case indexNode:
+		if key, ok := n.key.(literalNode); ok {
+			if name, ok := key.value.(string); ok {
+				base, names, at = steps(n.base)
+				return base, append(names, name), append(at, n.offset())
+			}
+		}
+		return n, nil, nil
+	case nameNode:
+		return nil, []string{n.name}, []int{n.offset()}
+	default:
+		return n, nil, nil
+	}
+}
+
+// access resolves attributes: the longest beginning of the chain that is one, and look-ups into its value for the rest.
+func (t *translator) access(n node) (string, Type, error) {
+	base, names, at := steps(n)
+	if _, isRoot := base.(rootNode); isRoot || base == nil {
+		if len(names) == 0 {
+			return "", Any, &ExpressionError{Offset: n.offset(), Message: "#root is the whole person; name an attribute, such as #root.username"}
+		}
+		return t.attribute(names, at)
+	}
+	if index, ok := base.(indexNode); ok && len(names) == 0 {
+		if _, isRoot := index.base.(rootNode); isRoot {
+			return "", Any, &ExpressionError{Offset: index.key.offset(), Message: "name the attribute of #root in quotes, such as #root['title']"}
+		}
+		x, _, err := t.expression(index.base)
+		if err != nil {
+			return "", Any, err
+		}
+		key, _, err := t.expression(index.key)
+		return fmt.Sprintf("pel_index([%s, %s])", x, key), Any, err
+	}
+	text, _, err := t.expression(base)
+	return lookups(text, names), Any, err
+}
+
+func lookups(text string, names []string) string {
+	for _, name := range names {
+		text = fmt.Sprintf("pel_index([%s, %s])", text, strconv.QuoteToASCII(name))
+	}
+	return text
+}
+
+func (t *translator) attribute(names []string, at []int) (string, Type, error) {
+	if _, known := t.schema.Attribute(names[0]); !known && names[0] == "user" && len(names) > 1 {
+		names, at = names[1:], at[1:] // user.name.given is how other PingOne expressions write it
+	}
+	for n := len(names); n > 0; n-- {
+		a, ok := t.schema.Attribute(strings.Join(names[:n], "."))
+		if !ok {
+			continue
+		}
+		if n < len(names) && a.Type != Any {
+			return "", Any, &ExpressionError{Offset: at[n], Message: fmt.Sprintf("%s is %s and has no parts", a.Name, a.Type)}
+		}
+		kind := a.Type
+		if a.MultiValued {
+			kind = List
+		}
+		if n < len(names) {
+			kind = Any
+		}
+		return lookups(t.variable(a.Name), names[n:]), kind, nil
+	}
+	path := strings.Join(names, ".")
+	if len(path) > 60 {
+		path = path[:60] + "…"
+	}
+	message := fmt.Sprintf("users have no attribute %q", path)
+	if parts := t.partsOf(path); parts != "" {
+		message += "; it has parts: " + parts
+	} else if near := nearest.Name(path, t.schema.Names()); near != "" {
+		message += fmt.Sprintf("; did you mean %q?", near)
+	}
+	return "", Any, &ExpressionError{Offset: at[0], Message: message}
+}
+
+// partsOf lists a few attributes below a path that is none itself: name -> name.given, name.family.
+func (t *translator) partsOf(path string) string {
+	var parts []string
+	for _, name := range t.schema.Names() {
+		if len(name) > len(path) && name[len(path)] == '.' && strings.EqualFold(name[:len(path)], path) {
+			parts = append(parts, name)
+		}
+	}
+	return strings.Join(parts[:min(len(parts), 6)], ", ")
+}
+
+// firstVariable is the CEL text of an expression that is one attribute.
+const firstVariable = "a0"
+
+func (t *translator) variable(path string) string {
+	if name, ok := t.names[path]; ok {
+		return name
+	}
+	name := "a" + strconv.Itoa(len(t.paths))
+	t.names[path] = name
+	t.paths = append(t.paths, path)
+	return name
+}
