@@ -459,3 +459,31 @@ func until(t *testing.T, done func() bool) {
 		}
 	}
 }
+
+// TestPartlyRefusedCreateIsInTheLog: the member was made and a part of it refused; that somebody was made, and why, must be said.
+func TestPartlyRefusedCreateIsInTheLog(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	u := w.create(1)
+	w.provision("population.id pr", nil)
+	for _, m := range []provision.Mapping{
+		{TargetAttribute: "userName", SourceAttribute: "username"}, {TargetAttribute: "primaryEmail", SourceAttribute: "email"},
+		{TargetAttribute: "startDate", Expression: "'2026-01-01'"}, // which the workspace does not keep, so that it is sent once more
+	} {
+		_, err := w.provisions.CreateMapping(t.Context(), w.env.ID, w.rule.ID, m)
+		must(t, err)
+	}
+	_, err := w.provisions.Publish(t.Context(), w.env.ID)
+	must(t, err)
+	w.workspace.Inject(sandbox.Fault{Method: "PATCH", Status: 400, Code: "invalid_attribute_format", Times: 100})
+	w.run()
+	status := w.settle(provision.StateIdle)
+	log, err := w.db.Activities(t.Context(), w.env.ID, directory.ActivityQuery{ObjectID: u.ID, Limit: 20})
+	must(t, err)
+	said := false
+	for _, a := range log {
+		said = said || strings.HasPrefix(a.Description, "create: ")
+	}
+	if !said || status.Users.Failed != 1 || len(w.workspace.Members()) != 1 {
+		t.Errorf("said %v, %+v, %d members", said, status.Users, len(w.workspace.Members()))
+	}
+}

@@ -177,7 +177,12 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 		r.learn(it, op.Verb, remote)
 	}
 	if err != nil {
-		return err
+		if remote == nil || op.Verb != provision.VerbCreate {
+			return err
+		}
+		// The account was made and a part of it refused: both are said.
+		why := fmt.Sprintf("%s: %s; a part of it was not accepted", op.Verb, op.Why)
+		return errors.Join(err, r.save(it, nil, r.activity(it, actionSynced, true, why, op.Changes)))
 	}
 	return r.save(it, nil, r.activity(it, actionSynced, true, fmt.Sprintf("%s: %s", op.Verb, op.Why), op.Changes))
 }

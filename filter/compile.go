@@ -92,6 +92,9 @@ func (c *compiler) node(n Node, within string) (Node, test, error) {
 	case Compare:
 		return c.compare(n, within)
 	case ValuePath:
+		if within != "" {
+			return nil, nil, failAt(n.offset, "%s[…] stands inside another […]; look into one attribute at a time", shorten(n.Path))
+		}
 		return c.valuePath(n)
 	default:
 		return nil, nil, &SyntaxError{Message: "the filter has an unknown part"}
@@ -155,15 +158,27 @@ func (c *compiler) attribute(n Compare, within string) (Attribute, error) {
 		a.Name = strings.TrimPrefix(a.Name, within+".")
 	}
 	if !ok && within != "" {
-		return Attribute{Name: n.Path, CaseExact: strings.EqualFold(n.Path, "id")}, nil // elements have any sub-attribute
+		return free(n.Path), nil
 	}
 	if !ok {
 		return a, c.unknown(n.Path, n.offset)
 	}
-	if a.Type == Complex && n.Op != Present {
+	anyValue := n.Op == Present || n.Value == nil // only whether there is one; compare refuses null with other operators
+	if a.Type == Complex && !anyValue {
+		if !a.MultiValued {
+			return a, failAt(n.offset, "%s is made of parts that filters cannot look into; only pr and eq null work on it", a.Name)
+		}
 		return a, failAt(n.offset, "%s is made of parts; compare one of them, such as %s[id eq \"…\"]", a.Name, a.Name)
 	}
 	return a, nil
+}
+
+// free is a sub-attribute that no schema declares: elements may have any. Ids are ids everywhere, in one spelling.
+func free(name string) Attribute {
+	if strings.EqualFold(name, "id") {
+		return Attribute{Name: "id", CaseExact: true}
+	}
+	return Attribute{Name: name}
 }
 
 // literal gives a value the attribute's type.

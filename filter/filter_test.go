@@ -221,3 +221,38 @@ func BenchmarkMatch(b *testing.B) {
 		p.Match(anna)
 	}
 }
+
+// TestEdges: texts that look like NUL and are not, elements in elements, and attributes made of parts.
+func TestEdges(t *testing.T) {
+	for _, source := range []string{`username eq "\\u0000"`, `username eq "\u005cu0000"`, `username eq '\u0000'`} {
+		f, err := filter.Parse(source)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+			continue
+		}
+		if again, err := filter.Parse(f.String()); err != nil || again.String() != f.String() {
+			t.Errorf("%s became %s: %v", source, f.String(), err)
+		}
+	}
+	for source, want := range map[string]bool{
+		`memberOfGroups eq null`: false, `memberOfGroups ne null`: true, `memberOfGroups[ID eq "g1"]`: true, `memberOfGroups[ID eq "G1"]`: false,
+	} {
+		if got := compile(t, source).Match(anna); got != want {
+			t.Errorf("%s: %v", source, got)
+		}
+	}
+	f, err := filter.Parse(`memberOfGroups[memberOfGroups[id eq "g1"]]`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := filter.Compile(f, attributes); err == nil || !strings.Contains(err.Error(), "at position 16: memberOfGroups[…] stands inside") {
+		t.Errorf("elements in elements: %v", err)
+	}
+	p, err := filter.Compile(&filter.Filter{Root: filter.And{}}, attributes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Explain(anna) == "" {
+		t.Error("an empty and has no explanation")
+	}
+}

@@ -29,6 +29,9 @@ func (t all) explain(o Object) string {
 			return part.explain(o)
 		}
 	}
+	if len(t.tests) == 0 {
+		return "nothing is asked"
+	}
 	return t.tests[0].explain(o)
 }
 

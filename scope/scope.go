@@ -6,6 +6,7 @@
 package scope
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -51,8 +52,21 @@ func compile(text string, schema filter.Schema) (*filter.Predicate, error) {
 	if err != nil {
 		return nil, err
 	}
-	return filter.Compile(f, schema)
+	p, err := filter.Compile(f, schema)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range p.Paths() {
+		if strings.HasPrefix(path, "memberOfGroup") {
+			return nil, errGroups
+		}
+	}
+	return p, nil
 }
+
+// errGroups: a rule that asks about groups is accepted, and decides nothing until there are any. Answered as if nobody were in a
+// group, one that is to leave a group's members out would cover them all.
+var errGroups = errors.New("it asks about groups, which this release does not have; nobody is changed by this rule")
 
 // Expression is the whole user filter of a rule: its expression, narrowed to its populations where it names any (PingOne's
 // deprecated way to say population.id).

@@ -28,6 +28,8 @@ func TestDecide(t *testing.T) {
 		"an empty filter covers nobody":      {[]provision.Rule{rule("a", "", true)}, false, false, ""},
 		"a broken rule might cover anybody":  {[]provision.Rule{rule("a", "gone eq 1", true)}, false, true, "a"},
 		"a later rule that covers still may": {[]provision.Rule{rule("a", "gone eq 1", true), rule("b", "username pr", true)}, true, false, "b"},
+		"groups do not exist yet":            {[]provision.Rule{rule("a", `not (memberOfGroups[id eq "g"])`, true)}, false, true, "a"},
+		"nor by name, to exclude":            {[]provision.Rule{rule("a", `memberOfGroupNames ne "Contractors"`, true)}, false, true, "a"},
 		"populations narrow":                 {[]provision.Rule{{ID: "a", Active: true, PopulationExpression: "username pr", PopulationIDs: []string{"00000000-0000-4000-8000-000000000002"}}}, false, false, ""},
 		"one of the populations":             {[]provision.Rule{{ID: "a", Active: true, PopulationIDs: []string{"00000000-0000-4000-8000-000000000002", anna.PopulationID}}}, true, false, "a"},
 	} {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"testing"
 
 	"lockstep/connector"
@@ -45,9 +46,16 @@ func normal(t *testing.T, h *Harness, a provision.Attributes) provision.Attribut
 	if !ok {
 		return a
 	}
+	before := maps.Clone(a)
 	out, fault := n.Normalize(directory.KindUser, a)
 	if fault != nil {
 		t.Fatal(fault)
+	}
+	if !maps.EqualFunc(before, a, provision.SameValue) {
+		t.Errorf("what is to be normalised was changed: %v, was %v", a, before)
+	}
+	if again, fault := n.Normalize(directory.KindUser, out); fault != nil || !maps.EqualFunc(out, again, provision.SameValue) {
+		t.Errorf("normalised twice it is another: %v, was %v (%v)", again, out, fault)
 	}
 	return out
 }
@@ -98,6 +106,13 @@ func life(t *testing.T, h *Harness) {
 	if err != nil || len(found) != 1 || found[0].ID != have.RemoteID {
 		t.Errorf("find: %v %v", found, err)
 	}
+	if _, err := h.Target.Do(t.Context(), connector.Call{Verb: provision.VerbDisable, Kind: directory.KindUser, RemoteID: have.RemoteID, Known: have.Remote}); err != nil {
+		t.Error(err)
+	}
+	found, err = h.Target.Find(t.Context(), directory.KindUser, n.Identifier(directory.KindUser, have.Remote.Attributes))
+	if err != nil || len(found) != 1 || found[0].Active {
+		t.Errorf("find somebody who is not active: %v %v", found, err)
+	}
 	if found, err := h.Target.Find(t.Context(), directory.KindUser, "nobody@nowhere.example"); err != nil || len(found) != 0 {
 		t.Errorf("find nobody: %v %v", found, err)
 	}
@@ -115,13 +130,15 @@ func list(t *testing.T, h *Harness) {
 			t.Fatal(err)
 		}
 	}
-	seen := map[string]bool{}
+	seen, names := map[string]bool{}, map[string]provision.Remote{}
+	n := h.Target.(connector.Normalizer)                                                                                      //nolint:forcetypeassert // every target normalises so far
 	err := h.Target.(connector.Lister).List(t.Context(), directory.KindUser, func(rows []provision.Remote, total int) error { //nolint:forcetypeassert // every target lists so far
 		for _, r := range rows {
 			if seen[r.ID] {
 				t.Errorf("%s twice", r.ID)
 			}
 			seen[r.ID] = true
+			names[n.Identifier(directory.KindUser, r.Attributes)] = r
 		}
 		if total != many {
 			t.Errorf("total %d", total)
@@ -130,6 +147,14 @@ func list(t *testing.T, h *Harness) {
 	})
 	if err != nil || len(seen) != many {
 		t.Errorf("%d of %d, %v", len(seen), many, err)
+	}
+	for i := range many { // what is listed is what was wanted, so that the first reconciliation changes nothing
+		want := normal(t, h, h.Person(i, 0))
+		r := names[n.Identifier(directory.KindUser, want)]
+		outcome := plan.Diff(&provision.Desired{InScope: true, Active: true, Attributes: want}, &provision.Account{Ownership: provision.Managed, RemoteID: r.ID, Remote: &r}, everything)
+		if len(outcome.Operations) != 0 {
+			t.Fatalf("listed, %d still differs: %+v", i, outcome.Operations)
+		}
 	}
 	stop := errors.New("stop")
 	if err := h.Target.(connector.Lister).List(t.Context(), directory.KindUser, func([]provision.Remote, int) error { return stop }); !errors.Is(err, stop) { //nolint:forcetypeassert // as above

@@ -27,8 +27,9 @@ func (t *target) Check(ctx context.Context) []provision.Check {
 	}
 	credentials, scope := t.checkToken(ctx)
 	read := t.checkRead(ctx)
-	if !t.official {
-		credentials = provision.Check{Name: nameCredentials, Status: read.Status, Message: "the token is accepted", Hint: read.Hint}
+	if credentials.Status == provision.CheckSkipped {
+		// Nobody else says whose token it is, but that it can read members says that it is one.
+		credentials = provision.Check{Name: nameCredentials, Status: read.Status, Message: "the token is accepted" + credentials.Message, Hint: read.Hint}
 		if read.Status == provision.CheckFailed {
 			credentials.Message = read.Message
 		}
@@ -64,8 +65,10 @@ func failedOr(name string, err error, message string) provision.Check {
 	return c
 }
 
-// checkToken asks Slack's Web API whose token it is, and which scopes it has. It is there on Slack's own host only.
+// checkToken asks Slack's Web API whose token it is, and which scopes it has (docs.slack.dev/reference/methods/auth.test). It is
+// there on Slack's own host only. When it cannot say, that is no failure: reading members proves as much.
 func (t *target) checkToken(ctx context.Context) (credentials, scope provision.Check) {
+	credentials = provision.Check{Name: nameCredentials, Status: provision.CheckSkipped}
 	scope = provision.Check{Name: nameScope, Status: provision.CheckSkipped, Message: "this target does not say which scopes the token has"}
 	if !t.official {
 		return credentials, scope
@@ -74,7 +77,8 @@ func (t *target) checkToken(ctx context.Context) (credentials, scope provision.C
 	web.Base = &url.URL{Scheme: "https", Host: "slack.com", Path: "/api/"}
 	answer, err := web.Do(ctx, client.Request{Method: http.MethodPost, Path: "auth.test"})
 	if err != nil {
-		return failedOr(nameCredentials, err, ""), scope
+		credentials.Message = "; slack.com, which says whose it is, could not be asked"
+		return credentials, scope
 	}
 	var body struct {
 		OK    bool   `json:"ok"`
@@ -83,9 +87,12 @@ func (t *target) checkToken(ctx context.Context) (credentials, scope provision.C
 		User  string `json:"user"`
 	}
 	if json.Unmarshal(answer.Body, &body) != nil || !body.OK {
-		return provision.Check{
-			Name: nameCredentials, Status: provision.CheckFailed, Message: "Slack refuses the token" + tokenErrors[body.Error], Hint: hintToken,
-		}, scope
+		why, refused := tokenErrors[body.Error]
+		if !refused {
+			credentials.Message = "; slack.com, which says whose it is, did not answer the question"
+			return credentials, scope
+		}
+		return provision.Check{Name: nameCredentials, Status: provision.CheckFailed, Message: "Slack refuses the token: " + why, Hint: hintToken}, scope
 	}
 	credentials = provision.Check{Name: nameCredentials, Status: provision.CheckOK, Message: fmt.Sprintf("the token is %s's in %s", body.User, body.Team)}
 	scopes := strings.FieldsFunc(answer.Header.Get("X-Oauth-Scopes"), func(r rune) bool { return r == ',' || r == ' ' })
@@ -102,11 +109,16 @@ func (t *target) checkToken(ctx context.Context) (credentials, scope provision.C
 	return credentials, scope
 }
 
+// tokenErrors are what auth.test answers when the token itself is at fault. Anything else (ratelimited, internal_error …) says
+// nothing about it.
 var tokenErrors = map[string]string{
-	"invalid_auth":     ": it is not valid, or this server's address is not allowed",
-	"not_authed":       ": none was sent",
-	"account_inactive": ": the account of its owner is deactivated",
-	"token_revoked":    ": it was revoked",
-	"token_expired":    ": it has expired",
-	"missing_scope":    ": it lacks a scope",
+	"invalid_auth":           "it is not valid, or this server's address is not allowed",
+	"not_authed":             "none was sent",
+	"account_inactive":       "the account of its owner is deactivated",
+	"token_revoked":          "it was revoked",
+	"token_expired":          "it has expired; switch token rotation off in the Slack app",
+	"missing_scope":          "it lacks a scope",
+	"not_allowed_token_type": "it is not a user token (xoxp-…)",
+	"no_permission":          "its owner may not use it",
+	"org_login_required":     "the workspace is moving into an organisation",
 }

@@ -1,170 +1,52 @@
 package slack
 
 import (
-	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
+	"lockstep/connector"
 	"lockstep/provision"
 	"lockstep/scim"
 )
 
-// botDomain is where the addresses of bots end; they are listed as members (docs of captured answers, 2019).
-const botDomain = "@slack-bots.com"
-
-// user is a member as Slack answers: unset values are null, absent or "".
-type user struct {
-	ID          string `json:"id"`
-	UserName    string `json:"userName"`
-	DisplayName string `json:"displayName"`
-	Name        struct {
-		GivenName       string `json:"givenName"`
-		FamilyName      string `json:"familyName"`
-		HonorificPrefix string `json:"honorificPrefix"`
-	} `json:"name"`
-	Title             string `json:"title"`
-	Timezone          string `json:"timezone"`
-	Locale            string `json:"locale"`
-	PreferredLanguage string `json:"preferredLanguage"`
-	UserType          string `json:"userType"`
-	Active            bool   `json:"active"`
-	Emails            []struct {
-		Value   string `json:"value"`
-		Primary bool   `json:"primary"`
-	} `json:"emails"`
-	Addresses []struct {
-		StreetAddress string `json:"streetAddress"`
-		Locality      string `json:"locality"`
-		Region        string `json:"region"`
-		PostalCode    string `json:"postalCode"`
-		Country       string `json:"country"`
-	} `json:"addresses"`
-	PhoneNumbers []struct {
-		Value   string `json:"value"`
-		Type    string `json:"type"`
-		Primary bool   `json:"primary"`
-	} `json:"phoneNumbers"`
-	Roles []struct {
-		Value string `json:"value"`
-	} `json:"roles"`
-	Enterprise struct {
-		EmployeeNumber string `json:"employeeNumber"`
-		CostCenter     string `json:"costCenter"`
-		Organization   string `json:"organization"`
-		Division       string `json:"division"`
-		Department     string `json:"department"`
-		Manager        struct {
-			ManagerID string `json:"managerId"`
-		} `json:"manager"`
-	} `json:"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"`
-}
-
-// remote reads a member.
-func remote(raw json.RawMessage) (*provision.Remote, bool) {
-	var u user
-	if json.Unmarshal(raw, &u) != nil || u.ID == "" {
-		return nil, false
-	}
-	a := provision.Attributes{}
-	set := func(name, value string) {
-		if value = strings.TrimSpace(value); value != "" {
-			a[name] = value
-		}
-	}
-	set("userName", strings.ToLower(u.UserName))
-	set("displayName", u.DisplayName)
-	set("givenName", u.Name.GivenName)
-	set("familyName", u.Name.FamilyName)
-	set("honorificPrefix", u.Name.HonorificPrefix)
-	set("title", u.Title)
-	set("timezone", u.Timezone)
-	set("locale", u.Locale)
-	set("preferredLanguage", u.PreferredLanguage)
-	set("userType", u.UserType)
-	readEmails(&u, set)
-	readLists(&u, set)
-	e := &u.Enterprise
-	set("employeeNumber", e.EmployeeNumber)
-	set("costCenter", e.CostCenter)
-	set("organization", e.Organization)
-	set("division", e.Division)
-	set("department", e.Department)
-	set("manager", e.Manager.ManagerID)
-	out := &provision.Remote{ID: u.ID, Active: u.Active, Attributes: a}
-	if email, _ := a["primaryEmail"].(string); strings.HasSuffix(email, botDomain) {
-		out.Protected = "it belongs to a bot, which SCIM cannot change"
-	}
-	return out, true
-}
-
-func readEmails(u *user, set func(name, value string)) {
-	primary := -1
-	for i, e := range u.Emails {
-		if e.Primary && e.Value != "" {
-			primary = i
-			break
-		}
-	}
-	if primary < 0 && len(u.Emails) > 0 {
-		primary = 0
-	}
-	for i, e := range u.Emails {
-		if i == primary {
-			set("primaryEmail", strings.ToLower(e.Value))
-		} else if e.Value != "" {
-			set("secondaryEmail", strings.ToLower(e.Value))
-		}
-	}
-}
-
-// readLists reads the lists of one. In answers, a phone's type "mobile" is the mobile phone and primary the other; in requests
-// it is different, see phoneRows.
-func readLists(u *user, set func(name, value string)) {
-	if len(u.Addresses) > 0 {
-		ad := u.Addresses[0]
-		set("streetAddress", ad.StreetAddress)
-		set("locality", ad.Locality)
-		set("region", ad.Region)
-		set("postalCode", ad.PostalCode)
-		set("country", ad.Country)
-	}
-	for _, p := range u.PhoneNumbers {
-		if p.Type == "mobile" && !p.Primary {
-			set("mobilePhone", p.Value)
-		} else {
-			set("primaryPhone", p.Value)
-		}
-	}
-	if len(u.Roles) > 0 {
-		set("role", u.Roles[0].Value)
-	}
-}
-
+// The target attributes by where they are on the wire. A part's name is the same in both.
 var (
-	nameParts    = map[string]string{"givenName": "givenName", "familyName": "familyName", "honorificPrefix": "honorificPrefix"}
-	addressParts = map[string]string{
-		"streetAddress": "streetAddress", "locality": "locality", "region": "region", "postalCode": "postalCode", "country": "country",
-	}
-	enterpriseParts = map[string]string{
-		"employeeNumber": "employeeNumber", "costCenter": "costCenter", "organization": "organization", "division": "division",
-		"department": "department",
-	}
-	plainParts = []string{"title", "userType", "preferredLanguage", "locale", "timezone"}
+	plainParts      = []string{"title", "userType", "preferredLanguage", "locale", "timezone"}
+	nameParts       = []string{"givenName", "familyName", "honorificPrefix"}
+	enterpriseParts = []string{"employeeNumber", "costCenter", "organization", "division", "department"}
+	addressParts    = []string{"streetAddress", "locality", "region", "postalCode", "country"}
+	phoneParts      = []string{"primaryPhone", "mobilePhone"}
+	createOnlyParts = []string{"profileUrl", "profilePhotoUrl"}
 )
 
-func texts(a provision.Attributes, parts map[string]string) map[string]any {
+// path is where a PATCH finds an attribute that is a single value; "" = it is none. Slack documents a colon between an
+// extension's URN and the attribute (docs.slack.dev/reference/scim-api, PATCH with several operations).
+func path(name string) string {
+	switch {
+	case slices.Contains(plainParts, name):
+		return name
+	case slices.Contains(nameParts, name):
+		return "name." + name
+	case slices.Contains(enterpriseParts, name):
+		return scim.EnterpriseURN + ":" + name
+	default:
+		return ""
+	}
+}
+
+func pick(a provision.Attributes, parts []string) map[string]any {
 	out := map[string]any{}
-	for name, wire := range parts {
+	for _, name := range parts {
 		if v, ok := a[name]; ok {
-			out[wire] = v
+			out[name] = v
 		}
 	}
 	return out
 }
 
 // phoneRows writes phones as requests want them: primary:true is the phone, the row beside it with primary:false the mobile;
-// alone, a mobile is type "work" (docs.slack.dev/reference/scim-api, phoneNumbers).
+// alone, a mobile is type "work". Answers have it the other way round, so that what was read must never be sent back as it is
+// (docs.slack.dev/reference/scim-api, "phoneNumbers").
 func phoneRows(primary, mobile any) []map[string]any {
 	switch {
 	case primary != nil && mobile != nil:
@@ -186,19 +68,20 @@ func emailRows(primary, secondary any) []map[string]any {
 	return rows
 }
 
-// createBody writes a new member. An extension's URN is listed only when something of it is there.
+func roleRows(v any) []map[string]any { return []map[string]any{{"value": v, "primary": true}} }
+
+func managerOf(v any) map[string]any { return map[string]any{"managerId": v} }
+
+// createBody writes a new member. An extension's URN is listed only when something of it is there. userName and nickName are
+// one field of Slack's and are sent equal.
 func createBody(a provision.Attributes) map[string]any {
 	schemas := []string{scim.UserURN}
 	body := map[string]any{"userName": a["userName"], "nickName": a["userName"], "active": true, "emails": emailRows(a["primaryEmail"], a["secondaryEmail"])}
-	for _, name := range append(slices.Clone(plainParts), "displayName", "profileUrl") {
-		if v, ok := a[name]; ok {
-			body[name] = v
-		}
-	}
-	if name := texts(a, nameParts); len(name) > 0 {
+	maps.Copy(body, pick(a, append(slices.Clone(plainParts), "displayName", "profileUrl")))
+	if name := pick(a, nameParts); len(name) > 0 {
 		body["name"] = name
 	}
-	if address := texts(a, addressParts); len(address) > 0 {
+	if address := pick(a, addressParts); len(address) > 0 {
 		address["primary"] = true
 		body["addresses"] = []any{address}
 	}
@@ -206,111 +89,173 @@ func createBody(a provision.Attributes) map[string]any {
 		body["phoneNumbers"] = phones
 	}
 	if v, ok := a["role"]; ok {
-		body["roles"] = []any{map[string]any{"value": v, "primary": true}}
+		body["roles"] = roleRows(v)
 	}
 	if v, ok := a["profilePhotoUrl"]; ok {
-		body["photos"] = []any{map[string]any{"value": v, "type": "photo"}}
+		body["photos"] = []map[string]any{{"value": v, "type": "photo"}}
 	}
-	enterprise := texts(a, enterpriseParts)
+	enterprise := pick(a, enterpriseParts)
 	if v, ok := a["manager"]; ok {
-		enterprise["manager"] = map[string]any{"managerId": v}
+		enterprise["manager"] = managerOf(v)
 	}
 	if len(enterprise) > 0 {
 		schemas = append(schemas, scim.EnterpriseURN)
 		body[scim.EnterpriseURN] = enterprise
 	}
+	if v, ok := a["startDate"]; ok {
+		schemas = append(schemas, profileURN)
+		body[profileURN] = map[string]any{"startDate": v}
+	}
 	body["schemas"] = schemas
 	return body
 }
 
-// patches writes an update: what is safe together in one request, and what Slack may refuse (userName, primaryEmail,
-// displayName) each in one of its own, so that a refusal does not sink the rest.
-func patches( //nolint:gocyclo // a table of Slack's paths, read from top to bottom
-	a provision.Attributes, clear []string, known *provision.Remote) [][]scim.Operation {
-	var safe []scim.Operation
-	replace := func(path string, v any) { safe = append(safe, scim.Operation{Op: "replace", Path: path, Value: v}) }
-	remove := func(path string) { safe = append(safe, scim.Operation{Op: "remove", Path: path}) }
-	for _, name := range a.Names() {
-		v := a[name]
-		switch {
-		case slices.Contains(plainParts, name):
-			replace(name, v)
-		case nameParts[name] != "":
-			replace("name."+name, v)
-		case enterpriseParts[name] != "":
-			replace(scim.EnterpriseURN+":"+name, v)
-		case name == "manager":
-			safe = append(safe, scim.Operation{Op: "add", Path: scim.EnterpriseURN, Value: map[string]any{"manager": map[string]any{"managerId": v}}})
-		case name == "role":
-			safe = append(safe, scim.Operation{Op: "add", Path: "roles", Value: []any{map[string]any{"value": v, "primary": true}}})
+func replace(at string, v any) scim.Operation {
+	return scim.Operation{Op: "replace", Path: at, Value: v}
+}
+
+func add(at string, v any) scim.Operation {
+	return scim.Operation{Op: "add", Path: at, Value: v}
+}
+
+func remove(at string) scim.Operation { return scim.Operation{Op: "remove", Path: at} }
+
+// patches writes an update: what is safe together in one request, and what Slack may refuse (the start date, the addresses, the
+// names that somebody else may hold or that members may change themselves) each in one of its own. Slack does not say whether
+// a PATCH is all or nothing, so that a refusal must not be able to sink the rest.
+func patches(call connector.Call) [][]scim.Operation {
+	now := merged(call)
+	safe := single(call)
+	safe = append(safe, address(call, now)...)
+	safe = append(safe, phones(call, now)...)
+	requests := [][]scim.Operation{safe, startDate(call)}
+	if _, ok := call.Attributes["primaryEmail"]; ok {
+		rows := emailRows(now["primaryEmail"], nil)
+		if was := known(call, "secondaryEmail"); was != nil && !slices.Contains(call.Clear, "secondaryEmail") {
+			rows = emailRows(now["primaryEmail"], was) // as it is: its own change may be refused
 		}
+		requests = append(requests, []scim.Operation{add("emails", rows)})
 	}
-	for _, name := range clear {
-		switch {
-		case slices.Contains(plainParts, name):
-			replace(name, "")
-		case nameParts[name] != "":
-			remove("name." + name)
-		case enterpriseParts[name] != "":
-			remove(scim.EnterpriseURN + ":" + name)
-		case name == "manager":
-			remove(scim.EnterpriseURN + ".manager.managerId")
-		case name == "role":
-			remove("roles")
-		case name == "secondaryEmail":
-			remove("emails[primary eq false]")
-		}
-	}
-	now := merged(a, clear, known)
-	if touches(a, clear, addressParts) {
-		if address := texts(now, addressParts); len(address) > 0 {
-			safe = append(safe, scim.Operation{Op: "add", Path: "addresses", Value: []any{address}})
-		} else {
-			remove("addresses")
-		}
-	}
-	if touches(a, clear, map[string]string{"primaryPhone": "x", "mobilePhone": "x"}) {
-		remove("phoneNumbers")
-		if rows := phoneRows(now["primaryPhone"], now["mobilePhone"]); rows != nil {
-			safe = append(safe, scim.Operation{Op: "add", Path: "phoneNumbers", Value: rows})
-		}
-	}
-	out := [][]scim.Operation{}
-	if len(safe) > 0 {
-		out = append(out, safe)
-	}
-	if a["primaryEmail"] != nil || a["secondaryEmail"] != nil {
-		out = append(out, []scim.Operation{{Op: "add", Path: "emails", Value: emailRows(now["primaryEmail"], now["secondaryEmail"])}})
-	}
+	requests = append(requests, secondEmail(call))
 	for _, name := range []string{"userName", "displayName"} {
-		if v, ok := a[name]; ok {
-			out = append(out, []scim.Operation{{Op: "replace", Path: name, Value: v}})
+		if v, ok := call.Attributes[name]; ok {
+			requests = append(requests, []scim.Operation{replace(name, v)})
 		}
 	}
-	if slices.Contains(clear, "displayName") {
-		out = append(out, []scim.Operation{{Op: "replace", Path: "displayName", Value: ""}})
+	if slices.Contains(call.Clear, "displayName") {
+		requests = append(requests, []scim.Operation{remove("displayName")})
+	}
+	return slices.DeleteFunc(requests, func(r []scim.Operation) bool { return len(r) == 0 })
+}
+
+// single writes what stands alone.
+func single(call connector.Call) []scim.Operation {
+	var out []scim.Operation
+	for _, name := range call.Attributes.Names() {
+		switch v := call.Attributes[name]; {
+		case path(name) != "":
+			out = append(out, replace(path(name), v))
+		case name == "manager":
+			// The extension is written by merging (docs: "add" or "replace" with the URN as path).
+			out = append(out, add(scim.EnterpriseURN, map[string]any{"manager": managerOf(v)}))
+		case name == "role":
+			out = append(out, add("roles", roleRows(v)))
+		}
+	}
+	for _, name := range call.Clear {
+		switch {
+		case path(name) != "":
+			out = append(out, remove(path(name)))
+		case name == "manager":
+			out = append(out, remove(scim.EnterpriseURN+".manager.managerId")) // a dot, in the documentation's example
+		case name == "role":
+			out = append(out, remove("roles"))
+		}
 	}
 	return out
 }
 
-// merged is what is known with the changes applied: lists of one are written whole.
-func merged(a provision.Attributes, clear []string, known *provision.Remote) provision.Attributes {
-	out := provision.Attributes{}
-	if known != nil {
-		maps.Copy(out, known.Attributes)
+// address writes the one address whole. To clear a part of it, it is taken away first: adding may merge.
+func address(call connector.Call, now provision.Attributes) []scim.Operation {
+	if !touches(call, addressParts) {
+		return nil
 	}
-	maps.Copy(out, a)
-	for _, name := range clear {
+	var out []scim.Operation
+	if clears(call, addressParts) {
+		out = append(out, remove("addresses"))
+	}
+	if parts := pick(now, addressParts); len(parts) > 0 {
+		out = append(out, add("addresses", []any{parts}))
+	}
+	return out
+}
+
+// phones writes both numbers, so that each says which it is. To clear one, both are taken away first: a filter would need the
+// number as Slack stores it.
+func phones(call connector.Call, now provision.Attributes) []scim.Operation {
+	if !touches(call, phoneParts) {
+		return nil
+	}
+	var out []scim.Operation
+	if clears(call, phoneParts) {
+		out = append(out, remove("phoneNumbers"))
+	}
+	if rows := phoneRows(now["primaryPhone"], now["mobilePhone"]); rows != nil {
+		out = append(out, add("phoneNumbers", rows))
+	}
+	return out
+}
+
+// startDate: the documentation shows a body of version 1 in the section of version 2, so this is the likeliest to be refused.
+func startDate(call connector.Call) []scim.Operation {
+	if v, ok := call.Attributes["startDate"]; ok {
+		return []scim.Operation{replace(profileURN, map[string]any{"startDate": v})}
+	}
+	if slices.Contains(call.Clear, "startDate") {
+		return []scim.Operation{remove(profileURN + ".startDate")}
+	}
+	return nil
+}
+
+func secondEmail(call connector.Call) []scim.Operation {
+	const second = "emails[primary eq false]"
+	v, ok := call.Attributes["secondaryEmail"]
+	switch {
+	case ok && known(call, "secondaryEmail") != nil:
+		return []scim.Operation{replace(second, map[string]any{"value": v, "type": "home"})}
+	case ok:
+		return []scim.Operation{add("emails", map[string]any{"value": v, "type": "home"})}
+	case slices.Contains(call.Clear, "secondaryEmail"):
+		return []scim.Operation{remove(second)}
+	default:
+		return nil
+	}
+}
+
+func known(call connector.Call, name string) any {
+	if call.Known == nil {
+		return nil
+	}
+	return call.Known.Attributes[name]
+}
+
+// merged is what is known with the changes applied: lists of one are written whole.
+func merged(call connector.Call) provision.Attributes {
+	out := provision.Attributes{}
+	if call.Known != nil {
+		maps.Copy(out, call.Known.Attributes)
+	}
+	maps.Copy(out, call.Attributes)
+	for _, name := range call.Clear {
 		delete(out, name)
 	}
 	return out
 }
 
-func touches(a provision.Attributes, clear []string, parts map[string]string) bool {
-	for name := range parts {
-		if _, ok := a[name]; ok || slices.Contains(clear, name) {
-			return true
-		}
-	}
-	return false
+func clears(call connector.Call, parts []string) bool {
+	return slices.ContainsFunc(parts, func(name string) bool { return slices.Contains(call.Clear, name) })
+}
+
+func touches(call connector.Call, parts []string) bool {
+	return clears(call, parts) || slices.ContainsFunc(parts, func(name string) bool { _, ok := call.Attributes[name]; return ok })
 }

@@ -2,10 +2,11 @@ package slack
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -16,17 +17,28 @@ import (
 
 // Do implements connector.Target.
 func (t *target) Do(ctx context.Context, call connector.Call) (*provision.Remote, error) {
+	if fault := onlyUsers(call.Kind); fault != nil {
+		return nil, fault
+	}
 	switch call.Verb {
 	case provision.VerbCreate:
 		return t.create(ctx, call)
 	case provision.VerbUpdate:
-		return t.update(ctx, call.RemoteID, patches(call.Attributes, call.Clear, call.Known))
+		return t.update(ctx, call)
 	case provision.VerbEnable, provision.VerbDisable:
-		active := scim.Operation{Op: "replace", Path: "active", Value: call.Verb == provision.VerbEnable}
-		return t.update(ctx, call.RemoteID, [][]scim.Operation{{active}})
+		// Always a boolean: Slack ignores or refuses "False" (Microsoft's notes on its Slack v2 application).
+		return t.patch(ctx, call.RemoteID, [][]scim.Operation{{replace("active", call.Verb == provision.VerbEnable)}})
 	default:
 		return nil, refused("not_supported", "", "Slack cannot delete members", "use Disable as remove action")
 	}
+}
+
+// onlyUsers refuses what the connector cannot write yet, rather than take a group for a member.
+func onlyUsers(kind directory.Kind) error {
+	if kind == directory.KindUser {
+		return nil
+	}
+	return refused("not_supported", "", "this connector writes members only", "take the groups out of the rule")
 }
 
 // create makes a member. Slack silently drops a whole profile when a part of it is invalid, so what came back is compared with
@@ -42,74 +54,112 @@ func (t *target) create(ctx context.Context, call connector.Call) (*provision.Re
 	if !ok {
 		// It was made, but who: the engine looks it up.
 		return nil, &provision.Fault{
-			Kind: provision.Transient, Code: "no_answer_body", Message: "Slack made the member and did not say which", Unanswered: true, HTTPStatus: answer.Status,
+			Kind: provision.Transient, Code: "no_answer_body", Message: "Slack made the member and did not say which", Hint: hintAgain, Unanswered: true, HTTPStatus: answer.Status,
 		}
 	}
-	missing := provision.Attributes{}
+	mend := connector.Call{Attributes: provision.Attributes{}, Known: made}
 	for name, v := range call.Attributes {
-		if name != "profileUrl" && name != "profilePhotoUrl" && !provision.SameValue(made.Attributes[name], v) {
-			missing[name] = v
+		if !slices.Contains(createOnlyParts, name) && !provision.SameValue(made.Attributes[name], v) {
+			mend.Attributes[name] = v
 		}
 	}
-	if len(missing) == 0 {
+	if len(mend.Attributes) == 0 {
 		return made, nil
 	}
-	mended, err := t.update(ctx, made.ID, patches(missing, nil, made))
+	mended, err := t.patch(ctx, made.ID, patches(mend))
 	if mended == nil {
 		mended = made
 	}
-	var fault *provision.Fault
-	if errors.As(err, &fault) && fault.Kind == provision.Rejected {
-		// The member exists; what Slack refuses is shown by the next comparison.
+	if fault, ok := errors.AsType[*provision.Fault](err); ok && fault.Code == "invalid_display_name" {
+		// Mapped on create only, as is the default, this is nothing that anybody could do anything about: members may change the
+		// name themselves. Mapped otherwise, the difference is found when the answer is compared.
 		return mended, nil
 	}
 	return mended, err
 }
 
-// update sends requests one after the other. One that is refused does not keep the others back; the first fault is answered
-// together with what Slack said last. A fault that is not about one attribute ends it.
-func (t *target) update(ctx context.Context, id string, requests [][]scim.Operation) (*provision.Remote, error) {
+// update writes what differs.
+func (t *target) update(ctx context.Context, call connector.Call) (*provision.Remote, error) {
+	for _, name := range []string{"userName", "primaryEmail"} {
+		if slices.Contains(call.Clear, name) {
+			return nil, refused("missing_"+name, name, "Slack keeps no member without "+name, "do not clear it when its source is empty")
+		}
+	}
+	if call.Known == nil {
+		// Lists of one are written whole: without what is there, a phone number would be lost when the other one changes.
+		now, err := t.Get(ctx, call.Kind, call.RemoteID)
+		if err != nil {
+			return nil, err
+		}
+		call.Known = now
+	}
+	requests := patches(call)
+	if len(requests) == 0 {
+		return t.Get(ctx, call.Kind, call.RemoteID) // only what goes out on create
+	}
+	return t.patch(ctx, call.RemoteID, requests)
+}
+
+// patch sends requests one after the other. One that is refused does not keep the others back; the faults are answered as one,
+// together with what Slack said last. A fault that is not about the data of one request ends it.
+func (t *target) patch(ctx context.Context, id string, requests [][]scim.Operation) (*provision.Remote, error) {
 	var last *provision.Remote
-	var first error
+	var faults []*provision.Fault
 	for _, operations := range requests {
 		answer, err := t.send(ctx, client.Request{
 			Method: http.MethodPatch, Path: "Users/" + url.PathEscape(id), Body: scim.NewPatch(operations...), Budgets: []string{budgetWrite, budgetUpdate},
 		})
-		var fault *provision.Fault
-		if err != nil {
-			if first == nil {
-				first = err
-			}
-			if errors.As(err, &fault) && (fault.Kind == provision.Rejected || fault.Kind == provision.Taken) {
+		if err == nil {
+			if r, ok := remote(answer.Body); ok {
+				last = r
 				continue
 			}
-			return last, first
+			var read *provision.Remote
+			if read, err = t.Get(ctx, directory.KindUser, id); err == nil { // 204, or an empty body
+				last = read
+				continue
+			}
 		}
-		if r, ok := remote(answer.Body); ok {
-			last = r
-			continue
+		fault, ok := errors.AsType[*provision.Fault](err)
+		if !ok {
+			return last, err
 		}
-		if last, err = t.Get(ctx, directory.KindUser, id); err != nil { // 204, or an empty body
-			return nil, err
+		faults = append(faults, fault)
+		if fault.Kind != provision.Rejected && fault.Kind != provision.Taken {
+			break
 		}
 	}
-	return last, first
+	if len(faults) == 0 {
+		return last, nil
+	}
+	return last, joined(faults)
 }
 
-// Get implements connector.Target.
-func (t *target) Get(ctx context.Context, _ directory.Kind, id string) (*provision.Remote, error) {
-	answer, err := t.send(ctx, client.Request{Method: http.MethodGet, Path: "Users/" + url.PathEscape(id), Budgets: []string{budgetRead, budgetGet}})
-	if err != nil {
-		return nil, err
+// severity: what stops more comes first. A Taken goes before a Rejected because the engine can do something about it.
+var severity = []provision.FaultKind{provision.Halted, provision.Gone, provision.Transient, provision.Taken, provision.Rejected}
+
+// joined answers several faults as the gravest of them, with all their sentences.
+func joined(faults []*provision.Fault) *provision.Fault {
+	slices.SortStableFunc(faults, func(a, b *provision.Fault) int {
+		return slices.Index(severity, a.Kind) - slices.Index(severity, b.Kind)
+	})
+	out := *faults[0]
+	for _, f := range faults[1:] {
+		if !strings.Contains(out.Message, f.Message) {
+			out.Message += "; " + f.Message
+		}
+		switch {
+		case out.Hint == "":
+			out.Hint = f.Hint
+		case f.Hint != "" && !strings.Contains(out.Hint, f.Hint):
+			out.Hint += "; " + f.Hint
+		}
 	}
-	r, ok := remote(answer.Body)
-	if !ok {
-		return nil, &provision.Fault{Kind: provision.Transient, Code: "not_a_user", Message: "Slack's answer is not a member", HTTPStatus: answer.Status}
-	}
-	return r, nil
+	return &out
 }
 
-// send makes a request and classifies an error status.
+// send makes a request and classifies an error status. Slack answers 200, 201 or 204, with a body or without, depending on the
+// version and the object, so that any of them will do.
 func (t *target) send(ctx context.Context, r client.Request) (*client.Response, error) {
 	answer, err := t.client.Do(ctx, r)
 	if err != nil {
@@ -121,25 +171,4 @@ func (t *target) send(ctx context.Context, r client.Request) (*client.Response, 
 	default:
 		return nil, classify(answer, r)
 	}
-}
-
-// page is a list's page.
-func (t *target) page(ctx context.Context, query url.Values) (scim.List, []provision.Remote, error) {
-	answer, err := t.send(ctx, client.Request{Method: http.MethodGet, Path: "Users", Query: query, Budgets: []string{budgetRead}})
-	if err != nil {
-		return scim.List{}, nil, err
-	}
-	var list scim.List
-	if err := json.Unmarshal(answer.Body, &list); err != nil {
-		return list, nil, &provision.Fault{
-			Kind: provision.Transient, Code: "not_a_list", Message: "the answer is not a list of members", Hint: "check the base URL", HTTPStatus: answer.Status,
-		}
-	}
-	out := make([]provision.Remote, 0, len(list.Resources))
-	for _, raw := range list.Resources {
-		if r, ok := remote(raw); ok {
-			out = append(out, *r)
-		}
-	}
-	return list, out, nil
 }

@@ -3,6 +3,7 @@ package slack
 import (
 	"net/http"
 	"regexp"
+	"strconv"
 
 	"lockstep/provision"
 	"lockstep/scim"
@@ -75,7 +76,7 @@ var meanings = map[string]meaning{
 	"invalid_name_specials":             {provision.Rejected, "the display name has characters that Slack refuses, such as @", hintData, "displayName"},
 	"invalid_name_required":             {provision.Rejected, "a first or last name is needed", hintData, "givenName"},
 	"invalid_starts_with_at":            {provision.Rejected, "the display name must not begin with @", hintData, "displayName"},
-	"invalid_emoji_not_allowed":         {provision.Rejected, "Slack refuses emoji in names", hintData, ""},
+	"invalid_emoji_not_allowed":         {provision.Rejected, "Slack refuses emoji in any value", "remove the emoji from the person's data", ""},
 	"password_change_not_allowed":       {provision.Rejected, "a password cannot be changed", hintData, ""},
 	"improper_enterprise_schema_format": {provision.Rejected, "the manager is not acceptable", "map a Slack user id to manager", "manager"},
 
@@ -126,7 +127,7 @@ func classify(answer *client.Response, r client.Request) error {
 	if !known {
 		m = byStatus(answer.Status)
 		if f.Code == "" {
-			f.Code = "http_" + http.StatusText(answer.Status)
+			f.Code = "http_" + strconv.Itoa(answer.Status)
 		}
 	}
 	f.Kind, f.Message, f.Hint, f.Attribute = m.kind, m.message, m.hint, m.attribute
@@ -140,8 +141,13 @@ func classify(answer *client.Response, r client.Request) error {
 			f.Throttled = r.Budgets
 		}
 	case answer.Status >= http.StatusInternalServerError:
-		f.Kind = provision.Transient
-		f.Unanswered = r.Method != http.MethodGet // it may have been done before it failed
+		// Slack's own word for what is wrong is worth more than the status, of which little is documented: a refusal that comes
+		// with a 500 would otherwise be repeated for ever.
+		// Gone is the exception: on a failing server's word a leaver's account would be forgotten while it is open.
+		if !known || f.Kind == provision.Gone {
+			f.Kind = provision.Transient
+		}
+		f.Unanswered = f.Kind == provision.Transient && r.Method != http.MethodGet // it may have been done before it failed
 	}
 	return f
 }
@@ -149,6 +155,10 @@ func classify(answer *client.Response, r client.Request) error {
 // byStatus is for answers without a code that we know.
 func byStatus(status int) meaning {
 	switch {
+	case status >= http.StatusMultipleChoices && status < http.StatusBadRequest:
+		return meaning{provision.Halted, "the target redirects elsewhere", "enter the final address as base URL", ""}
+	case status == http.StatusRequestTimeout:
+		return meaning{provision.Transient, "the target did not get the whole request in time", hintAgain, ""}
 	case status == http.StatusUnauthorized:
 		return meanings["invalid_authentication"]
 	case status == http.StatusForbidden:

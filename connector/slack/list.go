@@ -2,85 +2,110 @@ package slack
 
 import (
 	"context"
-	"encoding/json"
+	"net/http"
 	"net/url"
 	"strconv"
 
 	"lockstep/directory"
 	"lockstep/provision"
+	"lockstep/scim"
+	"lockstep/scim/client"
 )
 
 const (
 	pageSize = 1000 // Slack's maximum
 	maxPages = 20_000
-	fewRows  = 10
+	maxWalks = 2
 )
 
-// Find implements connector.Target. Slack says that it has no filters, and has them; it is not trusted with them: only rows
-// that hold the value count, and when others come back the filter was ignored, so everybody is looked through.
-func (t *target) Find(ctx context.Context, kind directory.Kind, identifier string) ([]provision.Remote, error) {
-	attribute := "email"
-	if t.identifies == byUserName {
-		attribute = "userName"
+// Get implements connector.Target.
+func (t *target) Get(ctx context.Context, kind directory.Kind, id string) (*provision.Remote, error) {
+	if fault := onlyUsers(kind); fault != nil {
+		return nil, fault
 	}
-	quoted, err := json.Marshal(identifier)
+	answer, err := t.send(ctx, client.Request{Method: http.MethodGet, Path: "Users/" + url.PathEscape(id), Budgets: []string{budgetRead, budgetGet}})
 	if err != nil {
 		return nil, err
 	}
-	query := url.Values{"filter": {attribute + " eq " + string(quoted)}, "count": {strconv.Itoa(fewRows)}}
-	list, rows, err := t.page(ctx, query)
-	if err != nil {
-		return nil, err
+	r, ok := remote(answer.Body)
+	if !ok {
+		return nil, &provision.Fault{Kind: provision.Transient, Code: "not_a_user", Message: "Slack's answer is not a member", Hint: hintBaseURL, HTTPStatus: answer.Status}
 	}
-	found := t.holders(kind, rows, identifier)
-	if len(found) == len(rows) && list.TotalResults <= len(rows) {
-		return found, nil
-	}
-	found = nil
-	err = t.List(ctx, kind, func(rows []provision.Remote, _ int) error {
-		found = append(found, t.holders(kind, rows, identifier)...)
-		return nil
-	})
-	return found, err
+	return r, nil
 }
 
-func (t *target) holders(kind directory.Kind, rows []provision.Remote, identifier string) []provision.Remote {
-	out := []provision.Remote{}
-	for _, r := range rows {
-		if t.Identifier(kind, r.Attributes) == identifier {
-			out = append(out, r)
+// page is a page of a list.
+func (t *target) page(ctx context.Context, query url.Values) (scim.List, []provision.Remote, error) {
+	answer, err := t.send(ctx, client.Request{Method: http.MethodGet, Path: "Users", Query: query, Budgets: []string{budgetRead}, List: true})
+	if err != nil {
+		return scim.List{}, nil, err
+	}
+	list, rows, ok := decode(answer.Body)
+	if !ok {
+		return list, nil, &provision.Fault{
+			Kind: provision.Transient, Code: "not_a_list", Message: "the answer is not a list of members", Hint: hintBaseURL, HTTPStatus: answer.Status,
+		}
+	}
+	return list, rows, nil
+}
+
+// List implements connector.Lister. Slack pages by offset over a set that changes, and warns of it: rows are told apart by id,
+// and when the total moved or rows are missing at the end, the list is read once more for those not seen yet
+// (docs.slack.dev/reference/scim-api, "startIndex"). Even so, nothing may be concluded from somebody missing in one listing.
+func (t *target) List(ctx context.Context, kind directory.Kind, visit func(rows []provision.Remote, total int) error) error {
+	if fault := onlyUsers(kind); fault != nil {
+		return fault
+	}
+	w := walk{target: t, seen: map[string]struct{}{}, visit: visit}
+	for range maxWalks {
+		moved, err := w.once(ctx)
+		if err != nil || !moved {
+			return err
+		}
+	}
+	return nil
+}
+
+// walk reads a list, maybe several times.
+type walk struct {
+	target *target
+	seen   map[string]struct{}
+	visit  func(rows []provision.Remote, total int) error
+}
+
+// once reads the list from beginning to end. moved says that the set changed meanwhile, so that rows may have been missed.
+func (w *walk) once(ctx context.Context) (moved bool, err error) {
+	start, before := 1, 0
+	for range maxPages {
+		query := url.Values{"startIndex": {strconv.Itoa(start)}, "count": {strconv.Itoa(pageSize)}}
+		list, rows, err := w.target.page(ctx, query)
+		if err != nil {
+			return false, err
+		}
+		fresh := w.fresh(rows)
+		if len(fresh) > 0 {
+			if err := w.visit(fresh, list.TotalResults); err != nil {
+				return false, err
+			}
+		}
+		moved = moved || before != 0 && before != list.TotalResults
+		before = list.TotalResults
+		start += len(rows)
+		known := list.TotalResults > 0 // a server that does not say how many there are ends with a page that has nothing new
+		if len(rows) == 0 || known && start > list.TotalResults || !known && len(fresh) == 0 {
+			return moved || len(w.seen) < list.TotalResults, nil
+		}
+	}
+	return false, &provision.Fault{Kind: provision.Rejected, Code: "endless_list", Message: "the list of members does not end", Hint: hintBaseURL}
+}
+
+func (w *walk) fresh(rows []provision.Remote) []provision.Remote {
+	out := rows[:0]
+	for i := range rows {
+		if _, twice := w.seen[rows[i].ID]; !twice {
+			w.seen[rows[i].ID] = struct{}{}
+			out = append(out, rows[i])
 		}
 	}
 	return out
-}
-
-// List implements connector.Lister. Rows are told apart by id: a list that changes while it is read repeats or misses some,
-// which is why nothing is ever concluded from somebody missing in one listing.
-func (t *target) List(ctx context.Context, _ directory.Kind, visit func(rows []provision.Remote, total int) error) error {
-	seen := map[string]struct{}{}
-	start := 1
-	for range maxPages {
-		query := url.Values{"startIndex": {strconv.Itoa(start)}, "count": {strconv.Itoa(pageSize)}}
-		list, rows, err := t.page(ctx, query)
-		if err != nil {
-			return err
-		}
-		fresh := rows[:0]
-		for _, r := range rows {
-			if _, twice := seen[r.ID]; !twice {
-				seen[r.ID] = struct{}{}
-				fresh = append(fresh, r)
-			}
-		}
-		if len(fresh) > 0 {
-			if err := visit(fresh, list.TotalResults); err != nil {
-				return err
-			}
-		}
-		start += len(list.Resources)
-		if len(list.Resources) == 0 || start > list.TotalResults {
-			return nil
-		}
-	}
-	return &provision.Fault{Kind: provision.Rejected, Code: "endless_list", Message: "the list of members does not end", Hint: "check the base URL"}
 }

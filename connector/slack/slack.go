@@ -13,13 +13,15 @@ import (
 	"strings"
 
 	"lockstep/connector"
+	"lockstep/internal/secret"
 	"lockstep/provision"
 	"lockstep/scim/client"
 )
 
 const (
-	defaultBase = "https://api.slack.com/scim/v2/"
-	keyToken    = "OAUTH_ACCESS_TOKEN"
+	officialHost = "api.slack.com"
+	defaultBase  = "https://" + officialHost + "/scim/v2/"
+	keyToken     = "OAUTH_ACCESS_TOKEN"
 
 	byEmail    = "primaryEmail"
 	byUserName = "userName"
@@ -47,28 +49,52 @@ type target struct {
 
 // Open implements connector.Type.
 func (slackType) Open(c connector.Config) (connector.Target, error) {
-	raw := c.Connection.Text(provision.KeyBaseURL)
-	if raw == "" {
-		raw = defaultBase
+	base, err := baseURL(c.Connection.Text(provision.KeyBaseURL))
+	if err != nil {
+		return nil, err
 	}
-	if !strings.HasSuffix(raw, "/") {
-		raw += "/"
-	}
-	base, err := url.Parse(raw)
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		return nil, errors.New("the base URL cannot be read; leave it empty for Slack itself")
-	}
-	if c.Connection.Secrets[keyToken].IsZero() {
+	token := secret.New(strings.TrimSpace(c.Connection.Secrets[keyToken].Reveal())) // pasted with a line's end
+	switch {
+	case token.IsZero():
 		return nil, errors.New("the OAuth2 access token is missing; enter it")
+	case strings.ContainsFunc(token.Reveal(), func(r rune) bool { return r <= ' ' || r > '~' }):
+		return nil, errors.New("the OAuth2 access token has characters that no token has; enter it again")
 	}
 	identifies := c.Connection.Text(provision.KeyUniqueIdentifier)
-	if identifies != byEmail && identifies != byUserName {
+	switch identifies {
+	case "":
+		identifies = byEmail // contract.md: missing means primaryEmail
+	case byEmail, byUserName:
+	default:
 		return nil, fmt.Errorf("the unique user identifier must be %s or %s", byEmail, byUserName)
 	}
 	return &target{
-		client:     &client.Client{Base: base, Token: c.Connection.Secrets[keyToken], HTTP: c.Client, Pace: c.Pace},
-		identifies: identifies, official: base.Hostname() == "api.slack.com",
+		client:     &client.Client{Base: base, Token: token, HTTP: c.Client, Pace: c.Pace},
+		identifies: identifies, official: base.Hostname() == officialHost,
 	}, nil
+}
+
+// baseURL reads the base URL; "" is Slack's own. Whether http and private addresses will do is the HTTP client's to say. The
+// URL is in no error: somebody may have put a password into it.
+func baseURL(raw string) (*url.URL, error) {
+	if raw = strings.TrimSpace(raw); raw == "" {
+		raw = defaultBase
+	}
+	base, err := url.Parse(raw)
+	switch {
+	case err != nil || base.Hostname() == "" || base.Scheme != "https" && base.Scheme != "http":
+		return nil, errors.New("the base URL cannot be read; leave it empty for Slack itself")
+	case base.User != nil || base.RawQuery != "" || base.Fragment != "":
+		return nil, errors.New("the base URL must be an address only, without user, query or fragment")
+	case base.Hostname() == officialHost && base.Scheme == "http":
+		return nil, errors.New("the base URL of Slack itself begins with https")
+	case base.Hostname() == officialHost && strings.Contains(base.Path+"/", "/scim/v1/"):
+		return nil, errors.New("the base URL is that of Slack's SCIM API in version 1; use /scim/v2/, or leave it empty")
+	}
+	if !strings.HasSuffix(base.Path, "/") {
+		base.Path += "/"
+	}
+	return base, nil
 }
 
 // Budgets are Slack's published limits, counted for the organisation over all its SCIM apps
@@ -80,6 +106,12 @@ func (slackType) Budgets() []connector.Budget {
 		{Name: budgetGet, PerMinute: 300, Burst: 300},
 		{Name: budgetCreate, PerMinute: 180, Burst: 20},
 		{Name: budgetUpdate, PerMinute: 180, Burst: 20},
+		// Not spent yet: DELETE never is, and groups are not written.
+		{Name: "DELETE /Users/{id}", PerMinute: 180, Burst: 20},
+		{Name: "GET /Groups/{id}", PerMinute: 300, Burst: 300},
+		{Name: "POST /Groups", PerMinute: 180, Burst: 20},
+		{Name: "PATCH /Groups/{id}", PerMinute: 180, Burst: 80},
+		{Name: "DELETE /Groups/{id}", PerMinute: 180, Burst: 20},
 	}
 }
 
@@ -152,6 +184,7 @@ var attributes = []provision.TargetAttribute{
 	{Name: "division", Title: "Division"},
 	{Name: "department", Title: "Department"},
 	{Name: "manager", Title: "Manager", Description: "a Slack user id"},
+	{Name: "startDate", Title: "Start date", Description: "2026-12-31 or a date with time"},
 }
 
 // defaults are PingOne's pairs as far as they are public, with displayName on create only (Slack refuses it later while

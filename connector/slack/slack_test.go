@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"lockstep/connector"
 	"lockstep/connector/connectortest"
 	"lockstep/connector/slack"
@@ -26,10 +28,15 @@ func open(t *testing.T, w *sandbox.Workspace, identifier string) (connector.Targ
 	t.Helper()
 	server := httptest.NewServer(w)
 	t.Cleanup(server.Close)
+	return dial(t, server.URL, identifier)
+}
+
+func dial(t *testing.T, server, identifier string) (connector.Target, *atomic.Int64) {
+	t.Helper()
 	var paced atomic.Int64
 	target, err := slack.New().Open(connector.Config{
 		Connection: &provision.Connection{
-			Settings: map[string]any{"BASE_URL": server.URL + "/scim/v2", "UNIQUE_USER_IDENTIFIER": identifier},
+			Settings: map[string]any{"BASE_URL": server + "/scim/v2", "UNIQUE_USER_IDENTIFIER": identifier},
 			Secrets:  map[string]secret.Text{"OAUTH_ACCESS_TOKEN": secret.New(token)},
 		},
 		Client: outbound.Client(true, 5*time.Second),
@@ -39,6 +46,15 @@ func open(t *testing.T, w *sandbox.Workspace, identifier string) (connector.Targ
 		t.Fatal(err)
 	}
 	return target, &paced
+}
+
+// TestConversations: what Slack is known to say, and what we make of it.
+func TestConversations(t *testing.T) {
+	connectortest.Play(t, "testdata/*.txtar", func(t *testing.T, url string) connector.Target {
+		t.Helper()
+		target, _ := dial(t, url, "primaryEmail")
+		return target
+	})
 }
 
 func TestConformance(t *testing.T) {
@@ -79,6 +95,29 @@ func TestNormalize(t *testing.T) {
 	}
 	if _, fault := n.Normalize(directory.KindUser, provision.Attributes{"userName": "a"}); fault == nil || fault.Attribute != "primaryEmail" {
 		t.Errorf("no address: %v", fault)
+	}
+	out, fault := n.Normalize(directory.KindUser, provision.Attributes{
+		"userName": "a", "primaryEmail": "a@b.c", "displayName": "@Anna @ Home " + strings.Repeat("ä", 80), "startDate": "2024-04-10", "active": true, "nickName": "x", "title": " ",
+	})
+	want := provision.Attributes{"userName": "a", "primaryEmail": "a@b.c", "displayName": "_Anna _ Home " + strings.Repeat("ä", 67), "startDate": "2024-04-10T00:00:00+0000"}
+	if diff := cmp.Diff(want, out); fault != nil || diff != "" {
+		t.Errorf("%v %s", fault, diff)
+	}
+	for _, d := range []string{"2024-04-10T02:00:00+02:00", "2024-04-10T00:00:00Z", "2024-04-10T00:00:00.000Z", "2024-04-10T00:00:00"} {
+		if out, fault := n.Normalize(directory.KindUser, provision.Attributes{"userName": "a", "primaryEmail": "a@b.c", "startDate": d}); fault != nil || out["startDate"] != want["startDate"] {
+			t.Errorf("%s: %v %v", d, out, fault)
+		}
+	}
+	if _, fault := n.Normalize(directory.KindUser, provision.Attributes{"userName": "a", "primaryEmail": "a@b.c", "startDate": "soon"}); fault == nil || fault.Attribute != "startDate" {
+		t.Errorf("a date: %v", fault)
+	}
+	for _, picture := range []string{"⭐", "☺️", "1️⃣", "🇩🇪", "⌚"} {
+		if _, fault := n.Normalize(directory.KindUser, provision.Attributes{"userName": "a", "primaryEmail": "a@b.c", "title": picture}); fault == nil || fault.Code != "invalid_emoji_not_allowed" {
+			t.Errorf("%s: %v", picture, fault)
+		}
+	}
+	if _, fault := n.Normalize(directory.KindUser, provision.Attributes{"userName": "a", "primaryEmail": "a@b.c", "title": "Größe → № 5 · Ω 日本 ® ™"}); fault != nil {
+		t.Errorf("letters and signs: %v", fault)
 	}
 	alternative, ok := target.(connector.Alternator).Alternative("userName", strings.Repeat("x", 21), 12) //nolint:forcetypeassert // asserted in the package
 	if !ok || alternative != strings.Repeat("x", 19)+"12" {
@@ -145,6 +184,10 @@ func TestEveryCodeHasASentence(t *testing.T) {
 			continue
 		}
 		kinds[f.Kind]++
+	}
+	w.Inject(sandbox.Fault{Method: "GET", Status: 503, Code: "no_such_user"})
+	if _, err := target.Get(t.Context(), directory.KindUser, "U1"); err.(*provision.Fault).Kind != provision.Transient { //nolint:errorlint,forcetypeassert // exactly this
+		t.Errorf("a failing server says that somebody is gone: %v", err)
 	}
 	w.Inject(sandbox.Fault{Method: "GET", Status: 404, Code: "not_slacks_word"})
 	if _, err := target.Get(t.Context(), directory.KindUser, "U1"); err.(*provision.Fault).Kind != provision.Transient { //nolint:errorlint,forcetypeassert // exactly this

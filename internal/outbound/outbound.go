@@ -14,14 +14,17 @@ import (
 	"time"
 )
 
-// ErrPrivateAddress says that the address is one that must not be called.
-var ErrPrivateAddress = errors.New("the address is private or local, and calls to such addresses are not allowed")
-
-var errRedirect = errors.New("the server redirects to another address")
+var (
+	// ErrPrivateAddress says that the address is one that must not be called.
+	ErrPrivateAddress = errors.New("the address is private or local, and calls to such addresses are not allowed")
+	// ErrRedirect says that the server sends the call somewhere it must not go.
+	ErrRedirect = errors.New("the server redirects to another address")
+)
 
 const maxRedirects = 3
 
-// Client makes a client whose whole calls take at most timeout.
+// Client makes a client whose whole calls take at most timeout. It honours no proxy of the environment: a proxy would be
+// dialled instead of the target, and the address that is checked would be the proxy's.
 func Client(allowPrivate bool, timeout time.Duration) *http.Client {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	if !allowPrivate {
@@ -36,22 +39,33 @@ func Client(allowPrivate bool, timeout time.Duration) *http.Client {
 			MaxIdleConns:        512, MaxIdleConnsPerHost: 128, IdleConnTimeout: 90 * time.Second,
 			ForceAttemptHTTP2: true,
 		},
-		// A bearer token goes to the origin it was given for and to no other.
-		CheckRedirect: func(request *http.Request, via []*http.Request) error {
-			first := via[0].URL
-			if len(via) > maxRedirects || request.URL.Scheme != first.Scheme || request.URL.Host != first.Host {
-				return errRedirect
-			}
-			return nil
-		},
+		CheckRedirect: checkRedirect,
 	}
+}
+
+// checkRedirect keeps a bearer token at the origin that it was given for. A redirect that would make a GET of a write (301,
+// 302, 303) is refused as well: its answer would look like that of the write.
+func checkRedirect(request *http.Request, via []*http.Request) error {
+	first := via[0]
+	if len(via) > maxRedirects || request.Method != first.Method || request.URL.Scheme != first.URL.Scheme || request.URL.Host != first.URL.Host {
+		return ErrRedirect
+	}
+	return nil
 }
 
 // special are ranges that netip has no word for.
 var special = []netip.Prefix{
+	netip.MustParsePrefix("0.0.0.0/8"),     // this network
 	netip.MustParsePrefix("100.64.0.0/10"), // carriers' NAT
-	netip.MustParsePrefix("192.0.0.0/24"), netip.MustParsePrefix("198.18.0.0/15"), netip.MustParsePrefix("240.0.0.0/4"),
-	netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("2002::/16"),
+	netip.MustParsePrefix("192.0.0.0/24"),  // protocol assignments
+	netip.MustParsePrefix("198.18.0.0/15"), // benchmarks
+	netip.MustParsePrefix("240.0.0.0/4"),   // reserved, and broadcast
+	netip.MustParsePrefix("::/96"),         // IPv4-compatible
+	netip.MustParsePrefix("64:ff9b::/96"),  // NAT64: an IPv4 address is inside
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("2001::/32"), // Teredo: likewise
+	netip.MustParsePrefix("2002::/16"), // 6to4: likewise
+	netip.MustParsePrefix("fec0::/10"), // site-local
 }
 
 func check(address string) error {
@@ -59,7 +73,7 @@ func check(address string) error {
 	if err != nil {
 		return ErrPrivateAddress
 	}
-	ip := at.Addr().Unmap()
+	ip := at.Addr().Unmap().WithZone("") // a prefix contains no address with a zone
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() || ip.IsLoopback() || ip.IsLinkLocalUnicast() {
 		return ErrPrivateAddress
 	}

@@ -1,30 +1,31 @@
 // Package client makes SCIM requests. It paces and bounds them and classifies what goes wrong below SCIM: names, networks,
 // time, bodies that are not what they say. What a target's own errors mean is its connector's business.
+//
+// It never retries and never logs, and no fault of it carries the token, the address that was asked, or a body.
 package client
 
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
+	"sync/atomic"
 	"time"
 
-	"lockstep/internal/outbound"
 	"lockstep/internal/secret"
-	"lockstep/provision"
 )
 
-const maxBody = 64 << 20 // a page of 1,000 groups with their members is large
+const (
+	maxBody    = 1 << 20  // one resource, or an error
+	maxList    = 64 << 20 // a page of 1,000 groups with their members is large
+	maxRetryIn = 24 * time.Hour
+)
 
 // Client calls one SCIM server.
 type Client struct {
@@ -42,6 +43,7 @@ type Request struct {
 	Query   url.Values
 	Body    any // marshalled as JSON; nil = none
 	Budgets []string
+	List    bool // the answer is a list, and may be large
 }
 
 // Response is an answer of any status.
@@ -52,9 +54,13 @@ type Response struct {
 	RetryAfter time.Duration
 }
 
-// Do makes a request. Its error is a *provision.Fault, or the error of Pace or ctx as it is.
+// Do makes a request. Its error is a *provision.Fault, or the error of Pace as it is.
 func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
-	request, err := c.request(ctx, r)
+	// The transport sends again, by itself, only what it knows not to have reached the server; so what was not sent by its
+	// account was not carried out.
+	var sent atomic.Bool
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
+	request, err := c.request(traced, r)
 	if err != nil {
 		return nil, err
 	}
@@ -63,22 +69,30 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	}
 	answer, err := c.HTTP.Do(request)
 	if err != nil {
-		return nil, transportFault(ctx, err, r.Method)
+		return nil, transportFault(ctx, err, writes(r.Method) && sent.Load())
 	}
 	defer func() { _ = answer.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBody+1))
+	limit := int64(maxBody)
+	if r.List {
+		limit = maxList
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
 	out := &Response{Status: answer.StatusCode, Header: answer.Header, Body: bytes.TrimSpace(body), RetryAfter: c.retryAfter(answer.Header)}
 	switch {
-	case err != nil || len(body) > maxBody:
-		return nil, bodyFault("truncated_answer", "the answer broke off before its end", r.Method, answer.StatusCode)
-	case len(out.Body) > 0 && !json.Valid(out.Body):
-		if answer.StatusCode == http.StatusTooManyRequests {
-			out.Body = nil
-			return out, nil
-		}
-		return nil, bodyFault("not_json", "the answer is not JSON (a proxy's or a maintenance page?)", r.Method, answer.StatusCode)
+	case err != nil:
+		return nil, brokenOff(ctx, err, r.Method, out)
+	case int64(len(body)) > limit:
+		return nil, bodyFault("answer_too_large", "the answer is larger than any that is expected here", r.Method, out)
+	case len(out.Body) == 0 || json.Valid(out.Body):
+		return out, nil
+	case answer.StatusCode == http.StatusTooManyRequests:
+		out.Body = nil // a proxy's page: the status and Retry-After say all there is
+		return out, nil
+	case out.Body[0] == '{' || out.Body[0] == '[':
+		return nil, bodyFault("truncated_answer", "the answer broke off before its end", r.Method, out)
+	default:
+		return nil, bodyFault("not_json", "the answer is not JSON (a proxy's or a maintenance page?)", r.Method, out)
 	}
-	return out, nil
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
@@ -105,66 +119,21 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	return request, nil
 }
 
-// retryAfter reads seconds or a date.
+// retryAfter reads seconds or a date (RFC 9110 §10.2.3). Nobody is believed to mean more than a day.
 func (c *Client) retryAfter(h http.Header) time.Duration {
-	value := h.Get("Retry-After")
-	if seconds, err := strconv.Atoi(value); err == nil && seconds >= 0 {
-		return min(time.Duration(seconds)*time.Second, 24*time.Hour)
+	value := strings.TrimSpace(h.Get("Retry-After"))
+	if seconds, err := strconv.ParseInt(value, 10, 64); err == nil {
+		return time.Duration(min(max(seconds, 0), int64(maxRetryIn/time.Second))) * time.Second
 	}
-	if at, err := http.ParseTime(value); err == nil {
-		now := time.Now
-		if c.Now != nil {
-			now = c.Now
-		}
-		return max(at.Sub(now()), 0)
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
 	}
-	return 0
+	now := time.Now
+	if c.Now != nil {
+		now = c.Now
+	}
+	return min(max(at.Sub(now()), 0), maxRetryIn)
 }
 
-func writes(method string) bool { return method != http.MethodGet }
-
-// bodyFault is a body that cannot be read. With an error status nothing was done; otherwise the call may have taken effect.
-func bodyFault(code, message, method string, status int) error {
-	return &provision.Fault{
-		Kind: provision.Transient, Code: code, Message: message, HTTPStatus: status, Unanswered: writes(method),
-		Hint: "it is tried again by itself; if it stays, check the base URL and what stands between",
-	}
-}
-
-func transportFault(ctx context.Context, err error, method string) error {
-	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	var unknown x509.UnknownAuthorityError
-	var plain tls.RecordHeaderError
-	fault := &provision.Fault{Kind: provision.Transient, Code: "unreachable", Message: "the target cannot be reached"}
-	switch {
-	case errors.Is(err, outbound.ErrPrivateAddress):
-		return &provision.Fault{
-			Kind: provision.Halted, Code: "private_address", Message: "the base URL leads to a private or local address",
-			Hint: "correct the base URL, or start the server with --allow-private-targets if that is meant",
-		}
-	case ctx.Err() != nil && errors.Is(ctx.Err(), context.Canceled):
-		fault.Code, fault.Message, fault.Unanswered = "cancelled", "the call was given up", writes(method)
-	case errors.As(err, &dns):
-		fault.Code, fault.Message, fault.Hint = "dns", "the name of the target's host cannot be resolved", "check the base URL and the server's DNS"
-	case errors.As(err, &certificate) || errors.As(err, &unknown):
-		fault.Kind, fault.Code, fault.Message = provision.Halted, "tls", "the target's certificate is not trusted"
-		fault.Hint = "check the base URL, and the certificate authorities of this machine"
-	case errors.As(err, &plain):
-		fault.Kind, fault.Code, fault.Message, fault.Hint = provision.Halted, "tls", "the target does not speak TLS at this address", "check the base URL"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		fault.Hint = "check the base URL, and whether the target is up"
-	case isTimeout(err):
-		fault.Code, fault.Message, fault.Unanswered = "timeout", "the target did not answer in time", writes(method)
-	case strings.Contains(err.Error(), "redirects to another address"):
-		fault.Kind, fault.Code, fault.Message, fault.Hint = provision.Halted, "redirect", "the target redirects elsewhere", "enter the final address as base URL"
-	default:
-		fault.Code, fault.Message, fault.Unanswered = "connection_lost", "the connection broke before an answer came", writes(method)
-	}
-	return fault
-}
-
-func isTimeout(err error) bool {
-	var t net.Error
-	return errors.As(err, &t) && t.Timeout()
-}
+func writes(method string) bool { return method != http.MethodGet && method != http.MethodHead }
