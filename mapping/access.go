@@ -32,58 +32,76 @@ func steps(n node) (base node, names []string, at []int) {
 // access resolves attributes: the longest beginning of the chain that is one, and look-ups into its value for the rest.
 func (t *translator) access(n node) (string, Type, error) {
 	base, names, at := steps(n)
-	if _, isRoot := base.(rootNode); isRoot || base == nil {
+	_, isRoot := base.(rootNode)
+	_, isThis := base.(thisNode)
+	switch {
+	case len(t.elements) > 0 && (base == nil || isThis):
+		return t.element(n, names)
+	case isRoot || isThis || base == nil:
 		if len(names) == 0 {
 			return "", Any, &ExpressionError{Offset: n.offset(), Message: "#root is the whole person; name an attribute, such as #root.username"}
 		}
-		return t.attribute(names, at)
+		return t.attribute(n, names, at)
 	}
 	if index, ok := base.(indexNode); ok && len(names) == 0 {
-		if _, isRoot := index.base.(rootNode); isRoot {
-			return "", Any, &ExpressionError{Offset: index.key.offset(), Message: "name the attribute of #root in quotes, such as #root['title']"}
-		}
-		x, _, err := t.expression(index.base)
-		if err != nil {
-			return "", Any, err
-		}
-		key, _, err := t.expression(index.key)
-		return fmt.Sprintf("pel_index([%s, %s])", x, key), Any, err
+		return t.index(index)
 	}
 	text, _, err := t.expression(base)
-	return lookups(text, names), Any, err
+	return lookups(n, text, names), Any, err
 }
 
-func lookups(text string, names []string) string {
+func (t *translator) index(n indexNode) (string, Type, error) {
+	switch n.base.(type) {
+	case rootNode, thisNode:
+		if len(t.elements) == 0 {
+			return "", Any, &ExpressionError{Offset: n.key.offset(), Message: "name the attribute of #root in quotes, such as #root['title']"}
+		}
+	}
+	x, _, err := t.expression(n.base)
+	if err != nil {
+		return "", Any, err
+	}
+	key, kind, err := t.expression(n.key)
+	if err == nil && (kind == List || kind == Map) {
+		err = &ExpressionError{Offset: n.key.offset(), Message: fmt.Sprintf("%s is no key; write text or a number in the brackets", kind)}
+	}
+	return operation("index", n, x, key), Any, err
+}
+
+func lookups(at node, text string, names []string) string {
 	for _, name := range names {
-		text = fmt.Sprintf("pel_index([%s, %s])", text, strconv.QuoteToASCII(name))
+		text = operation("index", at, text, strconv.QuoteToASCII(name))
 	}
 	return text
 }
 
-func (t *translator) attribute(names []string, at []int) (string, Type, error) {
+func (t *translator) attribute(n node, names []string, at []int) (string, Type, error) {
 	if _, known := t.schema.Attribute(names[0]); !known && names[0] == "user" && len(names) > 1 {
 		names, at = names[1:], at[1:] // user.name.given is how other PingOne expressions write it
 	}
-	for n := len(names); n > 0; n-- {
-		a, ok := t.schema.Attribute(strings.Join(names[:n], "."))
+	for most := len(names); most > 0; most-- {
+		a, ok := t.schema.Attribute(strings.Join(names[:most], "."))
 		if !ok {
 			continue
-		}
-		if n < len(names) && a.Type != Any {
-			return "", Any, &ExpressionError{Offset: at[n], Message: fmt.Sprintf("%s is %s and has no parts", a.Name, a.Type)}
 		}
 		kind := a.Type
 		if a.MultiValued {
 			kind = List
 		}
-		if n < len(names) {
+		if most < len(names) {
+			if a.Type != Any {
+				return "", Any, &ExpressionError{Offset: at[most], Message: fmt.Sprintf("%s is %s and has no parts", a.Name, kind)}
+			}
 			kind = Any
 		}
-		return lookups(t.variable(a.Name), names[n:]), kind, nil
+		return lookups(n, t.variable(a.Name), names[most:]), kind, nil
 	}
-	path := strings.Join(names, ".")
-	if len(path) > 60 {
-		path = path[:60] + "…"
+	return "", Any, &ExpressionError{Offset: at[0], Message: t.unknown(strings.Join(names, "."))}
+}
+
+func (t *translator) unknown(path string) string {
+	if runes := []rune(path); len(runes) > 60 {
+		path = string(runes[:60]) + "…"
 	}
 	message := fmt.Sprintf("users have no attribute %q", path)
 	if parts := t.partsOf(path); parts != "" {
@@ -91,7 +109,7 @@ func (t *translator) attribute(names []string, at []int) (string, Type, error) {
 	} else if near := nearest.Name(path, t.schema.Names()); near != "" {
 		message += fmt.Sprintf("; did you mean %q?", near)
 	}
-	return "", Any, &ExpressionError{Offset: at[0], Message: message}
+	return message
 }
 
 // partsOf lists a few attributes below a path that is none itself: name -> name.given, name.family.

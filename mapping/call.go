@@ -14,7 +14,7 @@ func (t *translator) call(n callNode) (string, Type, error) {
 		return "", Any, unknownFunction(n)
 	}
 	if len(n.args) < f.least || (f.most >= 0 && len(n.args) > f.most) {
-		return "", Any, &ExpressionError{Offset: n.offset(), Message: fmt.Sprintf("#%s takes %s", n.function, f.arguments())}
+		return "", Any, &ExpressionError{Offset: n.offset(), Message: fmt.Sprintf("#%s takes (%s)", n.function, f.params)}
 	}
 	parts := make([]string, len(n.args))
 	for i, arg := range n.args {
@@ -29,24 +29,43 @@ func (t *translator) call(n callNode) (string, Type, error) {
 		}
 		if l, ok := arg.(literalNode); ok && f.check != nil {
 			if err := f.check(i, l.value); err != nil {
-				return "", Any, &ExpressionError{Offset: arg.offset(), Message: strings.TrimPrefix(err.Error(), ourMark)}
+				return "", Any, &ExpressionError{Offset: arg.offset(), Message: err.Error()}
 			}
 		}
 		parts[i] = text
 	}
-	return fmt.Sprintf("pel_%s([%s])", strings.ReplaceAll(n.function, ".", "_"), strings.Join(parts, ", ")), f.gives, nil
+	return operation(strings.TrimPrefix(celName(n.function), "pel_"), n, parts...), f.gives, nil
+}
+
+// elsewhere says what to write for functions that people know from other languages, or from PingOne, and that are none here.
+var elsewhere = map[string]string{
+	"datetime.now":    "an expression has no clock: what a person gets must not change by itself",
+	"datetime.today":  "an expression has no clock: what a person gets must not change by itself",
+	"string.concat":   "join texts with +",
+	"string.left":     "write #string.substring(text, 0, length)",
+	"string.isEmpty":  "write text == null, or not #string.isNotEmpty(text)",
+	"string.asBigInt": "numbers are exact up to 2^53; keep a longer one as text, or write #string.asLong",
+	"string.asFloat":  "write #string.asDouble",
+	"data.get":        "write list[0]",
+	"data.first":      "write list[0]",
+	"data.last":       "write list.$[true]",
+	"data.join":       "write #string.join",
 }
 
 func unknownFunction(n callNode) error {
-	if strings.HasPrefix(n.function, "datetime.now") || n.function == "datetime.today" {
-		return &ExpressionError{Offset: n.offset(), Message: "an expression has no clock: what a person gets must not change by itself"}
-	}
+	family, short, _ := strings.Cut(n.function, ".")
 	names := sortedFunctions()
-	message := fmt.Sprintf("there is no function #%s", n.function)
-	if near := nearest.Name(n.function, names); near != "" {
-		message += fmt.Sprintf("; did you mean #%s?", near)
-	} else if family, _, _ := strings.Cut(n.function, "."); !slices.ContainsFunc(names, func(s string) bool { return strings.HasPrefix(s, family+".") }) {
-		message += "; the families are #core, #string, #regex, #datetime and #list"
+	message := "there is no function #" + n.function
+	if near := nearest.Name(n.function, names); elsewhere[n.function] != "" {
+		message = elsewhere[n.function]
+	} else if family == "crypto" {
+		message += ": a key in an expression would not be secret"
+	} else if family == "list" {
+		return unknownFunction(callNode{n.pos, "data." + short, n.args})
+	} else if near != "" {
+		message += "; did you mean #" + near + "?"
+	} else if !slices.ContainsFunc(names, func(s string) bool { return strings.HasPrefix(s, family+".") }) {
+		message += "; the families are #core, #string, #regex, #data and #datetime"
 	}
 	return &ExpressionError{Offset: n.offset(), Message: message}
 }

@@ -2,8 +2,6 @@ package mapping
 
 import (
 	"errors"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,24 +11,29 @@ import (
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/interpreter"
 )
 
-// environment declares our functions to cel-go, once. Each takes one list of its arguments.
+// environment declares our functions to cel-go, once. Each takes one list of its arguments, and where it stands in the
+// expression, for the message when it fails.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
 	options := make([]cel.EnvOption, 0, len(functions)+len(operations)+3)
 	options = append(options, cel.StdLib(), cel.ParserExpressionSizeLimit(maxText), elvis)
 	declare := func(name string, apply func([]any) (any, error)) {
-		options = append(options, cel.Function(name, cel.Overload(name+"_list", []*cel.Type{cel.ListType(cel.DynType)}, cel.DynType,
-			cel.UnaryBinding(func(args ref.Val) ref.Val { return bridge(args, apply) }))))
+		options = append(options, cel.Function(name, cel.Overload(name+"_list", []*cel.Type{cel.ListType(cel.DynType), cel.IntType}, cel.DynType,
+			cel.BinaryBinding(func(args, at ref.Val) ref.Val { return bridge(args, at, apply) }))))
 	}
 	for name, apply := range operations {
 		declare(name, apply)
 	}
 	for name, f := range functions {
-		declare("pel_"+strings.ReplaceAll(name, ".", "_"), f.apply)
+		declare(celName(name), f.call)
 	}
 	return cel.NewCustomEnv(options...)
 })
+
+// celName is the name of a function of ours in CEL.
+func celName(function string) string { return "pel_" + strings.ReplaceAll(function, ".", "_") }
 
 // elvis is not strict, so that an error in what is not needed does no harm; its sides stand once in the CEL text, which would
 // otherwise double with every level.
@@ -42,17 +45,21 @@ var elvis = cel.Function("pel_elvis", cel.Overload("pel_elvis_any", []*cel.Type{
 		return otherwise
 	})))
 
-func bridge(args ref.Val, apply func([]any) (any, error)) ref.Val {
-	list, ok := plain(args).([]any)
-	if !ok {
-		return types.NewErr("%s", ourMark+"the arguments cannot be read")
+func bridge(args, at ref.Val, apply func([]any) (any, error)) ref.Val {
+	list, _ := plain(args).([]any)
+	var out any
+	err := errTooMuch
+	if size(list) <= maxArguments {
+		out, err = apply(list)
 	}
-	out, err := apply(list)
 	if err != nil {
-		return types.NewErr("%s", err.Error())
+		offset, _ := at.(types.Int)
+		return types.WrapErr(&ExpressionError{Offset: int(offset), Message: err.Error()})
 	}
 	return types.DefaultTypeAdapter.NativeToValue(value(out))
 }
+
+var errTooMuch = refuse("the values are larger than %d KiB together", maxArguments>>10)
 
 // value gives cel-go what it can adapt: null for no value.
 func value(v any) any {
@@ -66,6 +73,8 @@ func value(v any) any {
 // else is no value.
 func plain(v ref.Val) any {
 	switch v := v.(type) {
+	case types.String:
+		return string(v)
 	case types.Null:
 		return nil
 	case types.Timestamp:
@@ -82,7 +91,7 @@ func plain(v ref.Val) any {
 		out := map[string]any{}
 		for it := v.Iterator(); it.HasNext() == types.True; {
 			key := it.Next()
-			out[asText(plain(key))] = plain(v.Get(key))
+			out[scalarText(plain(key))] = plain(v.Get(key))
 		}
 		return out
 	}
@@ -91,6 +100,57 @@ func plain(v ref.Val) any {
 		return value
 	default:
 		return nil
+	}
+}
+
+// costs tells cel-go that our functions cost what they work on. It counts the rest itself.
+type costs struct{}
+
+const bytesPerStep = 256 // a step of cel-go takes about as long as looking at so much text
+
+func (costs) CallCost(name, _ string, args []ref.Val, _ ref.Val) *uint64 {
+	if len(args) == 0 || !strings.HasPrefix(name, "pel_") {
+		return nil
+	}
+	cost := uint64(1 + weight(args[0])/bytesPerStep)
+	if steps, ok := heavyWork()[name]; ok {
+		list, _ := plain(args[0]).([]any)
+		cost += uint64(min(steps(&call{args: list}), maxSteps) / (maxSteps / maxCost))
+	}
+	return &cost
+}
+
+// heavyWork are the functions whose work is not in proportion to their arguments, by their name in CEL.
+var heavyWork = sync.OnceValue(func() map[string]func(*call) int {
+	out := map[string]func(*call) int{}
+	for name, f := range functions {
+		if f.work != nil {
+			out[celName(name)] = f.work
+		}
+	}
+	return out
+})
+
+// weight is size of a value of cel-go's.
+func weight(v ref.Val) int {
+	switch v := v.(type) {
+	case types.String:
+		return len(v)
+	case traits.Lister:
+		n := 0
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			n += 1 + weight(it.Next())
+		}
+		return n
+	case traits.Mapper:
+		n := 0
+		for it := v.Iterator(); it.HasNext() == types.True; {
+			key := it.Next()
+			n += 1 + weight(key) + weight(v.Get(key))
+		}
+		return n
+	default:
+		return 8
 	}
 }
 
@@ -112,7 +172,7 @@ func program(text string, paths []string) (cel.Program, error) {
 	if issues.Err() != nil {
 		return nil, &ExpressionError{Offset: -1, Message: "the expression is too large or too deep; simplify it"}
 	}
-	p, err := env.Program(ast, cel.CostLimit(maxCost), cel.EvalOptions(cel.OptOptimize))
+	p, err := env.Program(ast, cel.CostLimit(maxCost), cel.CostTracking(costs{}), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, &ExpressionError{Offset: -1, Message: "the expression cannot be evaluated; simplify it"}
 	}
@@ -137,12 +197,13 @@ func run(p cel.Program, o Object, order []string) (any, error) {
 	return plain(out), nil
 }
 
-// evalError keeps our own sentences and translates cel-go's.
+// evalError keeps our own sentences and translates cel-go's. Its values are shared, so that the caller gets a copy.
 func evalError(err error) error {
+	if ours, ok := errors.AsType[*ExpressionError](err); ok {
+		return &ExpressionError{Offset: ours.Offset, Message: ours.Message}
+	}
 	message := "the expression cannot be evaluated for this person"
-	if _, sentence, ours := strings.Cut(err.Error(), ourMark); ours {
-		message = sentence
-	} else if strings.Contains(err.Error(), "cost") {
+	if cancelled, ok := errors.AsType[interpreter.EvalCancelledError](err); ok && cancelled.Cause == interpreter.CostLimitExceeded {
 		message = "the expression takes too much work for this person; simplify it"
 	}
 	return &ExpressionError{Offset: -1, Message: message}
@@ -150,19 +211,3 @@ func evalError(err error) error {
 
 // maxText bounds the CEL text; the longest expression needs less.
 const maxText = 1_000_000
-
-// ourMark begins the sentences of our functions, so that they can be told from cel-go's.
-const ourMark = "pel: "
-
-func refuse(format string, args ...any) error {
-	return errors.New(ourMark + fmt.Sprintf(format, args...))
-}
-
-func sortedFunctions() []string {
-	names := make([]string, 0, len(functions))
-	for name := range functions {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
-}

@@ -17,6 +17,7 @@ type (
 		name string
 	}
 	rootNode   struct{ pos }
+	thisNode   struct{ pos }
 	memberNode struct { // base.name, base?.name
 		pos
 		base node
@@ -25,6 +26,11 @@ type (
 	indexNode struct { // base[key]
 		pos
 		base, key node
+	}
+	eachNode struct { // base.![body], base.?[body], base.^[body], base.$[body]
+		pos
+		op         byte
+		base, body node
 	}
 	callNode struct { // #family.function(args)
 		pos

@@ -134,7 +134,7 @@ func (p *parser) ternary() (node, error) {
 }
 
 // binding lists the binary operators, weakest first.
-var binding = [][]string{{"||"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"}}
+var binding = [][]string{{"||"}, {"&&"}, {"==", "!=", "matches"}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"}, {"^"}}
 
 func (p *parser) binary(level int) (node, error) {
 	if level == len(binding) {
@@ -191,18 +191,22 @@ func (p *parser) postfix() (node, error) {
 			x = memberNode{pos(t.at), x, name.text}
 			continue
 		}
-		t, ok := p.sign("[")
+		t, ok := p.sign("[", ".![", ".?[", ".^[", ".$[")
 		if !ok {
 			return x, nil
 		}
-		key, err := p.ternary()
+		inner, err := p.ternary()
 		if err != nil {
 			return nil, err
 		}
 		if err := p.expect("]"); err != nil {
 			return nil, err
 		}
-		x = indexNode{pos(t.at), x, key}
+		if t.text == "[" {
+			x = indexNode{pos(t.at), x, inner}
+		} else {
+			x = eachNode{pos(t.at), t.text[1], x, inner}
+		}
 	}
 }
 
@@ -214,9 +218,9 @@ func (p *parser) primary() (node, error) {
 	case tokenNumber:
 		return literalNode{pos(t.at), t.number}, nil
 	case tokenName:
-		switch t.text {
+		switch word := strings.ToLower(t.text); word {
 		case "true", "false":
-			return literalNode{pos(t.at), t.text == "true"}, nil
+			return literalNode{pos(t.at), word == "true"}, nil
 		case "null":
 			return literalNode{pos(t.at), nil}, nil
 		}
@@ -249,8 +253,11 @@ func (p *parser) hash(start token) (node, error) {
 		p.at--
 		return nil, p.unexpected("\"root\" or a function family after \"#\", such as #string")
 	}
-	if family.text == "root" || family.text == "user" {
+	switch family.text {
+	case "root", "user":
 		return rootNode{pos(start.at)}, nil
+	case "this":
+		return thisNode{pos(start.at)}, nil
 	}
 	if err := p.expect("."); err != nil {
 		return nil, err
@@ -265,73 +272,4 @@ func (p *parser) hash(start token) (node, error) {
 	}
 	args, err := p.elements(")")
 	return callNode{pos(start.at), family.text + "." + name.text, args}, err
-}
-
-func (p *parser) elements(end string) ([]node, error) {
-	var out []node
-	if _, ok := p.sign(end); ok {
-		return nil, nil
-	}
-	for {
-		x, err := p.ternary()
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, x); len(out) > maxElements {
-			return nil, &ExpressionError{Offset: x.offset(), Message: fmt.Sprintf("more than %d elements; shorten the list", maxElements)}
-		}
-		if _, ok := p.sign(end); ok {
-			return out, nil
-		}
-		if err := p.expect(","); err != nil {
-			return nil, p.unexpected(fmt.Sprintf("\",\" or %q", end))
-		}
-	}
-}
-
-// collection reads {1,2} and {'a':1,'b':2}; {:} is the empty map.
-func (p *parser) collection(start token) (node, error) {
-	if _, ok := p.sign(":"); ok {
-		return mapNode{pos: pos(start.at)}, p.expect("}")
-	}
-	if _, ok := p.sign("}"); ok {
-		return listNode{pos: pos(start.at)}, nil
-	}
-	first, err := p.ternary()
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := p.sign(":"); !ok {
-		if _, ok := p.sign("}"); ok {
-			return listNode{pos(start.at), []node{first}}, nil
-		}
-		if err := p.expect(","); err != nil {
-			return nil, err
-		}
-		rest, err := p.elements("}")
-		return listNode{pos(start.at), append([]node{first}, rest...)}, err
-	}
-	m := mapNode{pos: pos(start.at)}
-	for key := first; ; {
-		value, err := p.ternary()
-		if err != nil {
-			return nil, err
-		}
-		m.keys, m.values = append(m.keys, key), append(m.values, value)
-		if _, ok := p.sign("}"); ok {
-			return m, nil
-		}
-		if len(m.keys) >= maxElements {
-			return nil, &ExpressionError{Offset: key.offset(), Message: fmt.Sprintf("more than %d entries; shorten the map", maxElements)}
-		}
-		if err := p.expect(","); err != nil {
-			return nil, err
-		}
-		if key, err = p.ternary(); err != nil {
-			return nil, err
-		}
-		if err := p.expect(":"); err != nil {
-			return nil, err
-		}
-	}
 }

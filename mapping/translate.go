@@ -9,17 +9,31 @@ import (
 // translator checks an expression and writes it in CEL. Attributes become variables; every operation becomes a call of one of
 // our functions with its arguments in a list, so that the rules for "no value" stand in one place.
 type translator struct {
-	schema Schema
-	paths  []string          // by variable number
-	names  map[string]string // path -> variable
+	schema   Schema
+	paths    []string          // by variable number
+	names    map[string]string // path -> variable
+	elements []variable        // those that .![...] and the like are looking at, innermost last
+}
+
+// variable is what #this stands for.
+type variable struct {
+	text string
+	kind Type
+}
+
+// operation writes a call of one of ours. Where it stands in the expression goes along, for its message.
+func operation(name string, at node, args ...string) string {
+	return "pel_" + name + "([" + strings.Join(args, ", ") + "], " + strconv.Itoa(at.offset()) + ")"
 }
 
 func (t *translator) expression(n node) (string, Type, error) {
 	switch n := n.(type) {
 	case literalNode:
 		return literalText(n.value), literalType(n.value), nil
-	case nameNode, memberNode, rootNode, indexNode:
+	case nameNode, memberNode, rootNode, thisNode, indexNode:
 		return t.access(n)
+	case eachNode:
+		return t.each(n)
 	case unaryNode:
 		return t.unary(n)
 	case binaryNode:
@@ -32,7 +46,7 @@ func (t *translator) expression(n node) (string, Type, error) {
 			return "", Any, err
 		}
 		y, other, err := t.expression(n.otherwise)
-		return fmt.Sprintf("pel_elvis(%s, %s)", x, y), common(kind, other), err
+		return "pel_elvis(" + x + ", " + y + ")", common(kind, other), err
 	case listNode:
 		list, err := t.list(n.elements)
 		return list, List, err
@@ -107,7 +121,7 @@ func (t *translator) mapping(n mapNode) (string, Type, error) {
 		}
 		parts[i] = fmt.Sprintf("[%s, %s]", k, v)
 	}
-	return "pel_map([" + strings.Join(parts, ", ") + "])", Map, nil
+	return operation("map", n, parts...), Map, nil
 }
 
 func (t *translator) unary(n unaryNode) (string, Type, error) {
@@ -116,9 +130,9 @@ func (t *translator) unary(n unaryNode) (string, Type, error) {
 		return "", Any, err
 	}
 	if n.op == "!" {
-		return fmt.Sprintf("!pel_true([%s])", x), Boolean, fits(n.x, kind, Boolean)
+		return "!" + operation("true", n, x), Boolean, fits(n.x, kind, Boolean)
 	}
-	return fmt.Sprintf("pel_negate([%s])", x), Number, fits(n.x, kind, Number)
+	return operation("negate", n, x), Number, fits(n.x, kind, Number)
 }
 
 // fits refuses a value whose type is known to be another one.
@@ -130,14 +144,13 @@ func fits(n node, have, want Type) error {
 		return nil // becomes text by itself
 	}
 	if want == DateTime && have == String {
-		return nil // may be one, such as 2026-11-25
+		return isTime(n)
 	}
 	return &ExpressionError{Offset: n.offset(), Message: fmt.Sprintf("this is %s, but %s is needed", have, want)}
 }
 
-var binaryFunctions = map[string]string{
-	"-": "pel_subtract", "*": "pel_multiply", "/": "pel_divide", "%": "pel_remainder",
-	"<": "pel_less", "<=": "pel_most", ">": "pel_greater", ">=": "pel_least",
+var binaryOperations = map[string]string{
+	"-": "subtract", "*": "multiply", "/": "divide", "%": "remainder", "^": "power", "<": "less", "<=": "most", ">": "greater", ">=": "least",
 }
 
 // chain gives the operands of x + y + z. They become one call: a call in a call for each sign would be too deep for cel-go.
@@ -178,7 +191,7 @@ func condition(n node, text string) string {
 			return text
 		}
 	}
-	return "pel_true([" + text + "])"
+	return operation("true", n, text)
 }
 
 // sum translates +, which joins as soon as there is text.
@@ -199,11 +212,11 @@ func (t *translator) sum(n binaryNode) (string, Type, error) {
 			kind = next
 		case kind == String || next == String:
 			kind = String
-		case kind != Number || next != Number:
+		case kind != next || (kind != Number && kind != List):
 			kind = Any
 		}
 	}
-	return "pel_add([" + strings.Join(parts, ", ") + "])", kind, nil
+	return operation("add", n, parts...), kind, nil
 }
 
 func (t *translator) binary(n binaryNode) (string, Type, error) {
@@ -212,6 +225,8 @@ func (t *translator) binary(n binaryNode) (string, Type, error) {
 		return t.logic(n)
 	case "+":
 		return t.sum(n)
+	case "matches":
+		return t.call(callNode{n.pos, "regex.matches", []node{n.x, n.y}})
 	}
 	x, left, err := t.expression(n.x)
 	if err != nil {
@@ -223,38 +238,20 @@ func (t *translator) binary(n binaryNode) (string, Type, error) {
 	}
 	switch n.op {
 	case "!=":
-		return fmt.Sprintf("!pel_equal([%s, %s])", x, y), Boolean, nil
+		return "!" + operation("equal", n, x, y), Boolean, comparable(n, left, right)
 	case "==":
-		return fmt.Sprintf("pel_equal([%s, %s])", x, y), Boolean, nil
+		return operation("equal", n, x, y), Boolean, comparable(n, left, right)
 	case "<", "<=", ">", ">=":
 		if err := ordered(n, left, right); err != nil {
 			return "", Any, err
 		}
-		return fmt.Sprintf("%s([%s, %s])", binaryFunctions[n.op], x, y), Boolean, nil
+		return operation(binaryOperations[n.op], n, x, y), Boolean, nil
 	default:
 		if err := fits(n.x, left, Number); err != nil {
 			return "", Any, err
 		}
-		return fmt.Sprintf("%s([%s, %s])", binaryFunctions[n.op], x, y), Number, fits(n.y, right, Number)
+		return operation(binaryOperations[n.op], n, x, y), Number, fits(n.y, right, Number)
 	}
-}
-
-// ordered refuses a comparison by size that can never be made; at least the types would fail for everybody.
-func ordered(n binaryNode, left, right Type) error {
-	for i, side := range []Type{left, right} {
-		if side == Boolean || side == List || side == Map {
-			at := [...]node{n.x, n.y}[i]
-			return &ExpressionError{Offset: at.offset(), Message: fmt.Sprintf("this is %s, which is neither smaller nor larger than anything", side)}
-		}
-	}
-	if left == right || left == Any || right == Any {
-		return nil
-	}
-	message := fmt.Sprintf("%s and %s cannot be compared by size", left, right)
-	if left == DateTime && right == String || left == String && right == DateTime {
-		message += "; write #datetime.parse(...) around the text"
-	}
-	return &ExpressionError{Offset: n.offset(), Message: message}
 }
 
 func (t *translator) ternary(n ternaryNode) (string, Type, error) {
@@ -270,5 +267,5 @@ func (t *translator) ternary(n ternaryNode) (string, Type, error) {
 		return "", Any, err
 	}
 	no, b, err := t.expression(n.no)
-	return fmt.Sprintf("(pel_true([%s]) ? %s : %s)", condition, yes, no), common(a, b), err
+	return "(" + operation("true", n.condition, condition) + " ? " + yes + " : " + no + ")", common(a, b), err
 }
