@@ -2,12 +2,13 @@ package mapping
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
 // What lies between two times counts whole days of the calendar, in UTC, as PingOne does.
 var betweenFunctions = map[string]function{
-	"datetime.compare":       {params: "time, time", takes: []Type{DateTime, DateTime}, gives: Number, always: true, apply: compareTimes},
+	"datetime.compare":       {params: "time, other", takes: []Type{DateTime, DateTime}, gives: Number, always: true, apply: compareTimes},
 	"datetime.daysBetween":   between(func(a, b time.Time) int { return floorDay(b) - floorDay(a) }),
 	"datetime.weeksBetween":  between(func(a, b time.Time) int { return (floorDay(b) - floorDay(a)) / 7 }),
 	"datetime.monthsBetween": between(months),
@@ -62,14 +63,15 @@ func period(a, b time.Time) string {
 		total++
 		days -= time.Date(b.Year(), b.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
 	}
-	out := "P"
-	for i, n := range [...]int{total / 12, total % 12, days} {
-		if n != 0 {
-			out += fmt.Sprintf("%d%c", n, "YMD"[i])
-		}
-	}
-	if out == "P" {
+	if total == 0 && days == 0 {
 		return "P0D"
 	}
-	return out
+	var out strings.Builder
+	out.WriteByte('P')
+	for i, n := range [...]int{total / 12, total % 12, days} {
+		if n != 0 {
+			fmt.Fprintf(&out, "%d%c", n, "YMD"[i])
+		}
+	}
+	return out.String()
 }

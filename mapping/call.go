@@ -56,15 +56,16 @@ func unknownFunction(n callNode) error {
 	family, short, _ := strings.Cut(n.function, ".")
 	names := sortedFunctions()
 	message := "there is no function #" + n.function
-	if near := nearest.Name(n.function, names); elsewhere[n.function] != "" {
+	switch near := nearest.Name(n.function, names); {
+	case elsewhere[n.function] != "":
 		message = elsewhere[n.function]
-	} else if family == "crypto" {
+	case family == "crypto":
 		message += ": a key in an expression would not be secret"
-	} else if family == "list" {
+	case family == "list":
 		return unknownFunction(callNode{n.pos, "data." + short, n.args})
-	} else if near != "" {
+	case near != "":
 		message += "; did you mean #" + near + "?"
-	} else if !slices.ContainsFunc(names, func(s string) bool { return strings.HasPrefix(s, family+".") }) {
+	case !slices.ContainsFunc(names, func(s string) bool { return strings.HasPrefix(s, family+".") }):
 		message += "; the families are #core, #string, #regex, #data and #datetime"
 	}
 	return &ExpressionError{Offset: n.offset(), Message: message}

@@ -39,17 +39,31 @@ func celName(function string) string { return "pel_" + strings.ReplaceAll(functi
 // otherwise double with every level.
 var elvis = cel.Function("pel_elvis", cel.Overload("pel_elvis_any", []*cel.Type{cel.DynType, cel.DynType}, cel.DynType,
 	cel.OverloadIsNonStrict(), cel.BinaryBinding(func(x, otherwise ref.Val) ref.Val {
-		if types.IsUnknownOrError(x) || has(plain(x)) {
+		if types.IsUnknownOrError(x) || present(x) {
 			return x
 		}
 		return otherwise
 	})))
 
+// present is has of a value of cel-go's.
+func present(v ref.Val) bool {
+	switch v := v.(type) {
+	case types.Null:
+		return false
+	case types.String:
+		return v != ""
+	case traits.Lister:
+		return v.Size() != types.IntZero
+	default:
+		return true
+	}
+}
+
 func bridge(args, at ref.Val, apply func([]any) (any, error)) ref.Val {
-	list, _ := plain(args).([]any)
 	var out any
 	err := errTooMuch
-	if size(list) <= maxArguments {
+	if weight(args, maxArguments) <= maxArguments { // before they are copied
+		list, _ := plain(args).([]any)
 		out, err = apply(list)
 	}
 	if err != nil {
@@ -112,17 +126,18 @@ func (costs) CallCost(name, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	if len(args) == 0 || !strings.HasPrefix(name, "pel_") {
 		return nil
 	}
-	cost := uint64(1 + weight(args[0])/bytesPerStep)
-	if steps, ok := heavyWork()[name]; ok {
+	bytes := weight(args[0], maxArguments)
+	cost := 1 + bytes/bytesPerStep
+	if steps, ok := heavyWork()[name]; ok && bytes <= maxArguments {
 		list, _ := plain(args[0]).([]any)
-		cost += uint64(min(steps(&call{args: list}), maxSteps) / (maxSteps / maxCost))
+		cost += steps(&call{args: list}) / (maxSteps / maxCost)
 	}
 	return &cost
 }
 
 // heavyWork are the functions whose work is not in proportion to their arguments, by their name in CEL.
-var heavyWork = sync.OnceValue(func() map[string]func(*call) int {
-	out := map[string]func(*call) int{}
+var heavyWork = sync.OnceValue(func() map[string]func(*call) uint64 {
+	out := map[string]func(*call) uint64{}
 	for name, f := range functions {
 		if f.work != nil {
 			out[celName(name)] = f.work
@@ -131,27 +146,25 @@ var heavyWork = sync.OnceValue(func() map[string]func(*call) int {
 	return out
 })
 
-// weight is size of a value of cel-go's.
-func weight(v ref.Val) int {
+const elementWeight = 128 // copying an element takes about as long as looking at so much text
+
+// weight is about how many bytes a value takes, or more than most if it is more.
+func weight(v ref.Val, most uint64) uint64 {
+	n := uint64(8)
 	switch v := v.(type) {
 	case types.String:
-		return len(v)
+		return uint64(len(v))
 	case traits.Lister:
-		n := 0
-		for it := v.Iterator(); it.HasNext() == types.True; {
-			n += 1 + weight(it.Next())
+		for it := v.Iterator(); n <= most && it.HasNext() == types.True; {
+			n += elementWeight + weight(it.Next(), most-min(n, most))
 		}
-		return n
 	case traits.Mapper:
-		n := 0
-		for it := v.Iterator(); it.HasNext() == types.True; {
+		for it := v.Iterator(); n <= most && it.HasNext() == types.True; {
 			key := it.Next()
-			n += 1 + weight(key) + weight(v.Get(key))
+			n += elementWeight + weight(key, most) + weight(v.Get(key), most-min(n, most))
 		}
-		return n
-	default:
-		return 8
 	}
+	return n
 }
 
 // program compiles CEL text over the variables a0, a1, ... A failure here is ours, not the administrator's: what can be wrong
@@ -193,6 +206,9 @@ func run(p cel.Program, o Object, order []string) (any, error) {
 	out, _, err := p.Eval(values)
 	if err != nil {
 		return nil, evalError(err)
+	}
+	if weight(out, maxArguments) > maxArguments {
+		return nil, &ExpressionError{Offset: -1, Message: errTooLarge().Error()}
 	}
 	return plain(out), nil
 }

@@ -22,10 +22,10 @@ var dataFunctions = map[string]function{
 		in := set(c.list(0))
 		return slices.ContainsFunc(c.list(1), func(e any) bool { return in[key(e)] })
 	}},
-	"data.equals": {params: "list, list", gives: Boolean, always: true, apply: func(c *call) any {
+	"data.equals": {params: "list, other", gives: Boolean, always: true, apply: func(c *call) any {
 		return slices.EqualFunc(c.list(0), c.list(1), equal)
 	}},
-	"data.union": {params: "list, list", gives: List, always: true, apply: func(c *call) any {
+	"data.union": {params: "list, other", gives: List, always: true, apply: func(c *call) any {
 		return slices.Concat([]any{}, c.list(0), c.list(1))
 	}},
 	"data.removeAll": {params: "list, values", gives: List, always: true, apply: func(c *call) any {

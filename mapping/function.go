@@ -16,7 +16,7 @@ type function struct {
 	empty  any                            // what a first argument without a value gives
 	always bool                           // apply decides what a first argument without a value gives
 	check  func(i int, literal any) error // of literal arguments, when the expression is compiled
-	work   func(c *call) (steps int)      // of functions whose work is not in proportion to their arguments
+	work   func(c *call) (steps uint64)   // of functions whose work is not in proportion to their arguments
 	apply  func(c *call) any              // nil = no value; what goes wrong is left in the call
 
 	least, most int // arguments; most -1 = any number

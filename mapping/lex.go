@@ -42,7 +42,7 @@ var instead = map[rune]string{
 	'‘': "; write '", '’': "; write '", '“': `; write "`, '”': `; write "`, '`': "; write '", '$': "; write the attribute's name alone",
 }
 
-func lex(src string) ([]token, error) { //nolint:gocyclo // one case a kind of token
+func lex(src string) ([]token, error) {
 	if !utf8.ValidString(src) {
 		return nil, &ExpressionError{Offset: 0, Message: "the expression is not valid UTF-8"}
 	}

@@ -11,17 +11,17 @@ import (
 
 // Bounds on patterns. RE2 needs at most one step for each character of the text and each instruction of the pattern.
 const (
-	maxPattern      = 1000  // characters
-	maxInstructions = 2000  // a repetition such as x{1000} has many
-	maxPatterns     = 256   // that are kept compiled
-	maxSteps        = 100e6 // of one call; about a second at worst
+	maxPattern      = 1000 // characters
+	maxInstructions = 2000 // a repetition such as x{1000} has many
+	maxPatterns     = 256  // that are kept compiled
+	maxSteps        = 40e6 // of one person; about a second at worst
 )
 
 // pattern is a compiled regular expression.
 type pattern struct {
 	*regexp.Regexp
 
-	instructions int
+	instructions uint64
 	reach        int // how many characters after a match can be looked at before it is known; -1 = all
 }
 
@@ -69,7 +69,7 @@ func newPattern(text string) (*pattern, error) {
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	return &pattern{re, len(program.Inst), reach(tree.Simplify())}, nil
+	return &pattern{re, uint64(len(program.Inst)), reach(tree.Simplify())}, nil
 }
 
 // wholeText is the pattern that matches nothing but the whole text.

@@ -55,24 +55,24 @@ func (c *call) pattern(i int) *pattern {
 }
 
 // oneSearch is the most steps that looking for the first match takes.
-func oneSearch(c *call) int {
+func oneSearch(c *call) uint64 {
 	re := c.pattern(1)
 	if re == nil {
 		return 0
 	}
-	return len(c.text(0)) * re.instructions
+	return uint64(len(c.text(0))) * re.instructions
 }
 
 // manySearches can look at the rest of the text for each match: a(.*b)? does.
-func manySearches(c *call) int {
-	steps, length := 0, len(c.text(0))
+func manySearches(c *call) uint64 {
+	steps, length := uint64(0), uint64(len(c.text(0)))
 	for i := 1; i < len(c.args) && steps <= maxSteps; i += 2 {
 		if re := c.pattern(i); re != nil {
 			searches := length
 			if re.reach >= 0 {
-				searches = min(length, re.reach+1)
+				searches = min(length, uint64(re.reach)+1)
 			}
-			steps += length * re.instructions * searches // at most 2^20 · 2000 · 2^20
+			steps += length * re.instructions * searches // at most 2^20 · 2000 · 2^20 a pattern
 		}
 	}
 	return steps

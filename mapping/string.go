@@ -38,7 +38,7 @@ var stringFunctions = map[string]function{
 	"string.endsWith":    asked(strings.HasSuffix),
 	"string.indexOf":     {params: "text, search, [from]", takes: []Type{String, String, Number}, gives: Number, empty: -1.0, apply: indexOf},
 	"string.lastIndexOf": {params: "text, search, [from]", takes: []Type{String, String, Number}, gives: Number, empty: -1.0, apply: lastIndexOf},
-	"string.compare":     {params: "text, text, [ignoreCase]", takes: []Type{String, String, Boolean}, gives: Number, always: true, apply: compareTexts},
+	"string.compare":     {params: "text, other, [ignoreCase]", takes: []Type{String, String, Boolean}, gives: Number, always: true, apply: compareTexts},
 
 	"string.replace": {params: "text, search, replacement, [most]", takes: []Type{String, String, String, Number}, gives: String, apply: replace},
 	"string.split":   {params: "text, separators", takes: []Type{String, String}, gives: List, apply: split},
@@ -46,7 +46,7 @@ var stringFunctions = map[string]function{
 
 	"string.firstNonEmpty": {params: "value, …", always: true, apply: func(c *call) any { return first(c.args, has) }},
 	"string.firstNonBlank": {params: "value, …", always: true, apply: func(c *call) any {
-		return first(c.args, func(v any) bool { s, text := v.(string); return has(v) && !(text && blank(s)) })
+		return first(c.args, func(v any) bool { s, text := v.(string); return has(v) && (!text || !blank(s)) })
 	}},
 }
 
