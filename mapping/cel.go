@@ -97,6 +97,13 @@ func plain(v ref.Val) any {
 		return float64(v)
 	case traits.Lister:
 		out := []any{}
+		if elements, ok := v.Value().([]ref.Val); ok { // as the arguments of our functions are: needs no iterator
+			out = make([]any, len(elements))
+			for i, e := range elements {
+				out[i] = plain(e)
+			}
+			return out
+		}
 		for it := v.Iterator(); it.HasNext() == types.True; {
 			out = append(out, plain(it.Next()))
 		}
@@ -155,6 +162,12 @@ func weight(v ref.Val, most uint64) uint64 {
 	case types.String:
 		return uint64(len(v))
 	case traits.Lister:
+		if elements, ok := v.Value().([]ref.Val); ok {
+			for i := 0; n <= most && i < len(elements); i++ {
+				n += elementWeight + weight(elements[i], most-min(n, most))
+			}
+			return n
+		}
 		for it := v.Iterator(); n <= most && it.HasNext() == types.True; {
 			n += elementWeight + weight(it.Next(), most-min(n, most))
 		}

@@ -15,7 +15,7 @@ import (
 var cell = regexp.MustCompile(`(?:[^|\\]|\\.)+`)
 
 // rows are the cells of the tables on the page about expressions, code without its backticks.
-func rows(t *testing.T) [][]string {
+func rows(t testing.TB) [][]string {
 	t.Helper()
 	page, err := os.ReadFile("../docs/expressions.md")
 	if err != nil {
