@@ -76,7 +76,7 @@ func lookups(at node, text string, names []string) string {
 }
 
 func (t *translator) attribute(n node, names []string, at []int) (string, Type, error) {
-	if _, known := t.schema.Attribute(names[0]); !known && names[0] == "user" && len(names) > 1 {
+	if _, known := t.schema.Attribute(names[0]); !known && strings.EqualFold(names[0], "user") && len(names) > 1 {
 		names, at = names[1:], at[1:] // user.name.given is how other PingOne expressions write it
 	}
 	for most := len(names); most > 0; most-- {
@@ -121,6 +121,34 @@ func (t *translator) partsOf(path string) string {
 		}
 	}
 	return strings.Join(parts[:min(len(parts), 6)], ", ")
+}
+
+// hyphenated helps with an attribute such as cost-center, which reads as a subtraction.
+func (t *translator) hyphenated(n binaryNode) error {
+	name := minusPath(n)
+	if name == "" {
+		return nil
+	}
+	if _, known := t.schema.Attribute(name); !known {
+		return nil
+	}
+	return &ExpressionError{Offset: n.x.offset(), Message: fmt.Sprintf("this is a subtraction; write #root['%s'] for the attribute", name)}
+}
+
+// minusPath is a-b.c of names with minus signs between them, or "".
+func minusPath(n node) string {
+	if b, ok := n.(binaryNode); ok {
+		x, y := minusPath(b.x), minusPath(b.y)
+		if b.op != "-" || x == "" || y == "" {
+			return ""
+		}
+		return x + "-" + y
+	}
+	base, names, _ := steps(n)
+	if base != nil {
+		return ""
+	}
+	return strings.Join(names, ".")
 }
 
 // firstVariable is the CEL text of an expression that is one attribute.

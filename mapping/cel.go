@@ -96,14 +96,14 @@ func plain(v ref.Val) any {
 	case types.Int:
 		return float64(v)
 	case traits.Lister:
-		out := []any{}
 		if elements, ok := v.Value().([]ref.Val); ok { // as the arguments of our functions are: needs no iterator
-			out = make([]any, len(elements))
+			out := make([]any, len(elements))
 			for i, e := range elements {
 				out[i] = plain(e)
 			}
 			return out
 		}
+		out := []any{}
 		for it := v.Iterator(); it.HasNext() == types.True; {
 			out = append(out, plain(it.Next()))
 		}
@@ -195,12 +195,15 @@ func program(text string, paths []string) (cel.Program, error) {
 		return nil, broken()
 	}
 	ast, issues := env.Compile(text)
-	if issues.Err() != nil {
-		return nil, &ExpressionError{Offset: -1, Message: "the expression is too large or too deep; simplify it"}
+	if err := issues.Err(); err != nil {
+		if strings.Contains(err.Error(), "recursion") || strings.Contains(err.Error(), "exceeds limit") {
+			return nil, &ExpressionError{Offset: -1, Message: "the expression is too large or too deep; simplify it"}
+		}
+		return nil, broken()
 	}
 	p, err := env.Program(ast, cel.CostLimit(maxCost), cel.CostTracking(costs{}), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
-		return nil, &ExpressionError{Offset: -1, Message: "the expression cannot be evaluated; simplify it"}
+		return nil, broken()
 	}
 	return p, nil
 }

@@ -48,7 +48,7 @@ func (t *translator) elementKind(list node) Type {
 	if !isRoot && (base != nil || len(t.elements) > 0) {
 		return Any
 	}
-	if len(names) > 1 && names[0] == "user" {
+	if len(names) > 1 && strings.EqualFold(names[0], "user") {
 		names = names[1:]
 	}
 	a, ok := t.schema.Attribute(strings.Join(names, "."))

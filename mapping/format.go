@@ -38,7 +38,7 @@ func format(c *call) any {
 			next++
 		}
 		if at < 1 || at >= len(c.args) && m[5] != "%" && m[5] != "n" {
-			return c.refuse("the format asks for %d values, and there are %d", at, len(c.args)-1)
+			return c.refuse("the format asks for value %d, and there are %d", at, len(c.args)-1)
 		}
 		b.WriteString(padded(c.formatted(at, m[5], m[2], m[4]), m[2], m[3]))
 		if b.Len() > maxResult {

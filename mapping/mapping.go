@@ -73,6 +73,7 @@ func compileRow(m provision.Mapping, target provision.Type, source Schema) (row,
 		return row{}, fmt.Errorf("%s has no attribute of this name", target.Title)
 	}
 	r := row{target: target.Attributes[i], createOnly: m.CreateOnly || target.Attributes[i].CreateOnly, clear: m.ClearWhenEmpty}
+	r.target.Flag = r.target.Flag || r.target.Name == activeAttribute // text must never pass for false there
 	if m.Expression != "" {
 		expression, err := CompileExpression(m.Expression, source)
 		if err != nil {

@@ -150,7 +150,7 @@ func TestEvalErrorsAreSentences(t *testing.T) {
 var slackLike = provision.Type{
 	Name: "Slack", Title: "Slack",
 	Attributes: []provision.TargetAttribute{
-		{Name: "userName"}, {Name: "displayName"}, {Name: "title"}, {Name: "active", Flag: true}, {Name: "tags", Multi: true},
+		{Name: "userName"}, {Name: "displayName"}, {Name: "title"}, {Name: "active"}, {Name: "tags", Multi: true},
 	},
 	Defaults: []provision.Mapping{
 		{TargetAttribute: "userName", SourceAttribute: "username"},
@@ -183,6 +183,11 @@ func TestTable(t *testing.T) {
 		"active by expression": {
 			mappings: []provision.Mapping{{TargetAttribute: "active", Expression: "level > 5"}},
 			want:     mapping.Result{Attributes: provision.Attributes{}},
+		},
+		"text that says neither is not false": {
+			mappings: []provision.Mapping{{TargetAttribute: "active", SourceAttribute: "title"}},
+			want:     mapping.Result{Attributes: provision.Attributes{}, Active: true, ActiveUnknown: true},
+			fault:    "it gives text where true or false is needed",
 		},
 		"a broken active is not false": {
 			mappings: []provision.Mapping{{TargetAttribute: "active", Expression: "#string.trim(title)"}},

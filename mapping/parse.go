@@ -32,6 +32,9 @@ func parse(src string) (node, error) {
 	if m, ok := n.(memberNode); ok && p.peek().text == "(" && p.peek().kind == tokenSign {
 		return nil, &ExpressionError{Offset: m.offset(), Message: noMethods(m.name)}
 	}
+	if name, ok := n.(nameNode); ok && name.name == "new" {
+		return nil, &ExpressionError{Offset: name.offset(), Message: "write the list alone, such as {1, 2}"}
+	}
 	return nil, p.unexpected("an operator or the end of the expression")
 }
 
@@ -238,6 +241,9 @@ func (p *parser) primary() (node, error) {
 		case "#":
 			return p.hash(t)
 		}
+	}
+	if t.kind == tokenSign && t.text == "[" {
+		return nil, &ExpressionError{Offset: t.at, Message: "lists stand in braces, such as {1, 2}"}
 	}
 	p.at = max(p.at-1, 0)
 	if t.kind == tokenEnd {

@@ -81,10 +81,13 @@ func unreadable(err error) error {
 	if !errors.As(err, &wrong) {
 		return refuse("the pattern is not a regular expression (RE2 syntax)")
 	}
-	shown := wrong.Expr[:min(len(wrong.Expr), 40)]
+	for _, look := range [...]string{"(?=", "(?!", "(?<=", "(?<!"} {
+		if strings.HasPrefix(wrong.Expr, look) {
+			return refuse("%s is not supported: patterns are RE2; take a group out with #regex.replaceFirst(text, '.*@([^.]+).*', '$1')", look)
+		}
+	}
+	shown := strings.ToValidUTF8(wrong.Expr[:min(len(wrong.Expr), 40)], "")
 	switch {
-	case strings.HasPrefix(shown, "(?=") || strings.HasPrefix(shown, "(?!") || strings.HasPrefix(shown, "(?<"):
-		return refuse("%s is not supported: patterns are RE2, without look-ahead and look-behind; take a group out with #regex.replaceFirst(text, '.*@([^.]+).*', '$1')", shown)
 	case wrong.Code == syntax.ErrInvalidEscape && len(shown) == 2 && shown[1] >= '1' && shown[1] <= '9':
 		return refuse("%s is not supported: patterns are RE2, without back-references", shown)
 	case wrong.Code == syntax.ErrLarge || wrong.Code == syntax.ErrNestingDepth || wrong.Code == syntax.ErrInvalidRepeatSize:

@@ -228,6 +228,9 @@ func (t *translator) binary(n binaryNode) (string, Type, error) {
 	case "matches":
 		return t.call(callNode{n.pos, "regex.matches", []node{n.x, n.y}})
 	}
+	if err := t.hyphenated(n); err != nil {
+		return "", Any, err
+	}
 	x, left, err := t.expression(n.x)
 	if err != nil {
 		return "", Any, err
@@ -267,5 +270,5 @@ func (t *translator) ternary(n ternaryNode) (string, Type, error) {
 		return "", Any, err
 	}
 	no, b, err := t.expression(n.no)
-	return "(" + operation("true", n.condition, condition) + " ? " + yes + " : " + no + ")", common(a, b), err
+	return "(" + operation("true", n.condition, condition) + " ? dyn(" + yes + ") : dyn(" + no + "))", common(a, b), err // cel-go wants the same type on both sides
 }
