@@ -83,6 +83,8 @@ func TestErrors(t *testing.T) {
 		`given eq "x"`:                          `did you mean "name.given"?`,
 		`username is "x"`:                       "at position 10: expected one of eq, ne",
 		`username eq`:                           "at position 12: a value is missing",
+		`username eq "é" and usernam pr`:        "at position 21: users have no attribute",
+		`username eq "é" and level eq é`:        "at position 30: expected a value",
 		`username eq anna`:                      "at position 13: expected a value",
 		`username eq "x`:                        "at position 13: this text is never closed",
 		`(username pr`:                          "at position 1: this bracket is never closed",
