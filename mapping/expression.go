@@ -100,12 +100,12 @@ type Expression struct {
 	program cel.Program
 }
 
-// CompileExpression reads and checks an expression. Errors are *ExpressionError.
+// CompileExpression reads and checks an expression. Errors are *ExpressionError, and have a place.
 func CompileExpression(src string, s Schema) (*Expression, error) {
-	if n := utf8.RuneCountInString(src); n > MaxExpression {
-		return nil, &ExpressionError{Offset: -1, Message: fmt.Sprintf("the expression has %d characters, and at most %d are allowed; shorten it", n, MaxExpression)}
-	}
 	e, err := compile(src, s)
+	if wrong, ok := errors.AsType[*ExpressionError](err); ok && wrong.Offset < 0 {
+		wrong.Offset = 0 // the whole
+	}
 	if err != nil {
 		return nil, place(err, src)
 	}
@@ -113,6 +113,9 @@ func CompileExpression(src string, s Schema) (*Expression, error) {
 }
 
 func compile(src string, s Schema) (*Expression, error) {
+	if n := utf8.RuneCountInString(src); n > MaxExpression {
+		return nil, &ExpressionError{Message: fmt.Sprintf("the expression has %d characters, and at most %d are allowed; shorten it", n, MaxExpression)}
+	}
 	root, err := parse(src)
 	if err != nil {
 		return nil, err

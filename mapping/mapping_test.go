@@ -228,3 +228,13 @@ func BenchmarkExpression(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkCompile(b *testing.B) {
+	s := schema()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := mapping.CompileExpression("name.given + ' ' + name.family", s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -115,6 +115,11 @@ func (c *call) expand(s string, i, n int) any {
 	if err != nil {
 		return c.fail(err)
 	}
+	if groups == 0 && with != "" { // more matches than fit need not be found; $$ is one character
+		if fit := maxResult/((len(with)+1)/2) + 2; n < 0 || n > fit {
+			n = fit
+		}
+	}
 	var out []byte
 	last := 0
 	for _, at := range re.FindAllStringSubmatchIndex(s, n) {
