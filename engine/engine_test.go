@@ -337,10 +337,14 @@ func TestPreviewAndOnDemand(t *testing.T) {
 }
 
 // TestDeletedRule: without the wish to deprovision its accounts are released and left alone; with it, on a managed connection,
-// they are closed by the next revision.
+// they are closed by the next revision. That goes also when another revision is published before the first takes effect.
 func TestDeletedRule(t *testing.T) {
-	for name, deprovision := range map[string]bool{"released": false, "deprovisioned": true} {
+	for name, c := range map[string]struct {
+		deprovision bool
+		revisions   int
+	}{"released": {false, 1}, "deprovisioned": {true, 1}, "released, then published again": {false, 2}, "deprovisioned, then published again": {true, 2}} {
 		t.Run(name, func(t *testing.T) {
+			deprovision := c.deprovision
 			w := newWorld(t, sandbox.Options{TimeScale: -1})
 			for n := range 5 {
 				w.create(n)
@@ -354,8 +358,13 @@ func TestDeletedRule(t *testing.T) {
 			w.settle(provision.StateIdle)
 			must(t, w.provisions.DeleteRule(t.Context(), w.env.ID, w.rule.ID, deprovision))
 			w.writes()
-			revision, err := w.provisions.Publish(t.Context(), w.env.ID)
-			must(t, err)
+			w.stop()
+			var revision provision.Revision
+			for range c.revisions {
+				revision, err = w.provisions.Publish(t.Context(), w.env.ID)
+				must(t, err)
+			}
+			w.run()
 			want := int64(0)
 			if deprovision {
 				want = 5
