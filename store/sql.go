@@ -28,11 +28,11 @@ func insertMany(ctx context.Context, t *tx, into string, rows [][]any, suffix st
 	}
 	width := len(rows[0])
 	if !t.db.postgres {
-		statement, err := t.PrepareContext(ctx, into+" VALUES "+groups(1, width)+suffix)
+		statement, err := t.statement(ctx, into+" VALUES "+groups(1, width)+suffix)
 		if err != nil {
 			return err
 		}
-		defer func() { _ = statement.Close() }()
+		defer func() { _ = statement.Close() }() // the prepared one stays
 		for _, row := range rows {
 			if _, err := statement.ExecContext(ctx, row...); err != nil {
 				return err

@@ -46,6 +46,7 @@ type DB struct {
 	pool     *pgxpool.Pool // PostgreSQL only
 	postgres bool
 	ring     *secret.Ring
+	prepared prepared // SQLite only
 }
 
 // Open opens the store and brings its schema up to date.
@@ -125,6 +126,9 @@ func (db *DB) transact(ctx context.Context, fn func(*tx) error) error {
 }
 
 func (db *DB) once(ctx context.Context, fn func(*tx) error) error {
+	if err := db.prepareWanted(ctx); err != nil {
+		return err
+	}
 	t, err := db.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("begin: %w", err)
