@@ -115,3 +115,29 @@ func testAccountPages(t *testing.T, s *suite) {
 	_, err = s.db.Account(ctx, s.env, "a1")
 	missing(t, "a removed row", err)
 }
+
+// testListed: of what a target lists, what is known as it is costs no row.
+func testListed(t *testing.T, s *suite) {
+	ctx := t.Context()
+	remote := func(id, title string) provision.Remote {
+		return provision.Remote{ID: id, Active: true, Attributes: provision.Attributes{"title": title, "mails": []string{"a", "b"}}}
+	}
+	same1, changed, unread := remote("U1", "x"), remote("U2", "old"), account(s, "o3", "U3")
+	one, two := account(s, "o1", "U1"), account(s, "", "U2")
+	one.Remote, two.Remote = &same1, &changed
+	must(t, s.db.Record(ctx, []*provision.Account{one, two, unread, account(s, "o4", "")}, nil, nil))
+	news, err := s.db.News(ctx, "c", directory.KindUser, []provision.Remote{remote("U1", "x"), remote("U2", "new"), remote("U3", "x"), remote("U5", "x")})
+	must(t, err)
+	var got []string
+	for _, n := range news {
+		known := "unknown"
+		if n.Account != nil {
+			known = n.Account.ID
+		}
+		got = append(got, n.Remote.ID+" "+known)
+	}
+	same(t, "what is news", []string{"U2 " + two.ID, "U3 " + unread.ID, "U5 unknown"}, got)
+	if n, err := s.db.CountRemote(ctx, "c", directory.KindUser); err != nil || n != 3 {
+		t.Errorf("%d rows have an account: %v", n, err)
+	}
+}
