@@ -46,7 +46,14 @@ func (s *Service) Users(ctx context.Context, envID string, q Query) (Page, error
 		page.Users = append(page.Users, u)
 		return true
 	})
-	return page, err
+	if err != nil {
+		return Page{}, err
+	}
+	shown := make([]*User, len(page.Users))
+	for i := range page.Users {
+		shown[i] = &page.Users[i]
+	}
+	return page, s.forget(ctx, envID, shown...)
 }
 
 // CountUsers counts the users that a filter matches.

@@ -17,6 +17,8 @@ type Store interface {
 
 	// CustomAttributes lists what the environment declares, by name.
 	CustomAttributes(ctx context.Context, envID string) ([]Attribute, error)
+	// DeletedAttributes lists what was declared once and whose values users may still hold.
+	DeletedAttributes(ctx context.Context, envID string) ([]Attribute, error)
 
 	User(ctx context.Context, envID, id string) (User, error)
 	// UsersByID answers those of the users that exist, in no particular order. At most 1,000 ids.
@@ -65,7 +67,10 @@ type Tx interface {
 	CustomAttributes(ctx context.Context, envID string) ([]Attribute, error)
 	InsertAttribute(ctx context.Context, a Attribute) error
 	UpdateAttribute(ctx context.Context, a Attribute) error
+	// DeleteAttribute ends a declaration; it keeps its name until PurgeAttribute, which may come twice.
 	DeleteAttribute(ctx context.Context, envID, id string) error
+	DeletedAttributes(ctx context.Context, envID string) ([]Attribute, error)
+	PurgeAttribute(ctx context.Context, envID, id string) error
 
 	User(ctx context.Context, envID, id string) (User, error)
 	UsersByUsername(ctx context.Context, envID string, folded []string) (map[string]User, error)

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http/httptest"
 	"path/filepath"
@@ -437,6 +438,45 @@ func TestBrokenRuleHarmsNobody(t *testing.T) {
 
 // TestPauseStopsWhatIsQueued: with the budget spent and people waiting for it, a pause is followed by no write but those that
 // were on their way.
+// TestDeletedAttributeHarmsNobody: an attribute that decides who is covered is deleted in the middle of a reconciliation, and users
+// lose their values one after another. Nobody is deactivated for it.
+func TestDeletedAttributeHarmsNobody(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	ctx := t.Context()
+	a, err := w.people.CreateAttribute(ctx, w.env.ID, directory.Attribute{Name: "badge", Type: directory.TypeString})
+	must(t, err)
+	const people = 1100
+	var file strings.Builder
+	file.WriteString("username,email,badge\n")
+	for n := range people {
+		fmt.Fprintf(&file, "u%d,u%d@example.com,B\n", n, n)
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(file.String())), nil }
+	_, err = w.people.Import(ctx, w.env.ID, open, directory.ImportOptions{})
+	must(t, err)
+	w.provision(`badge pr`, nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.writes()
+	for range 3 {
+		must(t, w.engine.Resync(ctx, w.env.ID, w.rule.ID))
+	}
+	must(t, w.people.DeleteAttribute(ctx, w.env.ID, a.ID))
+	must(t, w.engine.Resync(ctx, w.env.ID, w.rule.ID))
+	status := w.settle(provision.StateIdle)
+	if n := w.writes(); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+	for _, m := range w.workspace.Members() {
+		if !m.Active {
+			t.Fatalf("%s was deactivated", m.PrimaryEmail)
+		}
+	}
+	if len(w.workspace.Members()) != people || !strings.Contains(status.Details, "filter") {
+		t.Errorf("%d members, %+v", len(w.workspace.Members()), status)
+	}
+}
+
 func TestPauseStopsWhatIsQueued(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	for n := range 60 {

@@ -18,7 +18,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"attributes": testAttributes, "user edits": testUserEdits, "plans": testPlans, "connections": testConnections,
 		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages, "listed": testListed,
 		"runners": testRunners, "populations at once": testPopulationsAtOnce, "placed at once": testPlacedAtOnce,
-		"unique values at once": testUniqueAtOnce, "configured at once": testConfiguredAtOnce, "activity queries": testActivityQueries,
+		"unique values at once": testUniqueAtOnce, "configured at once": testConfiguredAtOnce, "values of deleted": testValuesOfDeleted, "activity queries": testActivityQueries,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{db: open(t)}
