@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lockstep/directory"
+	"lockstep/filter"
 	"lockstep/internal/problem"
 	"lockstep/internal/secret"
 	"lockstep/store"
@@ -376,6 +377,26 @@ func TestDeletionIsBounded(t *testing.T) {
 		t.Errorf("%d users hold a value in the end", n)
 	}
 	w.attribute(t, directory.Attribute{Name: "badge"})
+}
+
+// large is a store that says it has very many users.
+type large struct{ directory.Store }
+
+func (large) CountMatching(context.Context, string, filter.Node) (int64, bool, error) {
+	return 1_000_000, false, nil
+}
+
+// TestCountIsBounded: what the store cannot count is counted one by one, unless there are too many.
+func TestCountIsBounded(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.CreateUser(t.Context(), w.env, directory.User{Username: "anna", Email: "anna@example.com", Title: "Boss"})
+	must(t, err)
+	for store, want := range map[directory.Store]int64{w.db: 1, large{w.db}: directory.Unknown} {
+		n, err := directory.NewService(store, directory.Options{}).CountUsers(t.Context(), w.env, `title eq "boss"`)
+		if n != want || err != nil {
+			t.Errorf("%d, want %d: %v", n, want, err)
+		}
+	}
 }
 
 // failingEdits is a store whose edits fail after some.

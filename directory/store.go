@@ -30,6 +30,8 @@ type Store interface {
 	Users(ctx context.Context, envID string, q UserQuery) ([]User, error)
 	// CountUsers counts the users of an environment.
 	CountUsers(ctx context.Context, envID string) (int64, error)
+	// CountMatching counts the users whom a compiled filter leaves in UserQuery.Narrow; exact says that the filter matches them all.
+	CountMatching(ctx context.Context, envID string, root filter.Node) (n int64, exact bool, err error)
 
 	// Edit runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict and must not
 	// have effects outside of tx.
