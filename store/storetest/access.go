@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lockstep/access"
+	"lockstep/directory"
 	"lockstep/internal/problem"
 	"lockstep/internal/secret"
 )
@@ -35,8 +36,11 @@ func testClients(t *testing.T, s *suite) {
 	ctx := t.Context()
 	c := access.Client{ID: "c1", EnvironmentID: s.env, Name: "CI", Role: access.EnvironmentAdmin, SecretHash: "h", CreatedAt: at(2)}
 	older := access.Client{ID: "c2", EnvironmentID: s.env, Name: "Old", Role: access.ReadOnly, SecretHash: "i", CreatedAt: at(1)}
-	must(t, s.db.InsertClient(ctx, c))
-	must(t, s.db.InsertClient(ctx, older))
+	line := func(id string) directory.Activity {
+		return directory.Activity{ID: id, EnvironmentID: s.env, RecordedAt: at(1), Type: "CLIENT.TEST", ObjectID: "c1", Success: true}
+	}
+	must(t, s.db.InsertClient(ctx, c, line("l1")))
+	must(t, s.db.InsertClient(ctx, older, line("l2")))
 	got, err := s.db.Client(ctx, "c1")
 	must(t, err)
 	same(t, "the client", c, got)
@@ -52,8 +56,9 @@ func testClients(t *testing.T, s *suite) {
 	same(t, "the token", live, token)
 	_, err = s.db.Token(ctx, "t2")
 	missing(t, "an expired token", err)
-	missing(t, "another environment's client", s.db.DeleteClient(ctx, "elsewhere", "c1"))
-	must(t, s.db.DeleteClient(ctx, s.env, "c1"))
+	missing(t, "another environment's client", s.db.DeleteClient(ctx, "elsewhere", "c1", line("l3")))
+	must(t, s.db.DeleteClient(ctx, s.env, "c1", line("l4")))
+	must(t, s.db.Append(ctx, line("l5")))
 	_, err = s.db.Client(ctx, "c1")
 	missing(t, "a deleted client", err)
 	_, err = s.db.Token(ctx, "t1")

@@ -116,28 +116,32 @@ func testAccountPages(t *testing.T, s *suite) {
 	missing(t, "a removed row", err)
 }
 
-// testListed: of what a target lists, what is known as it is costs no row.
-func testListed(t *testing.T, s *suite) {
+// testNews: a listing is news where no row is, where a row holds another answer, or none; what is known as it is listed is not.
+func testNews(t *testing.T, s *suite) {
 	ctx := t.Context()
 	remote := func(id, title string) provision.Remote {
-		return provision.Remote{ID: id, Active: true, Attributes: provision.Attributes{"title": title, "mails": []string{"a", "b"}}}
+		return provision.Remote{ID: id, Active: true, Attributes: provision.Attributes{"title": title, "list": []string{"1", "2"}, "a": "<&>ü"}}
 	}
-	same1, changed, unread := remote("U1", "x"), remote("U2", "old"), account(s, "o3", "U3")
-	one, two := account(s, "o1", "U1"), account(s, "", "U2")
-	one.Remote, two.Remote = &same1, &changed
-	must(t, s.db.Record(ctx, []*provision.Account{one, two, unread, account(s, "o4", "")}, nil, nil))
-	news, err := s.db.News(ctx, "c", directory.KindUser, []provision.Remote{remote("U1", "x"), remote("U2", "new"), remote("U3", "x"), remote("U5", "x")})
-	must(t, err)
-	var got []string
-	for _, n := range news {
-		known := "unknown"
-		if n.Account != nil {
-			known = n.Account.ID
+	for _, id := range []string{"known", "changed", "unread"} {
+		a := account(s, "of "+id, id)
+		if r := remote(id, "then"); id != "unread" {
+			a.Remote = &r
 		}
-		got = append(got, n.Remote.ID+" "+known)
+		must(t, s.db.Record(ctx, []*provision.Account{a}, nil, nil))
 	}
-	same(t, "what is news", []string{"U2 " + two.ID, "U3 " + unread.ID, "U5 unknown"}, got)
-	if n, err := s.db.CountRemote(ctx, "c", directory.KindUser); err != nil || n != 3 {
-		t.Errorf("%d rows have an account: %v", n, err)
+	must(t, s.db.Record(ctx, []*provision.Account{account(s, "unlinked", "")}, nil, nil))
+	listed := []provision.Remote{remote("known", "then"), remote("new", "now"), remote("changed", "now"), remote("unread", "then")}
+	news, err := s.db.News(ctx, "c", directory.KindUser, listed)
+	must(t, err)
+	got := map[string]string{}
+	for _, n := range news {
+		got[n.Remote.ID] = "no row"
+		if n.Account != nil {
+			got[n.Remote.ID] = n.Account.ObjectID
+		}
 	}
+	same(t, "the news", map[string]string{"new": "no row", "changed": "of changed", "unread": "of unread"}, got)
+	n, err := s.db.CountRemote(ctx, "c", directory.KindUser)
+	must(t, err)
+	same(t, "the rows with a remote account", 3, n)
 }

@@ -16,7 +16,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"narrow": testNarrow, "exact": testExact, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "due": testDue,
 		"lease": testLease, "access": testAccess, "activities": testActivities, "environments": testEnvironments, "populations": testPopulations,
 		"attributes": testAttributes, "user edits": testUserEdits, "plans": testPlans, "connections": testConnections,
-		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages, "listed": testListed,
+		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages, "news": testNews,
 		"runners": testRunners, "populations at once": testPopulationsAtOnce, "placed at once": testPlacedAtOnce,
 		"unique values at once": testUniqueAtOnce, "configured at once": testConfiguredAtOnce, "values of deleted": testValuesOfDeleted, "activity queries": testActivityQueries,
 	} {
