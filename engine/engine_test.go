@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http/httptest"
 	"path/filepath"
@@ -337,10 +338,14 @@ func TestPreviewAndOnDemand(t *testing.T) {
 }
 
 // TestDeletedRule: without the wish to deprovision its accounts are released and left alone; with it, on a managed connection,
-// they are closed by the next revision.
+// they are closed by the next revision. That goes also when another revision is published before the first takes effect.
 func TestDeletedRule(t *testing.T) {
-	for name, deprovision := range map[string]bool{"released": false, "deprovisioned": true} {
+	for name, c := range map[string]struct {
+		deprovision bool
+		revisions   int
+	}{"released": {false, 1}, "deprovisioned": {true, 1}, "released, then published again": {false, 2}, "deprovisioned, then published again": {true, 2}} {
 		t.Run(name, func(t *testing.T) {
+			deprovision := c.deprovision
 			w := newWorld(t, sandbox.Options{TimeScale: -1})
 			for n := range 5 {
 				w.create(n)
@@ -354,8 +359,13 @@ func TestDeletedRule(t *testing.T) {
 			w.settle(provision.StateIdle)
 			must(t, w.provisions.DeleteRule(t.Context(), w.env.ID, w.rule.ID, deprovision))
 			w.writes()
-			revision, err := w.provisions.Publish(t.Context(), w.env.ID)
-			must(t, err)
+			w.stop()
+			var revision provision.Revision
+			for range c.revisions {
+				revision, err = w.provisions.Publish(t.Context(), w.env.ID)
+				must(t, err)
+			}
+			w.run()
 			want := int64(0)
 			if deprovision {
 				want = 5
@@ -428,6 +438,45 @@ func TestBrokenRuleHarmsNobody(t *testing.T) {
 
 // TestPauseStopsWhatIsQueued: with the budget spent and people waiting for it, a pause is followed by no write but those that
 // were on their way.
+// TestDeletedAttributeHarmsNobody: an attribute that decides who is covered is deleted in the middle of a reconciliation, and users
+// lose their values one after another. Nobody is deactivated for it.
+func TestDeletedAttributeHarmsNobody(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	ctx := t.Context()
+	a, err := w.people.CreateAttribute(ctx, w.env.ID, directory.Attribute{Name: "badge", Type: directory.TypeString})
+	must(t, err)
+	const people = 1100
+	var file strings.Builder
+	file.WriteString("username,email,badge\n")
+	for n := range people {
+		fmt.Fprintf(&file, "u%d,u%d@example.com,B\n", n, n)
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(file.String())), nil }
+	_, err = w.people.Import(ctx, w.env.ID, open, directory.ImportOptions{})
+	must(t, err)
+	w.provision(`badge pr`, nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.writes()
+	for range 3 {
+		must(t, w.engine.Resync(ctx, w.env.ID, w.rule.ID))
+	}
+	must(t, w.people.DeleteAttribute(ctx, w.env.ID, a.ID))
+	must(t, w.engine.Resync(ctx, w.env.ID, w.rule.ID))
+	status := w.settle(provision.StateIdle)
+	if n := w.writes(); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+	for _, m := range w.workspace.Members() {
+		if !m.Active {
+			t.Fatalf("%s was deactivated", m.PrimaryEmail)
+		}
+	}
+	if len(w.workspace.Members()) != people || !strings.Contains(status.Details, "filter") {
+		t.Errorf("%d members, %+v", len(w.workspace.Members()), status)
+	}
+}
+
 func TestPauseStopsWhatIsQueued(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	for n := range 60 {

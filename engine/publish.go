@@ -93,9 +93,14 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	return r.publish(ctx, revision)
 }
 
-// publish lets a new revision take effect: deleted rules first, then everybody is evaluated against it.
+// publish lets a new revision take effect: deleted rules first, then everybody is evaluated against it. Rules that were deleted by
+// revisions in between are dealt with as well: several may have been published since the last one took effect.
 func (r *runner) publish(ctx context.Context, revision provision.Revision) error {
-	for _, rule := range revision.Snapshot.Deleted {
+	deleted, err := r.engine.store.DeletedSince(ctx, r.envID, r.state.RevisionID)
+	if err != nil {
+		return fmt.Errorf("read what was deleted: %w", err)
+	}
+	for _, rule := range deleted {
 		if rule.TargetID != r.connectionID {
 			continue
 		}

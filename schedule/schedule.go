@@ -62,6 +62,7 @@ type Config struct {
 	Logger    *slog.Logger
 	Reconcile time.Duration                   // full reconciliation of every connection; 0 = never
 	Expire    func(ctx context.Context) error // hourly housekeeping
+	Sweep     func(ctx context.Context) error // every minute: what requests left to be done
 }
 
 // Schedule runs the connections of this process until it is stopped.
@@ -103,6 +104,10 @@ type expireArgs struct{}
 
 func (expireArgs) Kind() string { return "expire" }
 
+type sweepArgs struct{}
+
+func (sweepArgs) Kind() string { return "sweep" }
+
 // Start begins to run connections.
 func Start(ctx context.Context, c Config) (*Schedule, error) {
 	s := &Schedule{config: c, boot: uuid.NewString(), wanted: make(chan string, 64)}
@@ -140,6 +145,7 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	river.AddWorker(workers, &runWorker{schedule: s})
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[reconcileArgs]) error { return s.reconcile(ctx) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[expireArgs]) error { return s.config.Expire(ctx) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[sweepArgs]) error { return s.config.Sweep(ctx) }))
 	poll := time.Second
 	if embedded {
 		// River's listener asks SQLite for news twenty times a second, which costs an idle process 1 % of a core. A runner that is
@@ -168,6 +174,9 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 func (s *Schedule) periodic() []*river.PeriodicJob {
 	jobs := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) { return expireArgs{}, nil }, nil),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
+			return sweepArgs{}, &river.InsertOpts{MaxAttempts: 1} // the next one makes it good
+		}, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
 	if s.config.Reconcile > 0 {
 		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(s.config.Reconcile),

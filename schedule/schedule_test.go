@@ -52,6 +52,7 @@ func TestJobOfDeadProcessBlocksNobody(t *testing.T) {
 	for _, process := range []string{"the one that dies", "the one after it"} {
 		s, err := schedule.Start(t.Context(), schedule.Config{
 			Engine: e, Store: db, Logger: slog.New(slog.DiscardHandler), Expire: func(context.Context) error { return nil },
+			Sweep: func(context.Context) error { return nil },
 		})
 		if err != nil {
 			t.Fatal(err)

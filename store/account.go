@@ -352,14 +352,19 @@ func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Tim
 
 // Release ends the rows of a rule that was deleted without deprovisioning.
 func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, error) {
-	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5
+	var released int64
+	err := db.transact(ctx, func(t *tx) error {
+		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5
  WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
-		connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
-	if err != nil {
-		return 0, err
-	}
-	if _, err := db.write.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`, connectionID, ruleID); err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
+			connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
+		if err != nil {
+			return err
+		}
+		if released, err = r.RowsAffected(); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`, connectionID, ruleID)
+		return err
+	})
+	return released, err
 }

@@ -184,7 +184,7 @@ func (a *app) serve(ctx context.Context, listen, externalURL string, reconcile t
 		return nil, fmt.Errorf("listen on %s: %w", listen, err)
 	}
 	a.schedule, err = schedule.Start(ctx, schedule.Config{
-		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: reconcile, Expire: a.access.Expire,
+		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: reconcile, Expire: a.access.Expire, Sweep: a.people.SweepAttributes,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
