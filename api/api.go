@@ -5,6 +5,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -285,12 +286,14 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	raw, err := json.Marshal(body)
-	if err != nil {
+	var raw bytes.Buffer
+	encoder := json.NewEncoder(&raw)
+	encoder.SetEscapeHTML(false) // it is no HTML, and says so; links are to be read
+	if err := encoder.Encode(body); err != nil {
 		http.Error(w, "{}", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", jsonMedia)
 	w.WriteHeader(status)
-	_, _ = w.Write(raw)
+	_, _ = w.Write(bytes.TrimSuffix(raw.Bytes(), []byte("\n")))
 }

@@ -127,6 +127,9 @@ func (d *documenter) operation(rt *route) *huma.Operation {
 	}
 	if rt.handler.in != nil {
 		op.RequestBody = &huma.RequestBody{Required: !rt.handler.sparse, Content: d.content(rt.handler.in)}
+		if rt.handler.media != "" {
+			op.RequestBody.Content[rt.handler.media] = &huma.MediaType{Schema: d.schema(rt.handler.in)}
+		}
 	}
 	success := &huma.Response{Description: http.StatusText(rt.handler.status)}
 	switch {
