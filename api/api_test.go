@@ -55,7 +55,8 @@ func newServer(t testing.TB) *server {
 	must(t, err)
 	closing := make(chan struct{})
 	h := httptest.NewServer(documented(t, api.New(api.Config{
-		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Ready: db.Ping, Version: "test",
+		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Version: "test",
+		Ready:     []api.Check{{Name: "database", Run: db.Ping}},
 		Provision: provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: engine.Checker{Schema: people.Schema}, Wake: e.Wake}),
 	})))
 	t.Cleanup(h.Close)
