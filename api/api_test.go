@@ -209,6 +209,14 @@ func TestHostileBodies(t *testing.T) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
 	}
+	for _, path := range []string{"/populations", "/users"} {
+		if status, body := s.admin(http.MethodPost, path, `{"username":"a","email":"a@b.c","name":{},"NAME":{}}`); status != 400 {
+			t.Errorf("%s: a member in two spellings: %d %s", path, status, body)
+		}
+	}
+	if status, body := s.admin(http.MethodPost, "/populations", `{"description":"x","name":"X","NAME":"Y"}`); status != 400 || !strings.Contains(body, "different spellings, at character") {
+		t.Errorf("a member in two spellings: %d %s", status, body)
+	}
 	if status, body := s.admin(http.MethodPost, "/populations", `{"name":"a\\u0000b","description":"{\"a\":1,\"a\":2}"}`); status != 201 {
 		t.Errorf("text that only looks hostile: %d %s", status, body)
 	}
