@@ -9,11 +9,11 @@ import (
 func TestNobodyLooks(t *testing.T) {
 	s := &Schedule{ended: func() <-chan struct{} { return nil }}
 	s.looked.Store(time.Now().UnixNano())
-	if err := s.Alive(t.Context()); err != nil {
+	if err := s.Alive(); err != nil {
 		t.Error(err)
 	}
-	s.looked.Store(time.Now().Add(-aliveFor - time.Second).UnixNano())
-	if err := s.Alive(t.Context()); err == nil {
+	s.looked.Store(time.Now().Add(-watchPatience - time.Second).UnixNano())
+	if err := s.Alive(); err == nil {
 		t.Error("it is alive although nobody looked for long")
 	}
 }

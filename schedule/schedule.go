@@ -190,17 +190,17 @@ func (s *Schedule) Stop(ctx context.Context) error {
 	return nil
 }
 
-// aliveFor is how long after the watch last saw to everything the schedule counts as alive: ten rounds.
-const aliveFor = 10 * watchEvery
+// watchPatience is how long after the watch last saw to everything the schedule counts as alive: ten rounds.
+const watchPatience = 10 * watchEvery
 
 // Alive is nil while connections are seen to: the watch goes its rounds, and the job queue takes jobs.
-func (s *Schedule) Alive(context.Context) error {
+func (s *Schedule) Alive() error {
 	select {
 	case <-s.ended():
 		return errors.New("the job queue has stopped")
 	default:
 	}
-	if since := time.Since(time.Unix(0, s.looked.Load())); since > aliveFor {
+	if since := time.Since(time.Unix(0, s.looked.Load())); since > watchPatience {
 		return fmt.Errorf("for %s nobody could look which connections are to run", since.Truncate(time.Second))
 	}
 	return nil

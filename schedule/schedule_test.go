@@ -86,7 +86,7 @@ func TestAlive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Alive(t.Context()); err != nil {
+	if err := s.Alive(); err != nil {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -94,7 +94,7 @@ func TestAlive(t *testing.T) {
 	if err := s.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Alive(ctx); err == nil {
+	if err := s.Alive(); err == nil {
 		t.Error("a schedule that was stopped is alive")
 	}
 }

@@ -205,7 +205,7 @@ func (a *app) serve(ctx context.Context, listen, externalURL string, reconcile t
 		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Log: a.db, Logger: logger,
 		ExternalURL: externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
 			{Name: "database", Run: a.db.Ping, Wrong: "the database does not answer; the server's log says why"},
-			{Name: "runner", Run: a.schedule.Alive, Wrong: "nobody sees to the connections; the server's log says why. If it stays like this, restart the server"},
+			{Name: "runner", Run: func(context.Context) error { return a.schedule.Alive() }, Wrong: "nobody sees to the connections; the server's log says why. If it stays like this, restart the server"},
 		},
 	}))
 	s.http = &http.Server{
