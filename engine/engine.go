@@ -23,27 +23,29 @@ import (
 
 // Config is what an engine is made of. Store, Types and Client are needed.
 type Config struct {
-	Store  Store
-	Types  []connector.Type
-	Client *http.Client // for all calls to targets
-	Now    func() time.Time
-	Logger *slog.Logger
-	Owner  string // this process, in leases; made up when empty
-	Slots  int    // calls under way at once, a connection; default 64
+	Store    Store
+	Types    []connector.Type
+	Client   *http.Client // for all calls to targets
+	Now      func() time.Time
+	Logger   *slog.Logger
+	Owner    string   // this process, in leases; made up when empty
+	Slots    int      // calls under way at once, a connection; default 64
+	Observer Observer // nil: nobody asks
 	// Wanted is called when a connection should be run and no runner of this process does.
 	Wanted func(envID string)
 }
 
 // Engine decides and acts for all connections. It is safe for concurrent use.
 type Engine struct {
-	store  Store
-	types  map[string]connector.Type
-	client *http.Client
-	now    func() time.Time
-	log    *slog.Logger
-	owner  string
-	slots  int
-	wanted func(envID string)
+	store    Store
+	types    map[string]connector.Type
+	client   *http.Client
+	now      func() time.Time
+	log      *slog.Logger
+	owner    string
+	slots    int
+	wanted   func(envID string)
+	observer Observer
 
 	mu      sync.Mutex
 	runners map[string]*runner // by connection
@@ -56,7 +58,7 @@ type Engine struct {
 func New(c Config) *Engine {
 	e := &Engine{
 		store: c.Store, types: map[string]connector.Type{}, client: c.Client, now: c.Now, log: c.Logger, owner: c.Owner,
-		slots: c.Slots, wanted: c.Wanted, runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
+		slots: c.Slots, wanted: c.Wanted, observer: c.Observer, runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
 	}
 	for _, t := range c.Types {
 		e.types[t.Describe().Name] = t

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,6 +72,8 @@ type Schedule struct {
 	boot   string // this start of this process
 	insert func(ctx context.Context, args runArgs) error
 	stop   func(ctx context.Context) error
+	ended  func() <-chan struct{} // closed when the job queue does not work any more
+	looked atomic.Int64           // when the watch last saw to everything, in nanoseconds
 	wanted chan string
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -120,6 +123,7 @@ func Start(ctx context.Context, c Config) (*Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.looked.Store(time.Now().UnixNano())
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	s.done.Go(func() { s.watch(watchCtx) })
@@ -167,7 +171,7 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 		_, err := client.Insert(ctx, args, nil)
 		return err
 	}
-	s.stop = client.StopAndCancel
+	s.stop, s.ended = client.StopAndCancel, client.Stopped
 	return nil
 }
 
@@ -191,6 +195,22 @@ func (s *Schedule) Stop(ctx context.Context) error {
 	s.done.Wait()
 	if err := s.stop(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("stop the job queue: %w", err)
+	}
+	return nil
+}
+
+// watchPatience is how long after the watch last saw to everything the schedule counts as alive: ten rounds.
+const watchPatience = 10 * watchEvery
+
+// Alive is nil while connections are seen to: the watch goes its rounds, and the job queue takes jobs.
+func (s *Schedule) Alive() error {
+	select {
+	case <-s.ended():
+		return errors.New("the job queue has stopped")
+	default:
+	}
+	if since := time.Since(time.Unix(0, s.looked.Load())); since > watchPatience {
+		return fmt.Errorf("for %s nobody could look which connections are to run", since.Truncate(time.Second))
 	}
 	return nil
 }
@@ -238,6 +258,9 @@ func (s *Schedule) look(ctx context.Context, only string) {
 			EnvironmentID: envID, ConnectionID: connectionID, Term: state.Term + 1, Boot: s.boot, Window: time.Now().Unix() / int64(window.Seconds()),
 		})
 	})
+	if err == nil {
+		s.looked.Store(time.Now().UnixNano())
+	}
 	if err != nil && ctx.Err() == nil {
 		s.config.Logger.Error("connections to run could not be scheduled", "error", err)
 	}

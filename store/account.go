@@ -264,6 +264,14 @@ func (db *DB) NextDue(ctx context.Context, connectionID string) (time.Time, erro
 	return instant(at), err
 }
 
+// CountDue counts the rows of a connection that are due at now.
+func (db *DB) CountDue(ctx context.Context, connectionID string, now time.Time) (int64, error) {
+	var n int64
+	const count = `SELECT count(*) FROM accounts WHERE connection_id = $1 AND due_at > 0 AND due_at <= $2`
+	err := db.read.QueryRowContext(ctx, count, connectionID, micros(now)).Scan(&n)
+	return n, err
+}
+
 // conditions narrows by what the query names.
 func conditions(q provision.AccountQuery, args *[]any) string {
 	var b strings.Builder

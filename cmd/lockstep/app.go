@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"lockstep/access"
 	"lockstep/api"
@@ -48,11 +47,12 @@ type app struct {
 	env        directory.Environment
 	unlock     func()
 	schedule   *schedule.Schedule
+	metrics    *metrics
 }
 
 // open opens the store and wires the services. exclusive makes sure that no other process runs a server on the same SQLite file.
 func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *slog.Logger) (*app, error) {
-	a := &app{unlock: func() {}, catalogue: all.NewCatalogue()}
+	a := &app{unlock: func() {}, catalogue: all.NewCatalogue(), metrics: newMetrics()}
 	if err := os.MkdirAll(w.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -84,13 +84,17 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 	}
 	a.engine = engine.New(engine.Config{
 		Store: a.db, Types: all.Types(), Client: outbound.Client(allowPrivate, callTimeout), Logger: logger, Owner: owner,
+		Observer: a.metrics,
 		Wanted: func(envID string) {
 			if a.schedule != nil {
 				a.schedule.Wanted(envID)
 			}
 		},
 	})
-	a.people = directory.NewService(a.db, directory.Options{Wake: a.engine.Wake})
+	a.people = directory.NewService(a.db, directory.Options{Wake: func(envID string) {
+		a.metrics.edits.Inc()
+		a.engine.Wake(envID)
+	}})
 	a.provisions = provision.NewService(a.db, provision.Deps{
 		Catalogue: a.catalogue, Checker: engine.Checker{Schema: a.people.Schema}, Wake: a.engine.Refresh,
 	})
@@ -143,6 +147,7 @@ type serveCommand struct {
 	ExternalURL         string        `help:"Address under which clients reach the server, when a proxy stands before it." placeholder:"URL"`
 	AllowPrivateTargets bool          `help:"Let connections call private and loopback addresses."`
 	Reconcile           time.Duration `help:"Time between full reconciliations of each connection; 0 = never." default:"24h"`
+	MetricsListen       string        `help:"Address at which Prometheus may read /metrics, without sign-in; without it, nowhere." placeholder:"ADDRESS"`
 	Verbose             bool          `help:"Log each request."`
 }
 
@@ -158,6 +163,11 @@ func (c serveCommand) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	defer func() { _ = a.close() }()
+	if c.MetricsListen != "" {
+		if err := a.serveMetrics(ctx, c.MetricsListen, logger); err != nil {
+			return err
+		}
+	}
 	s, err := a.serve(ctx, c.Listen, c.ExternalURL, c.Reconcile, logger)
 	if err != nil {
 		return err
@@ -191,10 +201,12 @@ func (a *app) serve(ctx context.Context, listen, externalURL string, reconcile t
 	}
 	s := &serving{app: a, url: "http://" + listener.Addr().String(), closing: make(chan struct{}), failed: make(chan error, 1)}
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.Handler())
 	mux.Handle("/", api.New(api.Config{
 		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Log: a.db, Logger: logger,
-		ExternalURL: externalURL, Ready: a.db.Ping, Version: version, Closing: s.closing,
+		ExternalURL: externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
+			{Name: "database", Run: a.db.Ping, Wrong: "the database does not answer; the server's log says why"},
+			{Name: "runner", Run: func(context.Context) error { return a.schedule.Alive() }, Wrong: "nobody sees to the connections; the server's log says why. If it stays like this, restart the server"},
+		},
 	}))
 	s.http = &http.Server{
 		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
