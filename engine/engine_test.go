@@ -487,3 +487,29 @@ func TestPartlyRefusedCreateIsInTheLog(t *testing.T) {
 		t.Errorf("said %v, %+v, %d members", said, status.Users, len(w.workspace.Members()))
 	}
 }
+
+// TestDeathSpendsTheBudget: what the runner that died had used of the target's budgets is not known, so nothing is left of them.
+func TestDeathSpendsTheBudget(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	for n := range 30 {
+		w.create(n)
+	}
+	w.provision("population.id pr", map[string]any{"RATE_LIMIT_FACTOR": 1.0})
+	now := time.Now()
+	state, err := w.db.Lease(t.Context(), w.env.ID, w.connection.ID, "the one that died", now.Add(time.Minute), now)
+	must(t, err)
+	state.Working = true
+	must(t, w.db.SaveRunner(t.Context(), "the one that died", state))
+	must(t, w.db.Unlease(t.Context(), w.connection.ID, "the one that died"))
+	w.run()
+	until(t, func() bool { return len(w.workspace.Members()) == 3 })
+	if took := time.Since(now); took < 700*time.Millisecond { // three a second, and no burst
+		t.Errorf("three members were made in %s", took)
+	}
+	w.stop()
+	after, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID)
+	must(t, err)
+	if after.Working || after.Budgets["POST /Users"] >= 1 {
+		t.Errorf("after the end: %+v", after)
+	}
+}

@@ -68,8 +68,11 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 		return fmt.Errorf("connection %q has the type %s, which this version of Lockstep does not know", c.Name, c.Type)
 	}
 	levels, at := r.state.Budgets, r.state.BudgetsAt
-	if r.pacer != nil {
+	switch {
+	case r.pacer != nil:
 		levels, at = r.pacer.levels(), r.engine.now()
+	case r.died:
+		levels, at = spent(kind.Budgets()), r.engine.now()
 	}
 	factor := provision.Effective(kind.Describe(), c)
 	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), levels, at, r.engine.now)

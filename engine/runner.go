@@ -49,6 +49,7 @@ type runner struct {
 
 	savedAt, emittedAt time.Time
 	secretsSeen        string
+	died               bool // whoever ran the connection before did not end well
 }
 
 // RunSlice drains a connection until the time is over, ctx ends, or nothing lets it run. It is how work gets done: whoever
@@ -64,6 +65,7 @@ func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, lengt
 		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
 	}
+	r.died, r.state.Working = state.Working, true
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
 	r.recorder = startRecorder(ctx, e.store)
 	if !e.register(r) {
@@ -122,6 +124,7 @@ func (r *runner) end(ctx context.Context) error {
 	timer.Stop()
 	r.cancelCalls()
 	r.recorder.stop()
+	r.state.Working = false
 	saved := r.keepState(ctx)
 	r.engine.mu.Lock()
 	delete(r.engine.runners, r.connectionID)
@@ -171,6 +174,9 @@ func (r *runner) fail(err error) {
 
 // loop takes turns until the slice is over: what is published, what changed, the reconciliation's next step, what is due.
 func (r *runner) loop(ctx context.Context) error {
+	if err := r.keepState(ctx); err != nil { // before the first call: should this process die, the next one must know
+		return err
+	}
 	for ctx.Err() == nil {
 		if err := r.failing(); err != nil {
 			return err

@@ -27,6 +27,7 @@ type RunnerState struct {
 	Sweep         Sweep
 	Budgets       map[string]float64 // tokens left when the last slice ended
 	BudgetsAt     time.Time
+	Working       bool      // a runner is at work, or died at it: then nobody knows what is left of the budgets
 	LastSyncAt    time.Time // the last operation that succeeded, or the last reconciliation that found nothing to do
 	Owner         string
 	LeasedUntil   time.Time
