@@ -93,6 +93,7 @@ type server struct {
 	t       *testing.T
 	name    string
 	flags   []string
+	data    string
 	address string
 	log     string
 	starts  times // from exec to the first 200 of /readyz
@@ -110,6 +111,11 @@ func newServer(t *testing.T, name string, flags ...string) *server {
 	s := &server{t: t, name: name, address: listener.Addr().String(), log: filepath.Join(t.TempDir(), name+".log")}
 	must(t, listener.Close())
 	s.flags = append([]string{"serve", "--allow-private-targets", "--listen=" + s.address}, flags...)
+	for _, f := range flags {
+		if folder, ok := strings.CutPrefix(f, "--data="); ok {
+			s.data = folder
+		}
+	}
 	t.Cleanup(func() {
 		s.kill()
 		if raw, err := os.ReadFile(s.log); err == nil && t.Failed() {
