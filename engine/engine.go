@@ -32,6 +32,8 @@ type Config struct {
 	Slots  int    // calls under way at once, a connection; default 64
 	// Wanted is called when a connection should be run and no runner of this process does.
 	Wanted func(envID string)
+	// Announce tells the other processes on the same database what Wake tells this one; they call Heard. nil: there are none.
+	Announce func(envID string)
 }
 
 // Engine decides and acts for all connections. It is safe for concurrent use.
@@ -44,6 +46,7 @@ type Engine struct {
 	owner  string
 	slots  int
 	wanted func(envID string)
+	tell   func(envID string)
 
 	mu      sync.Mutex
 	runners map[string]*runner // by connection
@@ -56,7 +59,7 @@ type Engine struct {
 func New(c Config) *Engine {
 	e := &Engine{
 		store: c.Store, types: map[string]connector.Type{}, client: c.Client, now: c.Now, log: c.Logger, owner: c.Owner,
-		slots: c.Slots, wanted: c.Wanted, runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
+		slots: c.Slots, wanted: c.Wanted, tell: c.Announce, runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
 	}
 	for _, t := range c.Types {
 		e.types[t.Describe().Name] = t
@@ -78,18 +81,27 @@ func New(c Config) *Engine {
 
 // Wake tells the runners of an environment that something was edited, published or asked for. It costs next to nothing.
 func (e *Engine) Wake(envID string) {
+	if none := !e.Heard(envID); none && e.wanted != nil {
+		e.wanted(envID)
+	}
+	if e.tell != nil {
+		e.tell(envID)
+	}
+}
+
+// Heard is Wake for what another process did: it reaches the runners of this one. "" = any environment may be concerned. It
+// reports whether there were any.
+func (e *Engine) Heard(envID string) bool {
 	e.mu.Lock()
-	var none = true
+	defer e.mu.Unlock()
+	any := false
 	for _, r := range e.runners {
-		if r.envID == envID {
-			none = false
+		if r.envID == envID || envID == "" {
+			any = true
 			r.poke()
 		}
 	}
-	e.mu.Unlock()
-	if none && e.wanted != nil {
-		e.wanted(envID)
-	}
+	return any
 }
 
 // Refresh is Wake for what may have changed which connections are to run: a revision.

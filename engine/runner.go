@@ -14,6 +14,7 @@ import (
 const (
 	leaseFor   = 12 * time.Second // a dead runner's connection is free after this
 	leaseRenew = 3 * time.Second
+	lastCalls  = 7 * time.Second        // calls under way may take so long when the runner ends; the lease outlives them
 	idleTick   = time.Second            // how often an idle runner looks for what nobody told it of
 	saveEvery  = time.Second            // how often a busy runner's state is kept
 	feedBatch  = 500                    // changes taken at once
@@ -119,7 +120,7 @@ func (r *runner) keepLease(ctx context.Context, lost context.CancelFunc) {
 // end lets calls in flight finish, keeps the state and gives the lease back.
 func (r *runner) end(ctx context.Context) error {
 	r.halting()
-	timer := time.AfterFunc(leaseFor-leaseRenew, r.cancelCalls)
+	timer := time.AfterFunc(lastCalls, r.cancelCalls)
 	r.wait()
 	timer.Stop()
 	r.cancelCalls()

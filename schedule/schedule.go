@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,8 +34,10 @@ const (
 	jobLength  = 10 * time.Minute // then the job goes round once, so that River sees it alive
 	rescue     = 15 * time.Minute
 	watchEvery = 3 * time.Second
-	window     = 10 * time.Second
-	maxRunning = 1000 // connections run by one process
+	// watchPatience is how long the watch may fail until this process is not ready.
+	watchPatience = 5 * watchEvery
+	window        = 10 * time.Second
+	maxRunning    = 1000 // connections run by one process
 )
 
 // Engine is what is scheduled.
@@ -68,6 +71,7 @@ type Schedule struct {
 	config Config
 	boot   string // this start of this process
 	insert func(ctx context.Context, args runArgs) error
+	looked atomic.Int64 // when the watch last succeeded, in Unix nanoseconds
 	stop   func(ctx context.Context) error
 	wanted chan string
 	cancel context.CancelFunc
@@ -114,6 +118,7 @@ func Start(ctx context.Context, c Config) (*Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.looked.Store(time.Now().UnixNano())
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	s.done.Go(func() { s.watch(watchCtx) })
@@ -222,9 +227,19 @@ func (s *Schedule) look(ctx context.Context, only string) {
 			EnvironmentID: envID, ConnectionID: connectionID, Term: state.Term + 1, Boot: s.boot, Window: time.Now().Unix() / int64(window.Seconds()),
 		})
 	})
-	if err != nil && ctx.Err() == nil {
+	if err == nil {
+		s.looked.Store(time.Now().UnixNano())
+	} else if ctx.Err() == nil {
 		s.config.Logger.Error("connections to run could not be scheduled", "error", err)
 	}
+}
+
+// Alive fails when connections have not been looked after for a while: it is part of being ready.
+func (s *Schedule) Alive() error {
+	if time.Since(time.Unix(0, s.looked.Load())) > watchPatience {
+		return errors.New("the schedule does not get at the connections to run")
+	}
+	return nil
 }
 
 func (s *Schedule) each(ctx context.Context, fn func(envID, connectionID string) error) error {

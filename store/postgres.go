@@ -26,7 +26,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
 	db := stdlib.OpenDBFromPool(pool)
-	return &DB{write: db, read: db, pool: pool, postgres: true}, nil
+	return &DB{write: db, read: db, pool: pool, postgres: true, announcer: newAnnouncer(pool)}, nil //nolint:contextcheck // it outlives the opening
 }
 
 // forUpdate ends a query whose rows the transaction is about to change, so that two edits of one object cannot lose each

@@ -49,6 +49,8 @@ type DB struct {
 	pool     *pgxpool.Pool // PostgreSQL only
 	postgres bool
 	ring     *secret.Ring
+
+	announcer *announcer // PostgreSQL only
 }
 
 // Open opens the store and brings its schema up to date.
@@ -91,6 +93,9 @@ func (db *DB) migrate(ctx context.Context) error {
 
 // Close ends all connections.
 func (db *DB) Close() error {
+	if db.announcer != nil {
+		db.announcer.close()
+	}
 	err := db.write.Close()
 	if db.read != db.write {
 		err = errors.Join(err, db.read.Close())

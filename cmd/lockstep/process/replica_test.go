@@ -140,3 +140,57 @@ func TestEditReachesOtherReplica(t *testing.T) {
 		t.Errorf("the edits of another replica are only found by looking now and then: %s", delays)
 	}
 }
+
+// TestRollingRestart: both replicas are restarted in turn, twice, while a client that asks only those who say that they are ready
+// makes edits. None of them fails.
+func TestRollingRestart(t *testing.T) {
+	t.Parallel()
+	w := newTarget(t, sandbox.Options{TimeScale: killedScale, Latency: 5 * time.Millisecond})
+	c := newPair(t, w, "--drain=400ms")
+	stop := make(chan struct{})
+	balanced := c.balancing(stop)
+	c.found(100, killedScale)
+	stopped := c.editing(chance(t, 0), 10*time.Millisecond, stop)
+	var ends times
+	for range 2 {
+		for _, s := range c.both {
+			ends = append(ends, s.terminate())
+			s.start()
+		}
+	}
+	close(stop)
+	<-stopped
+	<-balanced
+	c.asked.Store(0)
+	c.settle(2 * time.Minute)
+	c.verify()
+	if c.unknown.Load() > 0 {
+		t.Errorf("%d of %d edits failed during a rolling restart", c.unknown.Load(), c.edits.Load())
+	}
+	t.Logf("%d edits; from SIGTERM to the end: %s", c.edits.Load(), ends)
+}
+
+// balancing asks, like a load balancer, who is ready, and sends requests there. When nobody is, they wait as long as it takes to
+// ask again.
+func (p *pair) balancing(stop <-chan struct{}) chan struct{} {
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		ticker := time.NewTicker(50 * time.Millisecond)
+		defer ticker.Stop()
+		for turn := 0; ; turn++ {
+			for i := range p.both {
+				if candidate := (turn + i) % len(p.both); p.both[candidate].ready() { // in turns
+					p.asked.Store(int32(candidate))
+					break
+				}
+			}
+			select {
+			case <-stop:
+				return
+			case <-ticker.C:
+			}
+		}
+	}()
+	return stopped
+}

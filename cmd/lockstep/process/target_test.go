@@ -25,7 +25,7 @@ type target struct {
 	mu    sync.Mutex
 	calls []seen
 	trap  *trap
-	hang  chan struct{} // closed: calls are answered; nil: the same
+	hang  <-chan struct{} // calls are answered when it is closed; nil: at once
 }
 
 // seen is one call to Slack's API.
@@ -34,6 +34,7 @@ type seen struct {
 	method string
 	path   string
 	email  string // of a create
+	filter string // of a look-up
 	status int
 }
 
@@ -59,7 +60,7 @@ func (w *target) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		w.Workspace.ServeHTTP(rw, r)
 		return
 	}
-	call := seen{at: time.Now(), method: r.Method, path: r.URL.Path}
+	call := seen{at: time.Now(), method: r.Method, path: r.URL.Path, filter: r.URL.Query().Get("filter")}
 	if r.Method == http.MethodPost {
 		raw, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(bytes.NewReader(raw))
@@ -112,6 +113,13 @@ func (w *target) set(t *trap) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.trap = t
+}
+
+// hold lets all calls, once they are carried out, wait for their answers.
+func (w *target) hold(until <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hang = until
 }
 
 // since lists the calls from a time on.
