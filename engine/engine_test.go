@@ -513,3 +513,28 @@ func TestDeathSpendsTheBudget(t *testing.T) {
 		t.Errorf("after the end: %+v", after)
 	}
 }
+
+// TestListRefused: a target that refuses to be listed is not asked once a second for ever, and whoever looks is told.
+func TestListRefused(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.create(1)
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.writes()
+	w.workspace.Inject(sandbox.Fault{Method: "GET", PathPrefix: "/Users", Status: 400, Code: "invalid_query", Times: 3})
+	must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
+	until(t, func() bool { return w.workspace.Requests().Totals["GET /Users"] >= 2 })
+	status, err := w.engine.Status(t.Context(), w.env.ID, w.rule.ID)
+	must(t, err)
+	if status.State != provision.StateSyncing || !strings.Contains(status.Details, "cannot be listed: Slack cannot read the query") {
+		t.Errorf("%+v", status)
+	}
+	began := time.Now()
+	if status = w.settle(provision.StateIdle); status.Details != "" {
+		t.Errorf("%+v", status)
+	}
+	if took := time.Since(began); took < 3*time.Second { // the gaps are 2 s and 4 s, less a quarter
+		t.Errorf("it was listed again after %s", took)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"reflect"
+	"time"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -44,6 +45,9 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 	}
 	switch r.state.Sweep.Phase {
 	case provision.SweepList:
+		if r.engine.now().Before(r.state.Sweep.RetryAt) {
+			return false, nil
+		}
 		return true, r.sweepList(ctx)
 	case provision.SweepWalk:
 		return true, r.sweepWalk(ctx)
@@ -81,23 +85,31 @@ func (r *runner) sweepList(ctx context.Context) error {
 	if err := r.markUnseen(ctx, seen); err != nil {
 		return err
 	}
-	r.state.Sweep.Phase = provision.SweepWalk
+	s := &r.state.Sweep
+	s.Phase, s.Fault, s.Attempts, s.RetryAt = provision.SweepWalk, nil, 0, time.Time{}
 	return r.keepState(ctx)
 }
 
-// listFailed waits before the target is listed again; a halting fault stops the connection.
+// listFailed tries to list the target again later, with growing gaps, and says so; what is due meanwhile goes on. A halting fault
+// stops the connection.
 func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 	if fault.Kind == provision.Halted {
 		r.halt(fault)
 		return nil
 	}
-	wait := max(fault.RetryAfter, retryFirst)
+	s := &r.state.Sweep
 	if len(fault.Throttled) > 0 {
+		wait := max(fault.RetryAfter, retryFirst)
 		r.pacer.throttle(fault.Throttled, wait)
+		s.RetryAt = r.engine.now().Add(wait) // writes have another budget, and do not wait for this one
 		return nil
 	}
-	r.idle(ctx, wait)
-	return nil
+	if s.Fault == nil || s.Fault.Code != fault.Code {
+		r.note(actionFailed, false, "the target's accounts cannot be listed: "+fault.Error())
+	}
+	s.Attempts++
+	s.Fault, s.RetryAt = fault, r.engine.now().Add(max(fault.RetryAfter, backoff(s.Attempts, retryFirst, retryLongest)))
+	return r.keepState(ctx)
 }
 
 func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) error {

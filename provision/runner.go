@@ -54,6 +54,10 @@ type Sweep struct {
 	Evaluated int64      `json:"evaluated,omitempty"`
 	Total     int64      `json:"total,omitempty"`
 	StartedAt time.Time  `json:"startedAt,omitzero"`
+	// A listing that fails is tried again at RetryAt.
+	Fault    *Fault    `json:"fault,omitempty"`
+	Attempts int       `json:"attempts,omitempty"`
+	RetryAt  time.Time `json:"retryAt,omitzero"`
 }
 
 // SweepPhase is a step of a full reconciliation.
