@@ -538,3 +538,23 @@ func TestListRefused(t *testing.T) {
 		t.Errorf("it was listed again after %s", took)
 	}
 }
+
+// TestRevokedTokenShowsAtOnce: a connection that stops in the middle of its work says so at once, not when it is probed.
+func TestRevokedTokenShowsAtOnce(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.create(1)
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.workspace.SetToken("", sandbox.Owner)
+	w.create(2)
+	until(t, func() bool { // the call that is refused
+		log := w.workspace.Requests().Requests
+		return log[len(log)-1].Status == 401
+	})
+	began := time.Now()
+	w.settle(provision.StateHalted)
+	if took := time.Since(began); took > 700*time.Millisecond {
+		t.Errorf("it was shown after %s", took)
+	}
+}

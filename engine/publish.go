@@ -127,7 +127,8 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 func (r *runner) healthy(ctx context.Context) (bool, error) {
 	r.mu.Lock()
 	halt := r.state.Halt
-	if r.halted != nil && halt == nil {
+	fresh := r.halted != nil && halt == nil
+	if fresh {
 		halt = &provision.Halt{Fault: r.halted, Since: r.engine.now(), ProbeAt: r.engine.now().Add(probeFirst), Attempts: 1}
 		r.state.Halt = halt
 		r.engine.forgetCheck(r.connectionID)
@@ -135,6 +136,11 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	r.mu.Unlock()
 	if halt == nil && r.engine.passed(r.connectionID, r.secretsSeen) {
 		return true, nil
+	}
+	if fresh {
+		if err := r.keepState(ctx); err != nil { // the status says so at once
+			return false, err
+		}
 	}
 	if halt != nil && r.engine.now().Before(halt.ProbeAt) {
 		r.report(ctx, false)

@@ -102,7 +102,7 @@ func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 		wait := max(fault.RetryAfter, retryFirst)
 		r.pacer.throttle(fault.Throttled, wait)
 		s.RetryAt = r.engine.now().Add(wait) // writes have another budget, and do not wait for this one
-		return nil
+		return r.keepState(ctx)
 	}
 	if s.Fault == nil || s.Fault.Code != fault.Code {
 		r.note(actionFailed, false, "the target's accounts cannot be listed: "+fault.Error())
