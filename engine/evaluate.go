@@ -18,6 +18,7 @@ type item struct {
 	stored  provision.Account  // the row as it was read, to see whether it changed
 	outcome plan.Outcome
 	tries   map[string]int // substitutes tried, by attribute
+	lost    int            // how often in this visit the target said that the account does not exist
 }
 
 // evaluate takes users through steps 3 to 6: scope, mapping, normalising, planning. Ids of users who are gone are evaluated

@@ -87,6 +87,13 @@ func (r *runner) gone(it *item, fault *provision.Fault) bool {
 		r.refuse(it, fault)
 		return false
 	}
+	if it.lost++; it.lost > 1 {
+		r.postpone(it, &provision.Fault{
+			Kind: provision.Transient, Code: fault.Code, Message: fault.Message + ", says the target, and shows them all the same", Hint: "it is tried again by itself",
+			HTTPStatus: fault.HTTPStatus, RetryAfter: fault.RetryAfter,
+		})
+		return false
+	}
 	it.row.RemoteID, it.row.Remote, it.row.Ownership = "", nil, provision.OwnershipNone
 	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
 	return true
