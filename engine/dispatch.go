@@ -75,12 +75,16 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 	return nil
 }
 
-// free leaves out the objects in a visit, and notes that they changed.
+// free leaves out the objects in a visit, and notes that they changed. A visit that is about to end would not see the note: its
+// end is waited for, which takes as long as one commit.
 func (r *runner) free(ids []string) []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	out := make([]string, 0, len(ids))
 	for _, id := range ids {
+		for r.ending[id] {
+			r.ended.Wait()
+		}
 		if r.inflight[id] {
 			r.repeat[id] = true
 			continue
@@ -90,12 +94,13 @@ func (r *runner) free(ids []string) []string {
 	return out
 }
 
-// again reports, once, that an object changed during its visit.
+// again reports, once, that an object changed during its visit, which now ends.
 func (r *runner) again(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	changed := r.repeat[id]
 	delete(r.repeat, id)
+	r.ending[id] = r.inflight[id]
 	return changed
 }
 
@@ -158,6 +163,8 @@ func (r *runner) visited(id string) {
 	r.mu.Lock()
 	delete(r.inflight, id)
 	delete(r.backfill, id)
+	delete(r.ending, id)
+	r.ended.Broadcast()
 	left := len(r.inflight)
 	r.mu.Unlock()
 	if left == 0 || left%8 == 0 {

@@ -43,6 +43,8 @@ type runner struct {
 	inflight map[string]bool // objects in a visit
 	backfill map[string]bool // of them: those of the lowest priority
 	repeat   map[string]bool // objects that changed during their visit
+	ending   map[string]bool // objects whose visit has asked for the last time whether they changed
+	ended    *sync.Cond      // a visit has ended
 	halted   *provision.Fault
 	failure  error
 	paused   bool
@@ -65,7 +67,9 @@ func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, lengt
 	r := &runner{
 		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state),
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
+		ending: map[string]bool{},
 	}
+	r.ended = sync.NewCond(&r.mu)
 	r.died, r.state.Working = state.Working, true
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
 	r.recorder = startRecorder(ctx, e.store)
