@@ -401,7 +401,7 @@ func (b *bench) arrived(op, code, name string) {
 func between(d, least, most time.Duration) bool { return least <= d && d <= most+time.Second }
 
 // word names what the engine did; the page explains the words.
-func (o observed) word(op string) string {
+func (o observed) word() string {
 	first, second := o.first, o.second
 	grows := between(second.again, 2*first.again/3, 8*first.again)
 	switch {
@@ -469,7 +469,7 @@ func TestErrorsPage(t *testing.T) {
 	}
 	got := page(t, codes, seen)
 	if *update {
-		ok(t, os.WriteFile(errorsPage, []byte(got), 0o600))
+		ok(t, os.WriteFile(errorsPage, []byte(got), 0o644))
 		return
 	}
 	want, err := os.ReadFile(errorsPage)
@@ -573,7 +573,7 @@ func page(t *testing.T, codes []string, seen []map[string]observed) string {
 		cells, connection, reads := make([]string, 0, len(ops)), "goes on", ""
 		for _, op := range ops {
 			o := seen[len(codes)+i][op]
-			cells = append(cells, o.word(op))
+			cells = append(cells, o.word())
 			if o.first.state == provision.StateHalted {
 				connection = "`HALTED`"
 			}
@@ -581,7 +581,7 @@ func page(t *testing.T, codes []string, seen []map[string]observed) string {
 				reads = o.first.reads
 			}
 		}
-		fmt.Fprintf(&out, "| %d | %s | %s | %s |\n", status, cmp.Or(reads, "nothing"), strings.Join(cells, " | "), connection)
+		fmt.Fprintf(&out, "| %d | %s | %s | %s |\n", status, cmp.Or(reads, "nothing: it is nobody's failure"), strings.Join(cells, " | "), connection)
 	}
 	return out.String()
 }
@@ -594,7 +594,7 @@ func line(t *testing.T, code string, seen map[string]observed) string {
 	cells := make([]string, 0, len(ops))
 	for _, op := range ops {
 		o := seen[op]
-		word := o.word(op)
+		word := o.word()
 		if strings.HasPrefix(word, "?") {
 			t.Errorf("%s to %s: %s", code, op, word)
 		}
