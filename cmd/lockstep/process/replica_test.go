@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -193,4 +194,28 @@ func (p *pair) balancing(stop <-chan struct{}) chan struct{} {
 		}
 	}()
 	return stopped
+}
+
+// TestReplicaFrozen: the replica that runs the connection stands still (a machine that was suspended) until the other one has
+// taken over, and then goes on where it was: it must neither call nor record anything any more.
+func TestReplicaFrozen(t *testing.T) {
+	t.Parallel()
+	w := newTarget(t, sandbox.Options{TimeScale: killedScale, Latency: 50 * time.Millisecond})
+	c := newPair(t, w)
+	c.found(250, killedScale)
+	eventually(t, 20*time.Second, "the sync is under way", func() bool { return len(w.Members()) > 60 })
+	runs, other := c.runner()
+	c.asked.Store(int32(other))
+	must(t, c.both[runs].command.Process.Signal(syscall.SIGSTOP))
+	frozen := time.Now()
+	stop := make(chan struct{})
+	stopped := c.editing(chance(t, 0), 40*time.Millisecond, stop)
+	eventually(t, 30*time.Second, "the other replica takes over", func() bool { return len(w.since(frozen.Add(time.Second))) > 20 })
+	must(t, c.both[runs].command.Process.Signal(syscall.SIGCONT))
+	eventually(t, 10*time.Second, "the first replica serves again", c.both[runs].ready)
+	<-time.After(2 * time.Second)
+	close(stop)
+	<-stopped
+	c.settle(2 * time.Minute)
+	c.verify()
 }
