@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"lockstep/connector"
@@ -76,7 +77,7 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	}
 	factor := provision.Effective(kind.Describe(), c)
 	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), levels, at, r.engine.now)
-	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, pacer.pace)
+	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, r.term.guard(pacer.pace))
 	if err != nil {
 		return err
 	}
@@ -159,8 +160,8 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	if checker, ok := r.line.target.(connector.Checker); ok {
 		fault = checksFault(checker.Check(withPriority(ctx, provision.PriorityDeprovision)))
 	}
-	if ctx.Err() != nil {
-		return false, ctx.Err()
+	if err := errors.Join(ctx.Err(), r.term.over()); err != nil {
+		return false, err // the test was interrupted, which says nothing about the connection
 	}
 	if fault != nil {
 		return false, r.stayHalted(ctx, halt, fault)

@@ -29,6 +29,7 @@ type runner struct {
 	envID        string
 	connectionID string
 	state        provision.RunnerState
+	term         *term
 	line         *line
 	pacer        *pacer
 	recorder     *recorder
@@ -59,20 +60,20 @@ type runner struct {
 // schedules calls it again while RunSlice's connection is runnable. It fails with provision.ErrLeased while another process
 // runs the connection.
 func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, length time.Duration) error {
-	now := e.now()
-	state, err := e.store.Lease(ctx, envID, connectionID, e.owner, now.Add(leaseFor), now)
+	term := &term{engine: e, envID: envID, connectionID: connectionID}
+	state, err := term.take(ctx)
 	if err != nil {
 		return err
 	}
 	r := &runner{
-		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state),
+		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state), term: term,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
 		ending: map[string]bool{},
 	}
 	r.ended = sync.NewCond(&r.mu)
 	r.died, r.state.Working = state.Working, true
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
-	r.recorder = startRecorder(ctx, e.store)
+	r.recorder = startRecorder(ctx, e.store, term.over)
 	if !e.register(r) {
 		r.recorder.stop()
 		return provision.ErrLeased
@@ -109,8 +110,7 @@ func (r *runner) keepLease(ctx context.Context, lost context.CancelFunc) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			now := r.engine.now()
-			if _, err := r.engine.store.Lease(ctx, r.envID, r.connectionID, r.engine.owner, now.Add(leaseFor), now); err != nil && ctx.Err() == nil {
+			if _, err := r.term.take(ctx); err != nil && ctx.Err() == nil {
 				r.engine.log.Error("the lease of a connection could not be renewed", "connection", r.connectionID, "error", err)
 				r.halting()
 				r.cancelCalls()
