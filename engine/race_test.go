@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"testing"
 	"time"
@@ -42,21 +43,21 @@ func TestEditAtTheEndOfAVisit(t *testing.T) {
 	w.run()
 	w.settle(provision.StateIdle)
 	u := w.create(1)
-	late.late = func() {
-		_, err := w.people.UpdateUser(t.Context(), w.env.ID, u.ID, func(u *directory.User) error { u.Name.Family = "Late"; return nil })
-		must(t, err)
+	edited := make(chan error, 1)
+	late.late = func() { // within the recorder: it must not end the test
+		_, err := w.people.UpdateUser(context.Background(), w.env.ID, u.ID, func(u *directory.User) error { u.Name.Family = "Late"; return nil })
 		w.engine.Wake(w.env.ID)
-		head, err := w.db.FeedHead(t.Context(), w.env.ID)
-		must(t, err)
+		head, err2 := w.db.FeedHead(context.Background(), w.env.ID)
 		for range 20 { // until it is taken over, or will not be before the visit ends
-			if state, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID); err != nil || state.Cursor >= head {
-				return
+			if state, err := w.db.Runner(context.Background(), w.env.ID, w.connection.ID); err != nil || state.Cursor >= head {
+				break
 			}
 			<-time.After(10 * time.Millisecond)
 		}
+		edited <- errors.Join(err, err2)
 	}
 	w.engine.Wake(w.env.ID)
-	until(t, func() bool { return len(w.workspace.Members()) == 1 })
+	must(t, <-edited)
 	w.settle(provision.StateIdle)
 	if m := w.member(u.Email); m.FamilyName != "Late" {
 		t.Errorf("the edit is lost: %+v", m)
