@@ -117,9 +117,12 @@ func newServer(t *testing.T, name string, flags ...string) *server {
 		}
 	}
 	t.Cleanup(func() {
+		if t.Failed() {
+			s.dump()
+		}
 		s.kill()
 		if raw, err := os.ReadFile(s.log); err == nil && t.Failed() {
-			t.Logf("the log of %s ends:\n%s", name, raw[max(0, len(raw)-4000):])
+			t.Logf("the log of %s ends:\n%s", name, raw[max(0, len(raw)-30_000):])
 		}
 	})
 	return s
@@ -189,6 +192,19 @@ func (s *server) kill() {
 	if s.command != nil {
 		_ = s.command.Process.Kill()
 		<-s.exited
+	}
+}
+
+// dump lets the process, if it runs, write into its log what each goroutine does, and end.
+func (s *server) dump() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.command == nil || s.command.Process.Signal(syscall.SIGQUIT) != nil {
+		return
+	}
+	select {
+	case <-s.exited:
+	case <-time.After(5 * time.Second):
 	}
 }
 
