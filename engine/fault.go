@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"lockstep/connector"
@@ -56,7 +55,7 @@ func (r *runner) postpone(it *item, fault *provision.Fault) {
 	if it.row.Attempts >= retryPatience {
 		it.row.Status = provision.StatusFailed
 	}
-	it.row.DueAt = now.Add(max(fault.RetryAfter, backoff(it.row.Attempts, retryFirst, retryLongest)))
+	it.row.DueAt = now.Add(max(fault.RetryAfter, r.engine.backoff(it.row.Attempts, retryFirst, retryLongest)))
 	r.failed(it, fault, first)
 }
 
@@ -68,7 +67,7 @@ func (r *runner) refuse(it *item, fault *provision.Fault) {
 	if it.row.Phase == provision.PhaseCreating && !fault.Unanswered {
 		it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
 	}
-	it.row.DueAt = r.engine.now().Add(backoff(it.row.Attempts, refusedFirst, refusedLast))
+	it.row.DueAt = r.engine.now().Add(r.engine.backoff(it.row.Attempts, refusedFirst, refusedLast))
 	r.failed(it, fault, first)
 }
 
@@ -187,7 +186,7 @@ func (r *runner) reactTo(ctx context.Context, it *item, err error) bool {
 }
 
 // backoff doubles from first to longest, with a quarter of jitter so that a thousand failures do not come back as one.
-func backoff(attempt int, first, longest time.Duration) time.Duration {
+func (e *Engine) backoff(attempt int, first, longest time.Duration) time.Duration {
 	d := first
 	for range min(attempt-1, 30) {
 		if d *= 2; d >= longest {
@@ -195,5 +194,5 @@ func backoff(attempt int, first, longest time.Duration) time.Duration {
 			break
 		}
 	}
-	return d - time.Duration(rand.Int64N(int64(d)/4+1)) //nolint:gosec // jitter needs no secrecy
+	return d - time.Duration(e.jitter(int64(d)/4))
 }

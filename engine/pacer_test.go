@@ -111,7 +111,7 @@ func TestPacerThrottleAndStop(t *testing.T) {
 // TestBackoff grows, is bounded, and is never shorter than three quarters of the step.
 func TestBackoff(t *testing.T) {
 	for attempt, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 100: retryLongest} {
-		if d := backoff(attempt, retryFirst, retryLongest); d > want || d < want*3/4-1 {
+		if d := New(Config{}).backoff(attempt, retryFirst, retryLongest); d > want || d < want*3/4-1 {
 			t.Errorf("attempt %d: %s", attempt, d)
 		}
 	}

@@ -1,0 +1,206 @@
+package simulation
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"lockstep/directory"
+	"lockstep/provision"
+	sandbox "lockstep/sandbox/slack"
+)
+
+const (
+	inFlight      = 3 * time.Second  // what was edited so shortly before a write need not be in it
+	inFlightRough = 90 * time.Second // ... while the target holds calls up
+	callsAMinute  = 400
+)
+
+// written looks at a write that the workspace carried out.
+func (w *world) written(r *http.Request, before, after map[string]sandbox.Member) {
+	for id, m := range after {
+		was, known := before[id]
+		switch {
+		case !known:
+			w.wasMade(m)
+		case fmt.Sprint(was) != fmt.Sprint(m) || strings.HasSuffix(r.URL.Path, id):
+			w.wasChanged(was, m)
+		}
+	}
+}
+
+func (w *world) wasMade(m sandbox.Member) {
+	who := whose(m.PrimaryEmail)
+	if who == foreign {
+		w.violate("an account was made for nobody: %s", m.PrimaryEmail)
+		return
+	}
+	if others := w.membersOf(who); len(others) > 0 {
+		w.violate("a second account was made for %s: %s beside %s", name(who), m.PrimaryEmail, others[0].PrimaryEmail)
+	}
+	if !w.mayBeActive(who) {
+		w.violate("an account was made for %s, who should have none", name(who))
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.truth.owner[m.ID] = who
+	w.truth.made[m.ID] = true
+}
+
+// allowance is how old a decision may be.
+func (w *world) allowance() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if rough := w.tally.lastRough; !rough.IsZero() && time.Since(rough) < 2*time.Minute || w.s.Target.Limited {
+		return time.Now().Add(-inFlightRough)
+	}
+	return time.Now().Add(-inFlight)
+}
+
+// mayBeActive reports whether the person was to have an open account, shortly ago or now.
+func (w *world) mayBeActive(who int) bool {
+	since := w.allowance()
+	for _, p := range w.truth.statesSince(since) {
+		for _, u := range w.truth.usersSince(who, since) {
+			if p.decides(u) >= 0 && u.Enabled {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (w *world) wasChanged(was, m sandbox.Member) {
+	who := w.ownerOf(m.ID)
+	if who == foreign {
+		w.violate("the foreign member %s was written", was.UserName)
+		return
+	}
+	w.mu.Lock()
+	w.truth.touched[m.ID] = true
+	w.mu.Unlock()
+	if owner := whose(m.PrimaryEmail); owner != who {
+		w.violate("the account of %s got the address %s", name(who), m.PrimaryEmail)
+	}
+	switch {
+	case was.Active && !m.Active && !w.truth.mayBeInactive(who, w.allowance()):
+		w.violate("%s was deactivated, and should be active", name(who))
+	case !was.Active && m.Active && !w.mayBeActive(who):
+		w.violate("%s was activated, and should not be active", name(who))
+	}
+}
+
+// called looks at a request when it is sent.
+func (w *world) called(l *life, class, path string) {
+	now := time.Now()
+	w.mu.Lock()
+	w.tally.calls++
+	minute := int64(now.Sub(w.start) / time.Minute)
+	w.tally.perMinute[minute]++
+	many := w.tally.perMinute[minute] == callsAMinute
+	until := w.tally.notBefore[fmt.Sprint(l.n, class)]
+	if one := w.tally.notBefore[fmt.Sprint(l.n, path)]; class == "PATCH" && one.After(until) {
+		until = one
+	}
+	paused, revoked := w.truth.paused, w.truth.revoked
+	w.mu.Unlock()
+	if many {
+		w.violate("more than %d calls in a minute", callsAMinute)
+	}
+	if now.Before(until) {
+		w.violate("%s was called %v before the time that Retry-After gave", class, until.Sub(now))
+	}
+	if !paused.IsZero() && now.Sub(paused) > time.Second && (class == http.MethodPost || class == http.MethodPatch) {
+		w.violate("%s was called %v after the connection was paused", class, now.Sub(paused))
+	}
+	if !revoked.IsZero() && now.Sub(revoked) > time.Minute && (class == http.MethodPost || class == http.MethodPatch) {
+		w.violate("%s was called %v after the token was revoked", class, now.Sub(revoked))
+	}
+}
+
+// answered looks at an answer when it arrives: it may say when to come back.
+func (w *world) answered(l *life, class, path string, r *http.Response) {
+	var seconds int
+	if _, err := fmt.Sscan(r.Header.Get("Retry-After"), &seconds); err != nil || r.StatusCode != http.StatusTooManyRequests {
+		return
+	}
+	until := time.Now().Add(time.Duration(seconds)*time.Second - 5*time.Millisecond)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key := fmt.Sprint(l.n, class)
+	if seconds == 1 && class == http.MethodPatch { // a lock is the member's, not everybody's
+		key = fmt.Sprint(l.n, path)
+	}
+	w.tally.notBefore[key] = until
+}
+
+// recorded looks at rows that were committed.
+func (w *world) recorded(save []*provision.Account, _ []directory.Activity) {
+	for _, a := range save {
+		if a.Fault != nil {
+			w.trace("  %s: %s %s (%s), again at %s", a.ObjectName, a.Status, a.Fault.Code, a.Phase, a.DueAt.Sub(w.start))
+		}
+	}
+}
+
+// probe asks for the status as an administrator would, and sees whether it tells the truth.
+func (w *world) probe() {
+	p := w.truth.latest()
+	for n, d := range p.rules {
+		if d.gone || w.truth.drafts[n].gone {
+			continue
+		}
+		status, err := w.observer.Status(w.ctx, w.env.ID, d.id)
+		if err != nil {
+			w.violate("the status cannot be read: %v", err)
+			continue
+		}
+		w.judge(n, p, status)
+	}
+}
+
+func (w *world) judge(n int, p publication, status provision.RuleStatus) {
+	d := p.rules[n]
+	on := p.storeOn && d.Active
+	if on == (status.State == provision.StateInactive) {
+		w.violate("rule %d is active: %v, and its status is %s (%s)", n, on, status.State, status.Details)
+	}
+	if !on {
+		return
+	}
+	if paused := !w.truth.paused.IsZero(); paused != (status.State == provision.StatePaused) {
+		w.violate("paused: %v, and the status of rule %d is %s", paused, n, status.State)
+	}
+	if status.State == provision.StateIdle && status.Users.Failed == 0 {
+		w.judgeIdle(n, p, status.Users)
+	}
+}
+
+// judgeIdle: IDLE means that nothing is due, so that everything that was edited has arrived.
+func (w *world) judgeIdle(n int, p publication, counts provision.Counts) {
+	var impacted, open int64
+	drifted := false
+	for who := range cast {
+		u := w.truth.now(who)
+		if p.decides(u) != n {
+			continue
+		}
+		impacted++
+		drifted = drifted || w.truth.drifted[who]
+		members := w.membersOf(who)
+		switch {
+		case w.truth.drifted[who]:
+		case u.Enabled && len(members) != 1:
+			w.violate("the status is IDLE, and %s has %d accounts", name(who), len(members))
+		case u.Enabled:
+			w.same("the status is IDLE", who, u, p.rules[n].Mark, members[0])
+			open++
+		case len(members) > 0 && members[0].Active && !w.s.Policy.KeepDisabled:
+			w.violate("the status is IDLE, and %s is disabled with an open account", name(who))
+		}
+	}
+	if counts.Impacted != impacted || counts.Pending != 0 || counts.Success+counts.Unsynced+counts.Partial != impacted || !drifted && counts.Success < open {
+		w.violate("rule %d is IDLE and counts %+v; %d are covered, %d of them enabled", n, counts, impacted, open)
+	}
+}
