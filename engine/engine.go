@@ -253,18 +253,20 @@ func asFault(err error) *provision.Fault {
 // sentence gives a list of checks' failures as one fault.
 func checksFault(checks []provision.Check) *provision.Fault {
 	var failed, hints []string
+	var wait time.Duration
 	for _, c := range checks {
 		if c.Status == provision.CheckFailed {
 			failed = append(failed, c.Name+": "+c.Message)
 			if c.Hint != "" {
 				hints = append(hints, c.Hint)
 			}
+			wait = max(wait, c.RetryAfter)
 		}
 	}
 	if len(failed) == 0 {
 		return nil
 	}
 	return &provision.Fault{
-		Kind: provision.Halted, Code: "connection_invalid", Message: strings.Join(failed, "; "), Hint: strings.Join(hints, "; "),
+		Kind: provision.Halted, Code: "connection_invalid", Message: strings.Join(failed, "; "), Hint: strings.Join(hints, "; "), RetryAfter: wait,
 	}
 }

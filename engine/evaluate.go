@@ -122,12 +122,28 @@ func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause 
 		if it.row.DueAt.IsZero() || it.row.DueAt.After(now) || p < it.row.Priority {
 			it.row.Priority = p
 		}
-		it.row.DueAt, it.row.Status, it.row.Cause = now, provision.StatusPending, cause
+		it.row.DueAt, it.row.Status, it.row.Cause = it.notBefore(now), provision.StatusPending, cause
 		it.row.Attempts = 0
 		return true
 	}
 	it.rest()
 	return it.changed()
+}
+
+// notBefore keeps an edit from being carried out before the time that the target gave when it put the object off.
+func (it *item) notBefore(now time.Time) time.Time {
+	row := it.row
+	if row.Fault == nil || row.Fault.RetryAfter == 0 || !row.DueAt.After(now) {
+		return now
+	}
+	until := row.UpdatedAt.Add(row.Fault.RetryAfter)
+	if until.After(row.DueAt) { // marked before, since it was put off
+		until = row.DueAt
+	}
+	if until.Before(now) {
+		return now
+	}
+	return until
 }
 
 // describe copies what the evaluation found out about the object.

@@ -164,7 +164,7 @@ func (r *runner) stayHalted(ctx context.Context, before *provision.Halt, fault *
 	if before != nil {
 		halt.Since, halt.Attempts = before.Since, before.Attempts+1
 	}
-	halt.ProbeAt = now.Add(r.engine.backoff(halt.Attempts, probeFirst, probeLast))
+	halt.ProbeAt = now.Add(max(fault.RetryAfter, r.engine.backoff(halt.Attempts, probeFirst, probeLast)))
 	r.mu.Lock()
 	r.halted, r.state.Halt = fault, halt
 	r.mu.Unlock()

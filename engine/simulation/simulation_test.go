@@ -7,13 +7,14 @@ import (
 	"flag"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
 var (
 	seedFlag  = flag.Uint64("seed", 0, "the seed that TestReplay runs")
 	firstFlag = flag.Uint64("first", 1, "the first seed of TestSchedules")
-	countFlag = flag.Uint64("count", 2000, "how many seeds TestSchedules runs")
+	countFlag = flag.Uint64("schedules", 2000, "how many seeds TestSchedules runs")
 )
 
 // workers share the seeds out.
@@ -24,17 +25,20 @@ func TestSchedules(t *testing.T) {
 	for n := range uint64(workers) {
 		t.Run(fmt.Sprint("worker ", n), func(t *testing.T) {
 			t.Parallel()
-			for seed := *firstFlag + n; seed < *firstFlag+*countFlag && !t.Failed(); seed += workers {
+			for seed := *firstFlag + n; seed < *firstFlag+*countFlag && failures.Load() < 5; seed += workers {
 				t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) { prove(t, generate(seed)) })
 			}
 		})
 	}
 }
 
+var failures atomic.Int32
+
 func prove(t *testing.T, s schedule) {
 	t.Helper()
 	out := run(t, s, mutant{})
 	if len(out.violations) > 0 {
+		failures.Add(1)
 		t.Errorf("%s\nreplay it with: go test ./engine/simulation -run TestReplay -seed=%d -v", strings.Join(out.violations, "\n"), s.Seed)
 	}
 }

@@ -165,11 +165,15 @@ func whose(email string) int {
 	return who
 }
 
-// membersOf lists a person's accounts.
+// membersOf lists a person's accounts. One that was there before is theirs as long as it has their address, or from when the
+// engine adopted it: nothing else ties the two.
 func (w *world) membersOf(who int) []sandbox.Member {
+	t := &w.truth
 	var out []sandbox.Member
 	for _, m := range w.workspace.Members() {
-		if w.ownerOf(m.ID) == who {
+		u := t.now(who)
+		same := u != nil && strings.EqualFold(u.Email, m.PrimaryEmail)
+		if w.ownerOf(m.ID) == who && (t.made[m.ID] || t.touched[m.ID] || t.linked[who] || same) {
 			out = append(out, m)
 		}
 	}
