@@ -67,12 +67,12 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if !ok {
 		return fmt.Errorf("connection %q has the type %s, which this version of Lockstep does not know", c.Name, c.Type)
 	}
-	levels, at := r.state.Budgets, r.state.BudgetsAt
+	left := left{levels: r.state.Budgets, at: r.state.BudgetsAt, notBefore: r.state.NotBefore}
 	if r.pacer != nil {
-		levels, at = r.pacer.levels(), r.engine.now()
+		left = r.pacer.left()
 	}
 	factor := provision.Effective(kind.Describe(), c)
-	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), levels, at, r.engine.now)
+	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), left, r.engine.now)
 	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, pacer.pace)
 	if err != nil {
 		return err

@@ -279,7 +279,8 @@ func (r *runner) keepState(ctx context.Context) error {
 	s := r.state
 	r.mu.Unlock()
 	if r.pacer != nil {
-		s.Budgets, s.BudgetsAt = r.pacer.levels(), now
+		left := r.pacer.left()
+		s.Budgets, s.BudgetsAt, s.NotBefore = left.levels, left.at, left.notBefore
 	}
 	s.LastSyncAt, s.Done, s.RatePerMinute = r.progress.figures(now)
 	r.state.LastSyncAt = s.LastSyncAt

@@ -134,6 +134,12 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 	}
 	var remove []string
 	for _, row := range rows {
+		if gone, err := r.inherits(ctx, it, &row); err != nil {
+			return err
+		} else if gone {
+			remove = append(remove, row.ID)
+			continue
+		}
 		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID {
 			return &provision.Fault{
 				Kind: provision.Rejected, Code: "linked_elsewhere",
@@ -154,6 +160,27 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 	it.row.RemoteID, it.row.Remote = remote.ID, remote
 	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
 	return r.save(it, remove, r.activity(it, actionLinked, true, why, nil))
+}
+
+// inherits reports whether a row's account passes on to another person, because the one it is tied to was deleted from the
+// directory: somebody who was deleted and comes back has a new id and the old identifier.
+func (r *runner) inherits(ctx context.Context, it *item, row *provision.Account) (bool, error) {
+	if row.ObjectID == "" || row.ObjectID == it.row.ObjectID || row.Kind != directory.KindUser {
+		return false, nil
+	}
+	users, err := r.engine.store.UsersByID(ctx, r.envID, []string{row.ObjectID})
+	if err != nil {
+		return false, fmt.Errorf("read users: %w", err)
+	}
+	if len(users) > 0 {
+		return false, nil
+	}
+	if r.busy(row.ObjectID) {
+		return false, &provision.Fault{
+			Kind: provision.Transient, Code: "being_closed", Message: "the account is being closed for somebody who was deleted from the directory", Hint: "it is tried again by itself",
+		}
+	}
+	return true, nil
 }
 
 // do makes one call and remembers what the target answered (steps 8 and 9).

@@ -27,6 +27,7 @@ type RunnerState struct {
 	Sweep         Sweep
 	Budgets       map[string]float64 // tokens left when the last slice ended
 	BudgetsAt     time.Time
+	NotBefore     map[string]time.Time // by budget: the target wants to be left alone until then
 	LastSyncAt    time.Time // the last operation that succeeded, or the last reconciliation that found nothing to do
 	Owner         string
 	LeasedUntil   time.Time

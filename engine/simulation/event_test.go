@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -190,15 +191,19 @@ func (w *world) atWorkspace(e event) {
 		n := t.foreigns
 		w.seed(sandbox.Member{UserName: fmt.Sprintf("joined%d", n), PrimaryEmail: fmt.Sprintf("joined%d@elsewhere.example", n), GivenName: "Joined", Active: true})
 	case invite:
-		if len(w.membersOf(e.Who)) == 0 {
-			email := address(e.Who, 0)
-			if u := t.now(e.Who); u != nil {
-				email = u.Email
-			}
+		email := address(e.Who, 0)
+		if u := t.now(e.Who); u != nil {
+			email = u.Email
+		}
+		if len(w.membersOf(e.Who)) == 0 && !w.held(email) {
 			t.drifted[e.Who] = true
 			w.seed(sandbox.Member{UserName: name(e.Who) + ".invited", PrimaryEmail: email, Active: true})
 		}
 	}
+}
+
+func (w *world) held(email string) bool {
+	return slices.ContainsFunc(w.workspace.Members(), func(m sandbox.Member) bool { return strings.EqualFold(m.PrimaryEmail, email) })
 }
 
 // seed adds a member who was not provisioned.

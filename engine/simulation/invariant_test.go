@@ -129,7 +129,7 @@ func (w *world) answered(l *life, class, path string, r *http.Response) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := fmt.Sprint(l.n, class)
-	if seconds == 1 && class == http.MethodPatch { // a lock is the member's, not everybody's
+	if seconds == 1 { // a lock is the member's, not everybody's
 		key = fmt.Sprint(l.n, path)
 	}
 	w.tally.notBefore[key] = until
