@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"lockstep/directory"
 	"lockstep/provision"
@@ -135,6 +137,12 @@ func (r *runner) dispatch(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	if err := r.announce(ctx); err != nil {
+		for _, id := range ids {
+			r.visited(id)
+		}
+		return err
+	}
 	r.progress.started(r.engine.now())
 	go func() {
 		if err := r.Sync(r.calls, ids, r.visited); err != nil {
@@ -152,6 +160,43 @@ func (r *runner) dispatch(ctx context.Context) error {
 		}
 	}()
 	return nil
+}
+
+// announce keeps who is in a visit before the first call is made.
+func (r *runner) announce(ctx context.Context) error {
+	r.mu.Lock()
+	r.state.Visiting = slices.Sorted(maps.Keys(r.inflight))
+	r.mu.Unlock()
+	return r.keepState(ctx)
+}
+
+// takeOver makes the objects be read that a runner before was about to write when it died, or when the store failed.
+func (r *runner) takeOver(ctx context.Context) error {
+	if len(r.state.Visiting) == 0 {
+		return nil
+	}
+	rows, err := r.engine.store.AccountsByObject(ctx, r.connectionID, directory.KindUser, r.state.Visiting)
+	if err != nil {
+		return fmt.Errorf("read accounts: %w", err)
+	}
+	now := r.engine.now()
+	var save []*provision.Account
+	for i := range rows {
+		if row := &rows[i]; row.Linked() && row.Remote != nil {
+			row.Remote, row.UpdatedAt = nil, now
+			if row.DueAt.IsZero() || row.DueAt.After(now) {
+				row.DueAt, row.Status, row.Priority, row.Cause = now, provision.StatusPending, provision.PriorityLive, "a call about it was under way when the process ended"
+			}
+			save = append(save, row)
+		}
+	}
+	if len(save) > 0 {
+		if err := r.engine.store.Record(ctx, save, nil, nil); err != nil {
+			return fmt.Errorf("mark accounts to be read: %w", err)
+		}
+	}
+	r.state.Visiting = nil
+	return r.keepState(ctx)
 }
 
 func (r *runner) visited(id string) {

@@ -20,6 +20,10 @@ const (
 
 // react decides what a fault means. It reports whether to plan again at once; otherwise the outcome is recorded.
 func (r *runner) react(ctx context.Context, it *item, fault *provision.Fault) bool {
+	if fault.Unanswered && it.row.Linked() {
+		// It may have been done: what is known is not to be planned from, least of all if the wish is taken back meanwhile.
+		it.row.Remote = nil
+	}
 	switch fault.Kind {
 	case provision.Transient:
 		r.postpone(it, fault)

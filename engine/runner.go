@@ -122,6 +122,9 @@ func (r *runner) end(ctx context.Context) error {
 	timer.Stop()
 	r.cancelCalls()
 	r.recorder.stop()
+	if r.failing() == nil { // otherwise somebody's result was not kept: whoever comes next reads them
+		r.state.Visiting = nil
+	}
 	saved := r.keepState(ctx)
 	r.engine.mu.Lock()
 	delete(r.engine.runners, r.connectionID)
@@ -171,6 +174,9 @@ func (r *runner) fail(err error) {
 
 // loop takes turns until the slice is over: what is published, what changed, the reconciliation's next step, what is due.
 func (r *runner) loop(ctx context.Context) error {
+	if err := r.takeOver(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		if err := r.failing(); err != nil {
 			return err

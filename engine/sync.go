@@ -159,6 +159,7 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 	}
 	it.row.RemoteID, it.row.Remote = remote.ID, remote
 	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
+	it.row.Assigned, it.tries = nil, nil // a name that seemed taken may be taken by this very account
 	return r.save(it, remove, r.activity(it, actionLinked, true, why, nil))
 }
 

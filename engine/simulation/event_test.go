@@ -69,6 +69,9 @@ func (w *world) editPerson(e event) error {
 	if e.Do == create {
 		fresh := person(e.Who, e.Text)
 		fresh.Name.Family = fmt.Sprintf("Family%d.%d", e.Who, len(t.history[e.Who]))
+		if h := t.history[e.Who]; len(h) > 1 { // they come back, under the address and name that they had
+			fresh.Email, fresh.Username = h[len(h)-2].user.Email, h[len(h)-2].user.Username
+		}
 		made, err := w.people.CreateUser(w.ctx, w.env.ID, fresh)
 		if err == nil {
 			t.edit(e.Who, &made)

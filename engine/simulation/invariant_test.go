@@ -122,7 +122,8 @@ func (w *world) called(l *life, class, path string) {
 // answered looks at an answer when it arrives: it may say when to come back.
 func (w *world) answered(l *life, class, path string, r *http.Response) {
 	var seconds int
-	if _, err := fmt.Sscan(r.Header.Get("Retry-After"), &seconds); err != nil || r.StatusCode != http.StatusTooManyRequests {
+	_, err := fmt.Sscan(r.Header.Get("Retry-After"), &seconds)
+	if lock := seconds == 1; err != nil || r.StatusCode != http.StatusTooManyRequests || lock && class != http.MethodPatch {
 		return
 	}
 	until := time.Now().Add(time.Duration(seconds)*time.Second - 5*time.Millisecond)

@@ -149,6 +149,12 @@ func (l *life) planCrash(writes, calls int, when string) {
 	}
 }
 
+func (l *life) forgetCrash() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.writes, l.calls = 0, 0
+}
+
 func (l *life) countWrite() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -75,7 +75,7 @@ func (w *world) calm() {
 	w.faults = nil
 	clear(w.breaks)
 	w.mu.Unlock()
-	w.current().planCrash(0, 0, "")
+	w.current().forgetCrash()
 	for _, e := range []event{{Do: restore}, {Do: resume}, {Do: storeOn}, {Do: publish}} {
 		if err := w.happen(e); err != nil {
 			w.violate("%s was refused: %v", e.Do, err)
