@@ -145,6 +145,12 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
+	r.mu.Lock()
+	paused := r.paused
+	r.mu.Unlock()
+	if paused {
+		return false, nil // the test was interrupted, and says nothing
+	}
 	if fault != nil {
 		return false, r.stayHalted(ctx, halt, fault)
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
 	"reflect"
@@ -72,6 +73,9 @@ func (r *runner) sweepList(ctx context.Context) error {
 		}
 		return r.refreshPage(ctx, rows)
 	})
+	if errors.Is(err, errStopping) {
+		return nil // paused, halted or over: it is listed when the runner goes on
+	}
 	if err != nil {
 		if fault := asFault(err); fault != nil && ctx.Err() == nil {
 			return r.listFailed(ctx, fault)
@@ -100,7 +104,16 @@ func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 	return nil
 }
 
+// refreshPage takes over a page. A visit may link an account between the reading and the writing: then the page is read again.
 func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) error {
+	for {
+		if err := r.refreshOnce(ctx, remotes); !errors.Is(err, provision.ErrLinked) {
+			return err
+		}
+	}
+}
+
+func (r *runner) refreshOnce(ctx context.Context, remotes []provision.Remote) error {
 	ids := make([]string, len(remotes))
 	for i := range remotes {
 		ids[i] = remotes[i].ID
@@ -234,9 +247,11 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 func (r *runner) match(ctx context.Context, items []*item) error {
 	wanting := map[string][]*item{}
 	for _, it := range items {
-		if it.lookup(r.line) && it.row.Phase != provision.PhaseCreating {
-			key := r.line.identifier(&it.want)
-			wanting[key] = append(wanting[key], it)
+		// Somebody of whom an earlier look-up said that they have no account may have got one by hand since.
+		if it.want.InScope && !it.row.Linked() && it.row.Phase != provision.PhaseCreating {
+			if key := r.line.identifier(&it.want); key != "" {
+				wanting[key] = append(wanting[key], it)
+			}
 		}
 	}
 	if len(wanting) == 0 {
@@ -250,7 +265,8 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 	for _, row := range rows {
 		found[row.MatchKey] = append(found[row.MatchKey], row)
 	}
-	for key, its := range wanting {
+	for _, key := range sortedKeys(wanting) {
+		its := wanting[key]
 		for _, it := range its {
 			switch rows := found[key]; {
 			case len(rows) == 0:
@@ -268,6 +284,7 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 
 // take adopts a listed account: the foreign row becomes the person's.
 func (r *runner) take(ctx context.Context, it *item, foreign *provision.Account) error {
+	before := it.row
 	row := *it.row
 	row.ID = foreign.ID
 	row.RemoteID, row.Remote, row.Ownership = foreign.RemoteID, foreign.Remote, provision.Adopted
@@ -283,6 +300,10 @@ func (r *runner) take(ctx context.Context, it *item, foreign *provision.Account)
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
 	why := "an account with the same " + r.line.identifies() + " was there; it is adopted"
 	err := r.engine.store.Record(ctx, []*provision.Account{it.row}, remove, []directory.Activity{r.activity(it, actionLinked, true, why, nil)})
+	if errors.Is(err, provision.ErrLinked) {
+		it.row = before // a visit was faster: this person's own visit will say what is wrong
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("adopt an account: %w", err)
 	}

@@ -299,9 +299,27 @@ func (r *runner) conclude(it *item, remove []string, activities ...directory.Act
 func (r *runner) save(it *item, remove []string, activities ...directory.Activity) error {
 	it.row.UpdatedAt = r.engine.now()
 	row := *it.row // the recorder reads it later
-	if err := r.recorder.save(&row, remove, activities...); err != nil {
+	err := r.recorder.save(&row, remove, activities...)
+	if errors.Is(err, provision.ErrLinked) && row.Linked() {
+		err = r.saveInPlace(&row, remove, activities...)
+	}
+	if err != nil {
 		return err
 	}
 	it.row.ID = row.ID
 	return nil
+}
+
+// saveInPlace saves a row in the place of a foreign one: a listing saw the account that was just made before its row was saved.
+func (r *runner) saveInPlace(row *provision.Account, remove []string, activities ...directory.Activity) error {
+	rows, err := r.engine.store.AccountsByRemote(r.calls, r.connectionID, row.Kind, []string{row.RemoteID})
+	if err != nil {
+		return fmt.Errorf("read accounts: %w", err)
+	}
+	for i := range rows {
+		if rows[i].ObjectID == "" {
+			remove = append(remove, rows[i].ID)
+		}
+	}
+	return r.recorder.save(row, remove, activities...)
 }

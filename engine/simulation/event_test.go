@@ -154,7 +154,7 @@ func (w *world) editStore(e event) error {
 	if e.Do == replace {
 		w.token = fmt.Sprintf("%s-%d", firstToken, len(w.log))
 		w.workspace.SetToken(w.token, sandbox.Owner)
-		w.truth.revoked = time.Time{}
+		w.truth.revoked, w.tally.told = time.Time{}, time.Time{}
 	} else {
 		w.truth.storeOn = e.Do == storeOn
 	}
@@ -177,7 +177,7 @@ func (w *world) atWorkspace(e event) {
 		}
 	case restore:
 		w.workspace.SetToken(w.token, sandbox.Owner)
-		t.revoked = time.Time{}
+		t.revoked, w.tally.told = time.Time{}, time.Time{}
 	case drift, shut:
 		for _, m := range w.membersOf(e.Who) {
 			t.drifted[e.Who] = true

@@ -84,11 +84,26 @@ func (w *world) wasChanged(was, m sandbox.Member) {
 		w.violate("the account of %s got the address %s", name(who), m.PrimaryEmail)
 	}
 	switch {
-	case was.Active && !m.Active && !w.truth.mayBeInactive(who, w.allowance()):
+	case was.Active && !m.Active && !w.truth.mayBeInactive(who, w.allowance()) && !w.tiedToNobody(m.ID):
 		w.violate("%s was deactivated, and should be active", name(who))
 	case !was.Active && m.Active && !w.mayBeActive(who):
 		w.violate("%s was activated, and should not be active", name(who))
 	}
+}
+
+// tiedToNobody reports whether the member's row is that of somebody who was deleted: until whoever came back in their place has
+// adopted the account, it is the deleted one's, and is closed.
+func (w *world) tiedToNobody(id string) bool {
+	rows, err := w.db.AccountsByRemote(w.ctx, w.connection.ID, directory.KindUser, []string{id})
+	if err != nil || len(rows) != 1 {
+		return false
+	}
+	for who := range cast {
+		if u := w.truth.now(who); u != nil && u.ID == rows[0].ObjectID {
+			return false
+		}
+	}
+	return true
 }
 
 // called looks at a request when it is sent.
@@ -103,7 +118,7 @@ func (w *world) called(l *life, class, path string) {
 	if one := w.tally.notBefore[fmt.Sprint(l.n, path)]; class == "PATCH" && one.After(until) {
 		until = one
 	}
-	paused, revoked := w.truth.paused, w.truth.revoked
+	paused, revoked := w.truth.paused, w.tally.told
 	w.mu.Unlock()
 	if many {
 		w.violate("more than %d calls in a minute", callsAMinute)
@@ -114,7 +129,7 @@ func (w *world) called(l *life, class, path string) {
 	if !paused.IsZero() && now.Sub(paused) > time.Second && (class == http.MethodPost || class == http.MethodPatch) {
 		w.violate("%s was called %v after the connection was paused", class, now.Sub(paused))
 	}
-	if !revoked.IsZero() && now.Sub(revoked) > time.Minute && (class == http.MethodPost || class == http.MethodPatch) {
+	if !revoked.IsZero() && now.Sub(revoked) > 10*time.Second && (class == http.MethodPost || class == http.MethodPatch) {
 		w.violate("%s was called %v after the token was revoked", class, now.Sub(revoked))
 	}
 }
@@ -122,6 +137,11 @@ func (w *world) called(l *life, class, path string) {
 // answered looks at an answer when it arrives: it may say when to come back.
 func (w *world) answered(l *life, class, path string, r *http.Response) {
 	var seconds int
+	w.mu.Lock()
+	if r.StatusCode == http.StatusUnauthorized && !w.truth.revoked.IsZero() && w.tally.told.IsZero() {
+		w.tally.told = time.Now()
+	}
+	w.mu.Unlock()
 	_, err := fmt.Sscan(r.Header.Get("Retry-After"), &seconds)
 	if lock := seconds == 1; err != nil || r.StatusCode != http.StatusTooManyRequests || lock && class != http.MethodPatch {
 		return

@@ -59,6 +59,7 @@ func (w *world) play() {
 	w.check("at rest", false)
 	w.probe()
 	w.trace("# a full reconciliation")
+	w.rest(w.s.Target.Hidden) // everybody can be seen
 	if err := w.happen(event{Do: resync}); err != nil || !w.settle() {
 		w.violate("the reconciliation does not end: %v", err)
 		return

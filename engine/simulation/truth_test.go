@@ -22,7 +22,7 @@ type truth struct {
 	seeded    map[string]sandbox.Member
 	made      map[string]bool      // members that the engine created
 	touched   map[string]bool      // members that the engine wrote
-	linked    [cast]bool           // the person stood as wanted, in scope, when all was at rest
+	linked    map[string]bool      // members that stood for their person when all was at rest
 	drifted   map[int]bool         // somebody changed the person's member by hand, and no listing was made since
 	covered   map[int]map[int]bool // person -> rules that may have decided for them, ever
 	paused    time.Time            // zero: not paused
@@ -173,7 +173,7 @@ func (w *world) membersOf(who int) []sandbox.Member {
 	for _, m := range w.workspace.Members() {
 		u := t.now(who)
 		same := u != nil && strings.EqualFold(u.Email, m.PrimaryEmail)
-		if w.ownerOf(m.ID) == who && (t.made[m.ID] || t.touched[m.ID] || t.linked[who] || same) {
+		if w.ownerOf(m.ID) == who && (t.made[m.ID] || t.touched[m.ID] || t.linked[m.ID] || same) {
 			out = append(out, m)
 		}
 	}
@@ -209,7 +209,7 @@ func (w *world) check(when string, strict bool) {
 				continue
 			}
 			w.same(when, who, u, p.rules[decided].Mark, members[0])
-			t.linked[who] = true
+			t.linked[members[0].ID] = true
 		case len(members) == 0:
 		case decided >= 0:
 			if members[0].Active && !w.s.Policy.KeepDisabled {
@@ -233,7 +233,7 @@ func (w *world) checkLeft(when string, who int, p publication, m sandbox.Member)
 		if t.touched[m.ID] {
 			w.violate("%s: no rule ever covered %s, and the account was written", when, name(who))
 		}
-	case t.takesAway(who, p) && (t.made[m.ID] || t.touched[m.ID] || t.linked[who]) && m.Active && !w.s.Policy.KeepLeavers:
+	case t.takesAway(who, p) && (t.made[m.ID] || t.touched[m.ID] || t.linked[m.ID]) && m.Active && !w.s.Policy.KeepLeavers:
 		w.violate("%s: nobody covers %s any more, and the account is open", when, name(who))
 	}
 }
