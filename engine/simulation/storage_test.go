@@ -183,6 +183,20 @@ func (s *storage) AccountsByRemote(ctx context.Context, connectionID string, kin
 	return s.db.AccountsByRemote(ctx, connectionID, kind, ids)
 }
 
+func (s *storage) News(ctx context.Context, connectionID string, kind directory.Kind, listed []provision.Remote) ([]provision.News, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	return s.db.News(ctx, connectionID, kind, listed)
+}
+
+func (s *storage) CountRemote(ctx context.Context, connectionID string, kind directory.Kind) (int64, error) {
+	if err := s.reading(ctx); err != nil {
+		return 0, err
+	}
+	return s.db.CountRemote(ctx, connectionID, kind)
+}
+
 func (s *storage) Unlinked(ctx context.Context, connectionID string, kind directory.Kind, keys []string) ([]provision.Account, error) {
 	if err := s.reading(ctx); err != nil {
 		return nil, err
