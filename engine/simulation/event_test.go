@@ -20,10 +20,11 @@ func (w *world) happen(e event) error {
 	case ruleOn, ruleOff, ruleTitles, ruleMark, ruleDelete:
 		return w.editRule(e)
 	case publish:
-		if _, err := w.provisions.Publish(w.ctx, w.env.ID); err != nil {
+		revision, err := w.provisions.Publish(w.ctx, w.env.ID)
+		if err != nil {
 			return err
 		}
-		w.truth.publish()
+		w.truth.publish(revision.ID)
 	case storeOff, storeOn, replace:
 		return w.editStore(e)
 	case pause:

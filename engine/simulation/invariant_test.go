@@ -172,7 +172,7 @@ func (w *world) probe() {
 		if d.gone || w.truth.drafts[n].gone {
 			continue
 		}
-		status, err := w.observer.Status(w.ctx, w.env.ID, d.id)
+		status, err := w.observer.Status(atDoor(w.ctx), w.env.ID, d.id)
 		if err != nil {
 			w.violate("the status cannot be read: %v", err)
 			continue

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lockstep/engine"
@@ -23,6 +24,7 @@ type life struct {
 	once   sync.Once
 	ended  chan struct{}
 	wanted chan struct{}
+	leased atomic.Bool
 
 	mu              sync.Mutex
 	writes, calls   int // until the crash; 0: none is planned

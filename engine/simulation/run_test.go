@@ -47,7 +47,7 @@ func (w *world) play() {
 		if err := w.happen(e); err != nil {
 			w.violate("event %d was refused: %v", i, err)
 		}
-		if w.hash("probe", fmt.Sprint(i))%2 == 0 {
+		if w.hash("probe", fmt.Sprint(i))%3 == 0 {
 			w.probe()
 		}
 	}
@@ -114,14 +114,14 @@ func (w *world) settle() bool {
 
 // left says what is to be done yet; "" = nothing.
 func (w *world) left() (string, time.Time) {
-	state, err := w.db.Runner(w.ctx, w.env.ID, w.connection.ID)
-	revision, err2 := w.db.LatestRevision(w.ctx, w.env.ID)
-	head, err3 := w.db.FeedHead(w.ctx, w.env.ID)
-	next, err4 := w.db.NextDue(w.ctx, w.connection.ID)
+	ctx := atDoor(w.ctx)
+	state, err := w.outside.Runner(ctx, w.env.ID, w.connection.ID)
+	head, err3 := w.outside.FeedHead(ctx, w.env.ID)
+	next, err4 := w.outside.NextDue(ctx, w.connection.ID)
 	switch {
-	case err != nil || err2 != nil || err3 != nil || err4 != nil:
+	case err != nil || err3 != nil || err4 != nil:
 		return "the store does not answer", time.Time{}
-	case state.RevisionID != revision.ID:
+	case state.RevisionID != w.truth.latest().id:
 		return "revision", time.Time{}
 	case state.Halt != nil:
 		return "halt", time.Time{}

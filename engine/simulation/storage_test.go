@@ -47,10 +47,10 @@ func (s *storage) reading(ctx context.Context) error {
 	return nil
 }
 
-// writing runs a write. key names what is written, so that its time depends on nothing else.
-func (s *storage) writing(ctx context.Context, key string, write func() error) error {
+// writing runs a write of a kind of rows. key names what is written, so that its time depends on nothing else.
+func (s *storage) writing(ctx context.Context, kind, key string, write func() error) error {
 	if ctx.Value(doorKey{}) != nil {
-		defer s.w.forget()
+		defer s.w.forget("")
 		return write()
 	}
 	s.w.turn("store")
@@ -61,7 +61,7 @@ func (s *storage) writing(ctx context.Context, key string, write func() error) e
 	if s.life.isDead() {
 		return errDead
 	}
-	defer s.w.forget()
+	defer s.w.forget(kind)
 	if s.w.takeBreak("write") {
 		s.w.trace("store: %s fails", key)
 		if s.w.hash("break", key)%2 == 0 {
@@ -83,15 +83,16 @@ func (s *storage) writing(ctx context.Context, key string, write func() error) e
 	return write()
 }
 
-// remembered answers a read that was made since the last write once more: an idle engine asks the same again and again, and a
+// remembered answers a read that was made since the last write of its kind once more: an idle engine asks the same again and again, and a
 // virtual hour has 3,600 seconds.
 func remembered[T any](s *storage, key string, read func() (T, error)) (T, error) {
-	if v, ok := s.w.recall(key); ok {
-		return v.(T), nil
+	known, ok, writes := s.w.recall(key)
+	if ok {
+		return known.(T), nil
 	}
 	v, err := read()
 	if err == nil {
-		s.w.remember(key, v)
+		s.w.remember(key, v, writes)
 	}
 	return v, err
 }
@@ -104,7 +105,7 @@ func (s *storage) CustomAttributes(ctx context.Context, envID string) ([]directo
 	if err := s.reading(ctx); err != nil {
 		return nil, err
 	}
-	return remembered(s, "attributes", func() ([]directory.Attribute, error) { return s.db.CustomAttributes(ctx, envID) })
+	return remembered(s, "door attributes", func() ([]directory.Attribute, error) { return s.db.CustomAttributes(ctx, envID) })
 }
 
 func (s *storage) User(ctx context.Context, envID, id string) (directory.User, error) {
@@ -136,14 +137,14 @@ func (s *storage) LatestRevision(ctx context.Context, envID string) (provision.R
 	if err := s.reading(ctx); err != nil {
 		return provision.Revision{}, err
 	}
-	return remembered(s, "revision", func() (provision.Revision, error) { return s.db.LatestRevision(ctx, envID) })
+	return remembered(s, "door revision", func() (provision.Revision, error) { return s.db.LatestRevision(ctx, envID) })
 }
 
 func (s *storage) Connection(ctx context.Context, envID, id string) (provision.Connection, error) {
 	if err := s.reading(ctx); err != nil {
 		return provision.Connection{}, err
 	}
-	return remembered(s, "connection", func() (provision.Connection, error) { return s.db.Connection(ctx, envID, id) })
+	return remembered(s, "door connection", func() (provision.Connection, error) { return s.db.Connection(ctx, envID, id) })
 }
 
 func (s *storage) Rule(ctx context.Context, envID, id string) (provision.Rule, error) {
@@ -162,11 +163,11 @@ func (s *storage) Changes(ctx context.Context, envID string, after int64, limit 
 	if err := s.reading(ctx); err != nil {
 		return nil, err
 	}
-	return remembered(s, fmt.Sprint("changes", after), func() ([]directory.Change, error) { return s.db.Changes(ctx, envID, after, limit) })
+	return remembered(s, fmt.Sprint("door changes", after), func() ([]directory.Change, error) { return s.db.Changes(ctx, envID, after, limit) })
 }
 
 func (s *storage) FeedHead(ctx context.Context, envID string) (int64, error) {
-	return s.db.FeedHead(ctx, envID)
+	return remembered(s, "door head", func() (int64, error) { return s.db.FeedHead(ctx, envID) })
 }
 
 func (s *storage) AccountsByObject(ctx context.Context, connectionID string, kind directory.Kind, ids []string) ([]provision.Account, error) {
@@ -216,7 +217,7 @@ func (s *storage) NextDue(ctx context.Context, connectionID string) (time.Time, 
 	if err := s.reading(ctx); err != nil {
 		return time.Time{}, err
 	}
-	return remembered(s, "next", func() (time.Time, error) { return s.db.NextDue(ctx, connectionID) })
+	return remembered(s, "account next", func() (time.Time, error) { return s.db.NextDue(ctx, connectionID) })
 }
 
 func (s *storage) AccountPage(ctx context.Context, q provision.AccountQuery) ([]provision.Account, error) {
@@ -246,7 +247,7 @@ func (s *storage) Record(ctx context.Context, save []*provision.Account, gone []
 	for _, a := range save {
 		key += fmt.Sprintf(" %s/%s %s%s", a.ObjectName, a.RemoteID, a.Status, a.Phase)
 	}
-	return s.writing(ctx, key, func() error {
+	return s.writing(ctx, "account", key, func() error {
 		err := s.db.Record(ctx, save, gone, activities)
 		if err == nil {
 			s.w.recorded(save, activities)
@@ -256,12 +257,12 @@ func (s *storage) Record(ctx context.Context, save []*provision.Account, gone []
 }
 
 func (s *storage) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, p provision.Priority, cause string) (n int64, err error) {
-	err = s.writing(ctx, "mark due "+cause, func() error { n, err = s.db.MarkDue(ctx, q, at, p, cause); return err })
+	err = s.writing(ctx, "account", "mark due "+cause, func() error { n, err = s.db.MarkDue(ctx, q, at, p, cause); return err })
 	return n, err
 }
 
 func (s *storage) Release(ctx context.Context, connectionID, ruleID string) (n int64, err error) {
-	err = s.writing(ctx, "release", func() error { n, err = s.db.Release(ctx, connectionID, ruleID); return err })
+	err = s.writing(ctx, "account", "release", func() error { n, err = s.db.Release(ctx, connectionID, ruleID); return err })
 	return n, err
 }
 
@@ -276,30 +277,38 @@ func (s *storage) RunnerStates(ctx context.Context, envID string) ([]provision.R
 	return s.db.RunnerStates(ctx, envID)
 }
 
-// Lease is no crash point: renewals come by the clock, and nothing depends on them that Unlease and the time do not show.
+// Lease is no crash point: renewals come by the clock, and nothing depends on them that Unlease and the time do not show. Where
+// nobody else wants the lease, it is not written again and again.
 func (s *storage) Lease(ctx context.Context, envID, connectionID, owner string, until, now time.Time) (provision.RunnerState, error) {
 	if err := s.reading(ctx); err != nil {
 		return provision.RunnerState{}, err
 	}
-	return s.db.Lease(ctx, envID, connectionID, owner, until, now)
+	if s.life.leased.Load() && !s.w.s.Runner.NewOwner {
+		return s.Runner(ctx, envID, connectionID)
+	}
+	defer s.w.forget("runner")
+	state, err := s.db.Lease(ctx, envID, connectionID, owner, until, now)
+	s.life.leased.Store(err == nil)
+	return state, err
 }
 
 func (s *storage) Unlease(ctx context.Context, connectionID, owner string) error {
-	return s.writing(ctx, "unlease", func() error { return s.db.Unlease(ctx, connectionID, owner) })
+	s.life.leased.Store(false)
+	return s.writing(ctx, "runner", "unlease", func() error { return s.db.Unlease(ctx, connectionID, owner) })
 }
 
 func (s *storage) SaveRunner(ctx context.Context, owner string, state provision.RunnerState) error {
-	return s.writing(ctx, fmt.Sprint("runner ", state.Cursor, state.Sweep.Phase), func() error { return s.db.SaveRunner(ctx, owner, state) })
+	return s.writing(ctx, "runner", fmt.Sprint("runner ", state.Cursor, state.Sweep.Phase), func() error { return s.db.SaveRunner(ctx, owner, state) })
 }
 
 func (s *storage) SetPaused(ctx context.Context, envID, connectionID string, paused bool) error {
-	return s.writing(ctx, "paused", func() error { return s.db.SetPaused(ctx, envID, connectionID, paused) })
+	return s.writing(ctx, "runner", "paused", func() error { return s.db.SetPaused(ctx, envID, connectionID, paused) })
 }
 
 func (s *storage) RequestResync(ctx context.Context, envID, connectionID, cause string) error {
-	return s.writing(ctx, "resync", func() error { return s.db.RequestResync(ctx, envID, connectionID, cause) })
+	return s.writing(ctx, "runner", "resync", func() error { return s.db.RequestResync(ctx, envID, connectionID, cause) })
 }
 
 func (s *storage) ClearResync(ctx context.Context, connectionID, cause string) error {
-	return s.writing(ctx, "clear resync", func() error { return s.db.ClearResync(ctx, connectionID, cause) })
+	return s.writing(ctx, "runner", "clear resync", func() error { return s.db.ClearResync(ctx, connectionID, cause) })
 }

@@ -43,6 +43,7 @@ type draft struct {
 }
 
 type publication struct {
+	id      string
 	at      time.Time
 	rules   []draft
 	storeOn bool
@@ -64,8 +65,8 @@ func (t *truth) edit(who int, u *directory.User) {
 	t.cover(who)
 }
 
-func (t *truth) publish() {
-	t.published = append(t.published, publication{time.Now(), slices.Clone(t.drafts), t.storeOn})
+func (t *truth) publish(id string) {
+	t.published = append(t.published, publication{id, time.Now(), slices.Clone(t.drafts), t.storeOn})
 	for who := range cast {
 		t.cover(who)
 	}

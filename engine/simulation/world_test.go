@@ -37,6 +37,7 @@ type world struct {
 	people     *directory.Service
 	provisions *provision.Service
 	observer   *engine.Engine // reads the status as another process would
+	outside    *storage       // the store as those see it who run no engine
 	workspace  *sandbox.Workspace
 	env        directory.Environment
 	connection provision.Connection
@@ -47,6 +48,7 @@ type world struct {
 	life       *life
 	lives      sync.WaitGroup
 	memory     map[string]any
+	writes     int            // of anything: what was read before the last one is not remembered
 	seen       map[string]int // how often a delay was asked for
 	faults     []*armed
 	breaks     map[string]int
@@ -137,14 +139,15 @@ func newWorld(t *testing.T, dir string, s schedule, m mutant) *world {
 	must(t, err)
 	ids := 0
 	w.people = directory.NewService(w.db, directory.Options{
-		Wake:  func(env string) { w.forget(); w.current().engine.Wake(env) },
+		Wake:  func(env string) { w.forget(""); w.current().engine.Wake(env) },
 		NewID: func() string { ids++; return fmt.Sprintf("00000000-0000-7000-8000-%012d", ids) },
 	})
 	w.provisions = provision.NewService(w.db, provision.Deps{
 		Catalogue: all.NewCatalogue(), Checker: engine.Checker{Schema: w.people.Schema},
-		Wake: func(env string) { w.forget(); w.current().engine.Refresh(env) },
+		Wake: func(env string) { w.forget(""); w.current().engine.Refresh(env) },
 	})
-	var observed engine.Store = w.db
+	w.outside = &storage{db: w.db, w: w, life: &life{}}
+	var observed engine.Store = w.outside
 	if m.observer != nil {
 		observed = m.observer(observed)
 	}
@@ -313,23 +316,31 @@ func (w *world) turn(string) {
 	}
 }
 
-func (w *world) forget() {
+// forget drops what is remembered of a kind; "" = everything.
+func (w *world) forget(kind string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	clear(w.memory)
+	w.writes++
+	for key := range w.memory {
+		if strings.HasPrefix(key, kind) {
+			delete(w.memory, key)
+		}
+	}
 }
 
-func (w *world) recall(key string) (any, bool) {
+func (w *world) recall(key string) (v any, ok bool, writes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	v, ok := w.memory[key]
-	return v, ok
+	v, ok = w.memory[key]
+	return v, ok, w.writes
 }
 
-func (w *world) remember(key string, v any) {
+func (w *world) remember(key string, v any, writes int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.memory[key] = v
+	if w.writes == writes {
+		w.memory[key] = v
+	}
 }
 
 func (w *world) hash(parts ...string) uint64 {
