@@ -66,6 +66,9 @@ func (r *runner) postpone(it *item, fault *provision.Fault) {
 // refuse shows that the target, or the data, says no. It is tried again when something changes, and seldom besides.
 func (r *runner) refuse(it *item, fault *provision.Fault) {
 	first := it.row.Fault == nil || it.row.Fault.Code != fault.Code
+	if first {
+		it.row.Attempts = 0 // what failed before was something else
+	}
 	it.row.Attempts++
 	it.row.Fault, it.row.Detail, it.row.Status = fault, fault.Error(), provision.StatusFailed
 	if it.row.Phase == provision.PhaseCreating && !fault.Unanswered {

@@ -57,6 +57,7 @@ func (r *runner) visit(ctx context.Context, it *item) {
 		case err == nil:
 			r.finish(it)
 			return
+		case errors.Is(err, errDiffers):
 		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
 			if !r.react(ctx, it, fault) {
 				return
@@ -230,26 +231,38 @@ func (r *runner) learn(it *item, verb provision.Verb, remote *provision.Remote) 
 	it.row.Remote = remote
 }
 
-// verify plans once more from what the target answered: a difference that is left would be written again for ever.
+// errDiffers says that the target's answer shows something else to be done than what was done: somebody changed the account there.
+var errDiffers = errors.New("the account differs from what was known of it")
+
+// verify plans once more from what the target answered: a value that it did not take would be written again for ever.
 func (r *runner) verify(it *item) error {
-	wanted := len(it.outcome.ToDo())
+	written := attributesOf(it.outcome.ToDo())
 	it.plan(r.line.policy)
 	left := it.outcome.ToDo()
-	if wanted == 0 || len(left) == 0 {
+	if len(written) == 0 || len(left) == 0 {
 		return nil
 	}
-	var names []string
-	for _, op := range left {
-		for _, c := range op.Changes {
-			names = append(names, c.Attribute)
-		}
+	names := slices.DeleteFunc(attributesOf(left), func(name string) bool { return !slices.Contains(written, name) })
+	if len(names) == 0 {
+		return errDiffers
 	}
-	slices.Sort(names)
 	return &provision.Fault{
 		Kind: provision.Rejected, Code: "not_stored", Attribute: names[0],
 		Message: fmt.Sprintf("the target accepted the change and then answered another value for %v", names),
 		Hint:    "the target may lock or convert the attribute: map it on create only, or map the value that the target stores",
 	}
+}
+
+// attributesOf lists what operations change, in order.
+func attributesOf(operations []provision.Operation) []string {
+	var names []string
+	for _, op := range operations {
+		for _, c := range op.Changes {
+			names = append(names, c.Attribute)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // finish records that the object stands as it should, as far as the policy allows.

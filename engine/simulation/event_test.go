@@ -25,6 +25,13 @@ func (w *world) happen(e event) error {
 			return err
 		}
 		w.truth.publish(revision.ID)
+		w.mu.Lock()
+		for key := range w.tally.notBefore { // a revision may end whatever an object waited for
+			if strings.Contains(key, "/") {
+				delete(w.tally.notBefore, key)
+			}
+		}
+		w.mu.Unlock()
 	case storeOff, storeOn, replace:
 		return w.editStore(e)
 	case pause:

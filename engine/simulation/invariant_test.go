@@ -3,6 +3,7 @@ package simulation
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,9 +194,15 @@ func (w *world) judge(n int, p publication, status provision.RuleStatus) {
 	if paused := !w.truth.paused.IsZero(); paused != (status.State == provision.StatePaused) {
 		w.violate("paused: %v, and the status of rule %d is %s", paused, n, status.State)
 	}
-	if status.State == provision.StateIdle && status.Users.Failed == 0 {
+	if status.State == provision.StateIdle && status.Users.Failed == 0 && !w.elsewhere(d.id) {
 		w.judgeIdle(n, p, status.Users)
 	}
+}
+
+// elsewhere reports whether somebody is under way by another rule at this moment: they may be about to change over to this one.
+func (w *world) elsewhere(ruleID string) bool {
+	rows, err := w.db.AccountPage(w.ctx, provision.AccountQuery{ConnectionID: w.connection.ID, Status: provision.StatusPending, Limit: 100})
+	return err != nil || slices.ContainsFunc(rows, func(a provision.Account) bool { return a.RuleID != ruleID })
 }
 
 // judgeIdle: IDLE means that nothing is due, so that everything that was edited has arrived.
