@@ -137,14 +137,7 @@ func (it *item) notBefore(now time.Time) time.Time {
 	if row.Fault == nil || row.Fault.RetryAfter == 0 || !row.DueAt.After(now) {
 		return now
 	}
-	until := row.UpdatedAt.Add(row.Fault.RetryAfter)
-	if until.After(row.DueAt) { // marked before, since it was put off
-		until = row.DueAt
-	}
-	if until.Before(now) {
-		return now
-	}
-	return until
+	return row.DueAt
 }
 
 // describe copies what the evaluation found out about the object.

@@ -132,8 +132,11 @@ func (r *runner) holder(ctx context.Context, it *item, fault *provision.Fault) (
 	identifier := r.line.identifier(&it.want)
 	if fault.RemoteID != "" {
 		remote, err := r.line.target.Get(ctx, it.row.Kind, fault.RemoteID)
-		if err == nil && r.line.matchKey(it.row.Kind, remote) == identifier {
+		switch passing := asFault(err); {
+		case err == nil && r.line.matchKey(it.row.Kind, remote) == identifier:
 			return remote, nil
+		case passing != nil && passing.Kind == provision.Transient:
+			return nil, err // a look-up by identifier may not show them yet, and the target may want to be left alone
 		}
 	}
 	if identifier == "" {

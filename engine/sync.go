@@ -294,7 +294,8 @@ func (r *runner) leave(it *item) {
 // conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
 func (r *runner) conclude(it *item, remove []string, activities ...directory.Activity) {
 	if r.again(it.want.Ref.ID) {
-		it.row.DueAt, it.row.Status, it.row.Priority = r.engine.now(), provision.StatusPending, provision.PriorityLive
+		it.row.DueAt = it.notBefore(r.engine.now())
+		it.row.Status, it.row.Priority = provision.StatusPending, provision.PriorityLive
 		remove = nil
 	}
 	var err error

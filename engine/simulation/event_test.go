@@ -163,6 +163,9 @@ func (w *world) editStore(e event) error {
 		w.token = fmt.Sprintf("%s-%d", firstToken, len(w.log))
 		w.workspace.SetToken(w.token, sandbox.Owner)
 		w.truth.revoked, w.tally.told = time.Time{}, time.Time{}
+		w.mu.Lock()
+		clear(w.tally.notBefore) // new credentials are tried at once
+		w.mu.Unlock()
 	} else {
 		w.truth.storeOn = e.Do == storeOn
 	}
