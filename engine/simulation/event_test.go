@@ -119,6 +119,7 @@ func (w *world) editRule(e event) error {
 	if d.gone {
 		return nil
 	}
+	w.truth.unpublished = true
 	if e.Do == ruleDelete {
 		d.gone, d.deprovision = true, e.N == 1
 		return w.provisions.DeleteRule(w.ctx, w.env.ID, d.id, e.N == 1)
@@ -168,6 +169,7 @@ func (w *world) editStore(e event) error {
 		w.mu.Unlock()
 	} else {
 		w.truth.storeOn = e.Do == storeOn
+		w.truth.unpublished = true
 	}
 	configuration := w.configuration()
 	if e.Do != replace {

@@ -47,6 +47,9 @@ func (w *world) wasMade(m sandbox.Member) {
 	defer w.mu.Unlock()
 	w.truth.owner[m.ID] = who
 	w.truth.made[m.ID] = true
+	if u := w.truth.now(who); u != nil {
+		w.truth.tied[m.ID] = u.ID
+	}
 }
 
 // allowance is how old a decision may be.
@@ -80,6 +83,9 @@ func (w *world) wasChanged(was, m sandbox.Member) {
 	}
 	w.mu.Lock()
 	w.truth.touched[m.ID] = true
+	if u := w.truth.now(who); u != nil && m.Active {
+		w.truth.tied[m.ID] = u.ID
+	}
 	w.mu.Unlock()
 	if owner := whose(m.PrimaryEmail); owner != who {
 		w.violate("the account of %s got the address %s", name(who), m.PrimaryEmail)

@@ -136,10 +136,8 @@ var mutants = []mutant{
 		}),
 	},
 	{
-		name: "resync not carried out", breaks: "a full reconciliation does not list the target",
-		target: targeting(func(t *deceitful) {
-			t.list = func(context.Context, func([]provision.Remote, int) error) error { return nil }
-		}),
+		name: "old listing taken for new", breaks: "a full reconciliation takes over what an earlier one listed",
+		target: targeting(func(t *deceitful) { t.stale = true }),
 	},
 	{
 		name: "stale call replayed", breaks: "a retry sends the call that failed instead of planning again",
@@ -210,6 +208,7 @@ type lying struct {
 	neverPaused   bool
 
 	mu    sync.Mutex
+	env   string
 	first *provision.Revision
 }
 
@@ -251,6 +250,9 @@ func (s *lying) Changes(ctx context.Context, envID string, after int64, limit in
 }
 
 func (s *lying) UsersByID(ctx context.Context, envID string, ids []string) ([]directory.User, error) {
+	s.mu.Lock()
+	s.env = envID
+	s.mu.Unlock()
 	list, err := s.Store.UsersByID(ctx, envID, ids)
 	if s.users != nil {
 		list = s.users(list)
@@ -263,7 +265,10 @@ func (s *lying) UsersByID(ctx context.Context, envID string, ids []string) ([]di
 
 func (s *lying) AccountsByObject(ctx context.Context, connectionID string, kind directory.Kind, ids []string) ([]provision.Account, error) {
 	if s.forgetDeleted {
-		users, err := s.Store.UsersByID(ctx, "", ids)
+		s.mu.Lock()
+		env := s.env
+		s.mu.Unlock()
+		users, err := s.Store.UsersByID(ctx, env, ids)
 		if err != nil {
 			return nil, err
 		}
@@ -316,7 +321,7 @@ func (s *lying) Runner(ctx context.Context, envID, connectionID string) (provisi
 // deceitful is a target as an engine with a mistake would use it.
 type deceitful struct {
 	whole
-	list      func(context.Context, func([]provision.Remote, int) error) error
+	stale     bool
 	lazy      provision.Verb
 	replay    bool
 	optimist  bool
@@ -433,8 +438,15 @@ func (d *deceitful) Get(ctx context.Context, kind directory.Kind, id string) (*p
 }
 
 func (d *deceitful) List(ctx context.Context, kind directory.Kind, page func([]provision.Remote, int) error) error {
-	if d.list != nil {
-		return d.list(ctx, page)
-	}
-	return d.softened(d.whole.List(ctx, kind, page))
+	return d.softened(d.whole.List(ctx, kind, func(rows []provision.Remote, total int) error {
+		d.mu.Lock()
+		for i := range rows {
+			if before, ok := d.known[rows[i].ID]; ok && d.stale {
+				rows[i] = before
+			}
+			d.known[rows[i].ID] = rows[i]
+		}
+		d.mu.Unlock()
+		return page(rows, total)
+	}))
 }

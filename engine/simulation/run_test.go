@@ -77,7 +77,14 @@ func (w *world) calm() {
 	clear(w.breaks)
 	w.mu.Unlock()
 	w.current().forgetCrash()
-	for _, e := range []event{{Do: restore}, {Do: resume}, {Do: storeOn}, {Do: publish}} {
+	last := []event{{Do: restore}, {Do: resume}}
+	if !w.truth.storeOn {
+		last = append(last, event{Do: storeOn})
+	}
+	if w.truth.unpublished || !w.truth.storeOn { // not otherwise: a revision has everybody looked at again, and hides lost edits
+		last = append(last, event{Do: publish})
+	}
+	for _, e := range last {
 		if err := w.happen(e); err != nil {
 			w.violate("%s was refused: %v", e.Do, err)
 		}

@@ -99,7 +99,7 @@ const (
 	crashWrite  deed = "crash write" // the process dies at the N-th store write from now; Text: before, after
 	crashCall   deed = "crash call"  // the process dies at the N-th call from now; Text: before, flying, after
 	crashNow    deed = "crash"       //
-	breakStore  deed = "store fails" // the next N store operations fail; Text: read, write
+	breakStore  deed = "store fails" // the next N store operations fail; Text: of what kind
 	gracefulEnd deed = "restart"     // the process is stopped and started
 )
 
@@ -140,11 +140,91 @@ func generate(seed uint64) schedule {
 		s.Rules = append(s.Rules, rule{Titles: someTitles(r), Mark: fmt.Sprintf("rule%d", n), Active: n == 0 || chance(r, 60)})
 	}
 	faulty := chance(r, 85)
+	focus := someFocus(r)
 	n := 5 + r.IntN(21)
-	for range n {
-		s.Events = append(s.Events, someEvent(r, &s, faulty))
+	for len(s.Events) < n {
+		if faulty && chance(r, 4) {
+			s.Events = append(s.Events, scene(r)...)
+			continue
+		}
+		s.Events = append(s.Events, focus.on(r, someEvent(r, &s, faulty)))
 	}
 	return s
+}
+
+// scene is a few events that are dangerous together and would seldom meet by chance: something is done whose answer is lost, and
+// the wish changes before anybody knows.
+func scene(r *rand.Rand) []event {
+	who := r.IntN(4)
+	soon := func(do deed, n int, text string) event {
+		return event{Gap: time.Duration(20+r.IntN(250)) * time.Millisecond, Do: do, Who: who, N: n, Text: text}
+	}
+	spoil := func(class string) event {
+		e := event{Do: fault, Who: slices.Index(classes, class), N: 1, Text: pick(r, "lost after", "500 after", "page after", "truncated after", "lost before", "500")}
+		if chance(r, 25) {
+			return event{Do: crashCall, N: 1 + r.IntN(3), Text: pick(r, "flying", "after")}
+		}
+		return e
+	}
+	switch r.IntN(6) {
+	case 0:
+		return []event{soon(remove, 0, ""), spoil("POST"), soon(create, 0, "Engineer"), soon(readdress, r.IntN(3), "")}
+	case 1:
+		return []event{soon(retitle, 0, "Engineer"), spoil("PATCH"), soon(retitle, 0, "Sales"), soon(retitle, 0, "Engineer")}
+	case 2:
+		return []event{soon(enable, 0, ""), spoil("PATCH"), soon(disable, 0, ""), soon(enable, 0, "")}
+	case 3:
+		return []event{soon(enable, 0, ""), spoil("PATCH"), soon(disable, 0, ""), soon(enable, 0, ""), soon(rename, 0, "")}
+	case 4:
+		return []event{spoil("PATCH"), soon(readdress, 1, ""), spoil("GET"), soon(readdress, 2, ""), soon(rename, 0, "")}
+	default:
+		return []event{spoil("PATCH"), soon(retitle, 0, "Guest"), soon(retitle, 0, "Sales")}
+	}
+}
+
+// focus lets things meet: one person to whom much happens, one kind of fault that comes again and again.
+type focus struct {
+	star   int // or -1
+	fault  string
+	class  int
+	hurry  bool
+	breaks string
+}
+
+func someFocus(r *rand.Rand) focus {
+	f := focus{star: -1}
+	if chance(r, 50) {
+		f.star = r.IntN(3)
+		f.hurry = chance(r, 60)
+	}
+	if chance(r, 50) {
+		f.fault, f.class = pick(r, mishaps...), r.IntN(len(classes))
+	}
+	if chance(r, 15) {
+		f.breaks = pick(r, "users", "record")
+	}
+	return f
+}
+
+func (f focus) on(r *rand.Rand, e event) event {
+	switch e.Do {
+	case retitle, readdress, disable, enable, remove, create, drift:
+		if f.star >= 0 && chance(r, 60) {
+			e.Who = f.star
+		}
+	case fault:
+		if f.fault != "" && chance(r, 70) {
+			e.Text, e.Who = f.fault, f.class
+		}
+	case breakStore:
+		if f.breaks != "" {
+			e.Text = f.breaks
+		}
+	}
+	if f.hurry && chance(r, 70) {
+		e.Gap = time.Duration(r.IntN(120)) * time.Millisecond
+	}
+	return e
 }
 
 func chance(r *rand.Rand, percent int) bool { return r.IntN(100) < percent }
@@ -248,7 +328,7 @@ func someEvent(r *rand.Rand, s *schedule, faulty bool) event {
 	case crashCall:
 		e.N, e.Text = 1+r.IntN(8), pick(r, "before", "flying", "after")
 	case breakStore:
-		e.N, e.Text = 1+r.IntN(3), pick(r, "read", "write")
+		e.N, e.Text = 1+r.IntN(3), pick(r, "read", "write", "users", "record")
 	}
 	return e
 }

@@ -62,7 +62,7 @@ func (s *storage) writing(ctx context.Context, kind, key string, write func() er
 		return errDead
 	}
 	defer s.w.forget(kind)
-	if s.w.takeBreak("write") {
+	if s.w.takeBreak("write") || kind == "account" && s.w.takeBreak("record") {
 		s.w.trace("store: %s fails", key)
 		if s.w.hash("break", key)%2 == 0 {
 			_ = write() // it was committed, and nobody was told
@@ -115,6 +115,10 @@ func (s *storage) User(ctx context.Context, envID, id string) (directory.User, e
 func (s *storage) UsersByID(ctx context.Context, envID string, ids []string) ([]directory.User, error) {
 	if err := s.reading(ctx); err != nil {
 		return nil, err
+	}
+	if s.w.takeBreak("users") {
+		s.w.trace("store: users cannot be read")
+		return nil, errStore
 	}
 	return s.db.UsersByID(ctx, envID, ids)
 }

@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,21 +14,23 @@ import (
 // truth is what was edited and what the workspace did, kept apart from the engine: what is expected follows from it, by rules
 // that are said here once more, in the plainest way.
 type truth struct {
-	objects   map[string]int // directory id -> person
-	history   [cast][]version
-	drafts    []draft
-	storeOn   bool // as drafted
-	published []publication
-	owner     map[string]int // member -> person, or foreign
-	seeded    map[string]sandbox.Member
-	made      map[string]bool      // members that the engine created
-	touched   map[string]bool      // members that the engine wrote
-	linked    map[string]bool      // members that stood for their person when all was at rest
-	drifted   map[int]bool         // somebody changed the person's member by hand, and no listing was made since
-	covered   map[int]map[int]bool // person -> rules that may have decided for them, ever
-	paused    time.Time            // zero: not paused
-	revoked   time.Time            // zero: the token works
-	foreigns  int
+	objects map[string]int // directory id -> person
+	history [cast][]version
+	drafts  []draft
+	storeOn bool // as drafted
+
+	unpublished bool // something was drafted since the last revision
+	published   []publication
+	owner       map[string]int // member -> person, or foreign
+	seeded      map[string]sandbox.Member
+	made        map[string]bool      // members that the engine created
+	touched     map[string]bool      // members that the engine wrote
+	tied        map[string]string    // member -> the directory id of whom it was made for or given to
+	drifted     map[int]bool         // somebody changed the person's member by hand, and no listing was made since
+	covered     map[int]map[int]bool // person -> rules that may have decided for them, ever
+	paused      time.Time            // zero: not paused
+	revoked     time.Time            // zero: the token works
+	foreigns    int
 }
 
 // version is a person in the directory from a time on; nobody: they are not there.
@@ -66,6 +69,7 @@ func (t *truth) edit(who int, u *directory.User) {
 }
 
 func (t *truth) publish(id string) {
+	t.unpublished = false
 	t.published = append(t.published, publication{id, time.Now(), slices.Clone(t.drafts), t.storeOn})
 	for who := range cast {
 		t.cover(who)
@@ -174,7 +178,7 @@ func (w *world) membersOf(who int) []sandbox.Member {
 	for _, m := range w.workspace.Members() {
 		u := t.now(who)
 		same := u != nil && strings.EqualFold(u.Email, m.PrimaryEmail)
-		if w.ownerOf(m.ID) == who && (t.made[m.ID] || t.touched[m.ID] || t.linked[m.ID] || same) {
+		if w.ownerOf(m.ID) == who && (same || t.tied[m.ID] != "" && (u == nil || t.tied[m.ID] == u.ID)) {
 			out = append(out, m)
 		}
 	}
@@ -210,7 +214,7 @@ func (w *world) check(when string, strict bool) {
 				continue
 			}
 			w.same(when, who, u, p.rules[decided].Mark, members[0])
-			t.linked[members[0].ID] = true
+			t.tied[members[0].ID] = u.ID
 		case len(members) == 0:
 		case decided >= 0:
 			if members[0].Active && !w.s.Policy.KeepDisabled {
@@ -234,7 +238,7 @@ func (w *world) checkLeft(when string, who int, p publication, m sandbox.Member)
 		if t.touched[m.ID] {
 			w.violate("%s: no rule ever covered %s, and the account was written", when, name(who))
 		}
-	case t.takesAway(who, p) && (t.made[m.ID] || t.touched[m.ID] || t.linked[m.ID]) && m.Active && !w.s.Policy.KeepLeavers:
+	case t.takesAway(who, p) && (t.made[m.ID] || t.touched[m.ID] || t.tied[m.ID] != "") && m.Active && !w.s.Policy.KeepLeavers:
 		w.violate("%s: nobody covers %s any more, and the account is open", when, name(who))
 	}
 }
@@ -263,10 +267,6 @@ func (w *world) same(when string, who int, u *directory.User, mark string, m san
 }
 
 func (w *world) squatted(login string) bool {
-	for _, m := range w.truth.seeded {
-		if m.UserName == login {
-			return true
-		}
-	}
-	return false
+	holds := func(m sandbox.Member) bool { return m.UserName == login }
+	return slices.ContainsFunc(slices.Collect(maps.Values(w.truth.seeded)), holds) || slices.ContainsFunc(w.workspace.Members(), holds)
 }

@@ -132,7 +132,7 @@ func newWorld(t *testing.T, dir string, s schedule, m mutant) *world {
 	must(t, os.WriteFile(path, raw, 0o600))
 	w := &world{
 		s: s, mutant: m, ctx: t.Context(), token: firstToken, start: time.Now(), memory: map[string]any{}, seen: map[string]int{}, breaks: map[string]int{},
-		truth: truth{owner: map[string]int{}, objects: map[string]int{}, made: map[string]bool{}, touched: map[string]bool{}, drifted: map[int]bool{}, linked: map[string]bool{}, seeded: map[string]sandbox.Member{}, covered: map[int]map[int]bool{}},
+		truth: truth{owner: map[string]int{}, objects: map[string]int{}, made: map[string]bool{}, touched: map[string]bool{}, drifted: map[int]bool{}, tied: map[string]string{}, seeded: map[string]sandbox.Member{}, covered: map[int]map[int]bool{}},
 		tally: tally{perMinute: map[int64]int{}, notBefore: map[string]time.Time{}},
 	}
 	w.db, err = store.Open(w.ctx, store.Options{Path: path, Ring: ring()})
