@@ -101,6 +101,17 @@ func (it *item) lookup(l *line) bool {
 	}
 }
 
+// mayAppear reports whether an account that nobody shows may be there all the same: its create was not answered, and targets show
+// new accounts late. Sending the same create again would tell, as the identifier is unique; but when another identifier is wanted
+// by now, or no account at all, there would be a second one, or an open one that nobody knows of.
+func (it *item) mayAppear(l *line) bool {
+	if it.row.Phase != provision.PhaseCreating || it.row.MatchKey == "" || it.row.Attempts >= appearPatience {
+		return false
+	}
+	again := it.want.InScope && it.want.Active && it.want.Problem == nil && l.identifier(&it.want) == it.row.MatchKey
+	return !again
+}
+
 // priority puts whoever loses access first.
 func (it *item) priority(otherwise provision.Priority) provision.Priority {
 	for _, op := range it.outcome.Operations {

@@ -13,9 +13,11 @@ const (
 	retryFirst    = time.Second
 	retryLongest  = 5 * time.Minute
 	retryPatience = 8 // transient failures in a row before the object counts as failed; it is tried on, slowly
-	refusedFirst  = time.Hour
-	refusedLast   = 24 * time.Hour
-	maxSubstitute = 40
+	// an account whose create was not answered is looked for so often, which takes about twenty minutes
+	appearPatience = 12
+	refusedFirst   = time.Hour
+	refusedLast    = 24 * time.Hour
+	maxSubstitute  = 40
 )
 
 // react decides what a fault means. It reports whether to plan again at once; otherwise the outcome is recorded.

@@ -113,6 +113,12 @@ func (r *runner) link(ctx context.Context, it *item) error {
 	}
 	switch len(found) {
 	case 0:
+		if it.mayAppear(r.line) {
+			return &provision.Fault{
+				Kind: provision.Transient, Code: "not_shown", Message: "an account was asked for, no answer came, and the target does not show it yet",
+				Hint: "it is looked for again by itself; if it stays, look for the account on the target",
+			}
+		}
 		it.row.Phase, it.row.MatchKey = provision.PhaseAbsent, ""
 		return nil
 	case 1:
