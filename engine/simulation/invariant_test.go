@@ -122,7 +122,7 @@ func (w *world) called(l *life, class, path string) {
 	w.tally.perMinute[minute]++
 	many := w.tally.perMinute[minute] == callsAMinute
 	until := w.tally.notBefore[fmt.Sprint(l.n, class)]
-	if one := w.tally.notBefore[fmt.Sprint(l.n, path)]; class == "PATCH" && one.After(until) {
+	if one := w.tally.notBefore[fmt.Sprint(l.n, path)]; class == "PATCH" && one.until.After(until.until) {
 		until = one
 	}
 	paused, revoked := w.truth.paused, w.tally.told
@@ -130,8 +130,8 @@ func (w *world) called(l *life, class, path string) {
 	if many {
 		w.violate("more than %d calls in a minute", callsAMinute)
 	}
-	if now.Before(until) {
-		w.violate("%s was called %v before the time that Retry-After gave", class, until.Sub(now))
+	if now.After(until.from) && now.Before(until.until) {
+		w.violate("%s was called %v before the time that Retry-After gave", class, until.until.Sub(now))
 	}
 	if !paused.IsZero() && now.Sub(paused) > time.Second && (class == http.MethodPost || class == http.MethodPatch) {
 		w.violate("%s was called %v after the connection was paused", class, now.Sub(paused))
@@ -153,7 +153,8 @@ func (w *world) answered(l *life, class, path string, r *http.Response) {
 	if lock := seconds == 1; err != nil || r.StatusCode != http.StatusTooManyRequests || lock && class != http.MethodPatch {
 		return
 	}
-	until := time.Now().Add(time.Duration(seconds)*time.Second - 5*time.Millisecond)
+	// What had its turn before the answer came is on its way.
+	until := window{time.Now().Add(20 * time.Millisecond), time.Now().Add(time.Duration(seconds)*time.Second - 5*time.Millisecond)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := fmt.Sprint(l.n, class)

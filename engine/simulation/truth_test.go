@@ -206,7 +206,7 @@ func (w *world) check(when string, strict bool) {
 		}
 		decided := p.decides(u)
 		switch {
-		case len(members) > 1:
+		case len(members) > 1 && u != nil:
 			w.violate("%s: %s has %d accounts", when, name(who), len(members))
 		case decided >= 0 && u.Enabled:
 			if len(members) == 0 {
@@ -221,7 +221,9 @@ func (w *world) check(when string, strict bool) {
 				w.violate("%s: %s is disabled, and the account is open", when, name(who))
 			}
 		default:
-			w.checkLeft(when, who, p, members[0])
+			for _, m := range members {
+				w.checkLeft(when, who, p, m)
+			}
 		}
 	}
 	for id, m := range t.seeded {

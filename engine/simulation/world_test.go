@@ -68,13 +68,16 @@ type armed struct {
 	times       int
 }
 
+// window is a time in which nothing may be called.
+type window struct{ from, until time.Time }
+
 // tally counts what is bounded.
 type tally struct {
 	calls     int
 	perMinute map[int64]int
-	notBefore map[string]time.Time // life and class, or path -> the time that a 429 gave
-	told      time.Time            // when the engine learnt that the token is refused
-	lastRough time.Time            // the last mishap that holds things up
+	notBefore map[string]window // life and class, or path -> the time that a 429 gave
+	told      time.Time         // when the engine learnt that the token is refused
+	lastRough time.Time         // the last mishap that holds things up
 }
 
 // result is what a run showed.
@@ -133,7 +136,7 @@ func newWorld(t *testing.T, dir string, s schedule, m mutant) *world {
 	w := &world{
 		s: s, mutant: m, ctx: t.Context(), token: firstToken, start: time.Now(), memory: map[string]any{}, seen: map[string]int{}, breaks: map[string]int{},
 		truth: truth{owner: map[string]int{}, objects: map[string]int{}, made: map[string]bool{}, touched: map[string]bool{}, drifted: map[int]bool{}, tied: map[string]string{}, seeded: map[string]sandbox.Member{}, covered: map[int]map[int]bool{}},
-		tally: tally{perMinute: map[int64]int{}, notBefore: map[string]time.Time{}},
+		tally: tally{perMinute: map[int64]int{}, notBefore: map[string]window{}},
 	}
 	w.db, err = store.Open(w.ctx, store.Options{Path: path, Ring: ring()})
 	must(t, err)
@@ -192,6 +195,7 @@ func (w *world) openWorkspace() {
 		case "other":
 			seed.PrimaryEmail = address(m.Who, 0)
 		}
+		seed.Created = time.Now().AddDate(-1, 0, 0) // everybody sees them
 		w.seed(seed)
 	}
 }
