@@ -136,7 +136,7 @@ var mutants = []mutant{
 		}),
 	},
 	{
-		name: "old listing taken for new", breaks: "a full reconciliation takes over what an earlier one listed",
+		name: "listing not believed", breaks: "a full reconciliation keeps to what the target answered before, whatever it lists",
 		target: targeting(func(t *deceitful) { t.stale = true }),
 	},
 	{
@@ -402,6 +402,11 @@ func (d *deceitful) Do(ctx context.Context, call connector.Call) (*provision.Rem
 			done.Active = call.Verb == provision.VerbEnable
 		}
 		return &done, nil
+	}
+	if remote != nil {
+		d.mu.Lock()
+		d.known[remote.ID] = *remote
+		d.mu.Unlock()
 	}
 	return remote, d.softened(err)
 }

@@ -86,7 +86,7 @@ type result struct {
 	log        []string
 	calls      int
 	virtual    time.Duration
-	settled    time.Duration // the longest time from the last event to rest
+	crashed    bool
 }
 
 var template = sync.OnceValues(func() ([]byte, error) {
