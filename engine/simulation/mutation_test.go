@@ -22,7 +22,7 @@ type mutant struct {
 	breaks   string // what it stands for, for docs/proof.md
 	store    func(engine.Store) engine.Store
 	observer func(engine.Store) engine.Store // of whoever asks for the status
-	target   func(whole) whole
+	target   func(*world, whole) whole
 }
 
 // mutationSeeds is how many seeds a mutant may survive.
@@ -333,14 +333,19 @@ type deceitful struct {
 	impatient bool
 	stubborn  bool
 
+	*recollection
+}
+
+// recollection is what a mistaken engine remembers from call to call, in one world.
+type recollection struct {
 	mu     sync.Mutex
 	failed map[string]connector.Call
 	known  map[string]provision.Remote
 }
 
-func targeting(lie func(*deceitful)) func(whole) whole {
-	return func(t whole) whole {
-		d := &deceitful{whole: t, failed: map[string]connector.Call{}, known: map[string]provision.Remote{}}
+func targeting(lie func(*deceitful)) func(*world, whole) whole {
+	return func(w *world, t whole) whole {
+		d := &deceitful{whole: t, recollection: &w.remembered}
 		lie(d)
 		return d
 	}

@@ -36,7 +36,7 @@ func (t distantType) Open(c connector.Config) (connector.Target, error) {
 	}
 	var out whole = &distant{whole: inner.(whole), w: t.w, life: t.life}
 	if t.w.mutant.target != nil {
-		out = t.w.mutant.target(out)
+		out = t.w.mutant.target(t.w, out)
 	}
 	return out, nil
 }

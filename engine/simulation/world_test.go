@@ -37,7 +37,8 @@ type world struct {
 	people     *directory.Service
 	provisions *provision.Service
 	observer   *engine.Engine // reads the status as another process would
-	outside    *storage       // the store as those see it who run no engine
+	remembered recollection
+	outside    *storage // the store as those see it who run no engine
 	workspace  *sandbox.Workspace
 	env        directory.Environment
 	connection provision.Connection
@@ -135,8 +136,9 @@ func newWorld(t *testing.T, dir string, s schedule, m mutant) *world {
 	must(t, os.WriteFile(path, raw, 0o600))
 	w := &world{
 		s: s, mutant: m, ctx: t.Context(), token: firstToken, start: time.Now(), memory: map[string]any{}, seen: map[string]int{}, breaks: map[string]int{},
-		truth: truth{owner: map[string]int{}, objects: map[string]int{}, made: map[string]bool{}, touched: map[string]bool{}, drifted: map[int]bool{}, tied: map[string]string{}, seeded: map[string]sandbox.Member{}, covered: map[int]map[int]bool{}},
-		tally: tally{perMinute: map[int64]int{}, notBefore: map[string]window{}},
+		truth:      truth{owner: map[string]int{}, objects: map[string]int{}, made: map[string]bool{}, touched: map[string]bool{}, drifted: map[int]bool{}, tied: map[string]string{}, seeded: map[string]sandbox.Member{}, covered: map[int]map[int]bool{}},
+		remembered: recollection{failed: map[string]connector.Call{}, known: map[string]provision.Remote{}},
+		tally:      tally{perMinute: map[int64]int{}, notBefore: map[string]window{}},
 	}
 	w.db, err = store.Open(w.ctx, store.Options{Path: path, Ring: ring()})
 	must(t, err)
