@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"lockstep/directory"
 	"lockstep/provision"
@@ -52,7 +53,11 @@ func concerned(changes []directory.Change) (ids []string, everybody bool) {
 
 // reconsider evaluates users and keeps what is due. Objects in a visit are evaluated again when the visit ends.
 func (r *runner) reconsider(ctx context.Context, ids []string, p provision.Priority, cause string) error {
-	items, err := r.line.evaluate(ctx, r.engine.store, r.envID, r.free(ids))
+	ids, err := r.free(ctx, ids, p, cause)
+	if err != nil {
+		return err
+	}
+	items, err := r.line.evaluate(ctx, r.engine.store, r.envID, ids)
 	if err != nil {
 		return err
 	}
@@ -61,6 +66,10 @@ func (r *runner) reconsider(ctx context.Context, ids []string, p provision.Prior
 
 func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, cause string) error {
 	now := r.engine.now()
+	items, err := r.recheck(ctx, items, now)
+	if err != nil {
+		return err
+	}
 	var rows []*provision.Account
 	for _, it := range items {
 		if it.concerns() && it.mark(r.line, now, p, cause) {
@@ -71,34 +80,65 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 	if len(rows) == 0 {
 		return nil
 	}
-	if err := r.engine.store.Record(ctx, rows, nil, nil); err != nil {
+	err = r.engine.store.Record(ctx, rows, nil, nil)
+	if errors.Is(err, provision.ErrLinked) {
+		return errRaced
+	}
+	if err != nil {
 		return fmt.Errorf("mark due work: %w", err)
 	}
 	return nil
 }
 
-// free leaves out the objects in a visit, and notes that they changed.
-func (r *runner) free(ids []string) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// errRaced says that somebody outside made a row at the same moment, to have its person provisioned. The step is taken again.
+var errRaced = errors.New("a row was made by somebody else meanwhile")
+
+// recheck evaluates again whom the evaluation would put to rest although they are due now: they may have been marked after their
+// users were read, and then the mark is about a state that was not read.
+func (r *runner) recheck(ctx context.Context, items []*item, now time.Time) ([]*item, error) {
+	var again []string
+	items = slices.DeleteFunc(items, func(it *item) bool {
+		marked := !it.row.DueAt.IsZero() && !it.row.DueAt.After(now) && !it.due(r.line)
+		if marked {
+			again = append(again, it.want.Ref.ID)
+		}
+		return marked
+	})
+	if len(again) == 0 {
+		return items, nil
+	}
+	more, err := r.line.evaluate(ctx, r.engine.store, r.envID, again)
+	return append(items, more...), err
+}
+
+// free leaves out the objects in a visit. They are marked: the mark outlives the end of the visit, and a crash.
+func (r *runner) free(ctx context.Context, ids []string, p provision.Priority, cause string) ([]string, error) {
+	var busy []string
 	out := make([]string, 0, len(ids))
+	r.mu.Lock()
 	for _, id := range ids {
 		if r.inflight[id] {
 			r.repeat[id] = true
+			busy = append(busy, id)
 			continue
 		}
 		out = append(out, id)
 	}
-	return out
+	r.mu.Unlock()
+	for _, id := range busy {
+		q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, ObjectID: id}
+		if _, err := r.engine.store.MarkDue(ctx, q, r.engine.now(), p, cause); err != nil {
+			return nil, fmt.Errorf("mark who changed during their visit: %w", err)
+		}
+	}
+	return out, nil
 }
 
-// again reports, once, that an object changed during its visit.
-func (r *runner) again(id string) bool {
+// overtaken reports that an object changed since its visit began, so that what was decided may not be wanted any more.
+func (r *runner) overtaken(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	changed := r.repeat[id]
-	delete(r.repeat, id)
-	return changed
+	return r.repeat[id]
 }
 
 // dispatch starts visits of what is due while there are free slots. A quarter of the slots is kept from the backfill, so that
@@ -203,6 +243,7 @@ func (r *runner) visited(id string) {
 	r.mu.Lock()
 	delete(r.inflight, id)
 	delete(r.backfill, id)
+	delete(r.repeat, id)
 	left := len(r.inflight)
 	r.mu.Unlock()
 	if left == 0 || left%8 == 0 {

@@ -270,7 +270,10 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
-	ids = r.free(ids)
+	ids, err := r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+	if err != nil {
+		return err
+	}
 	parts := slices.Collect(slices.Chunk(ids, max(1, (len(ids)+walkers-1)/walkers)))
 	evaluated := make([][]*item, len(parts))
 	group, groupCtx := errgroup.WithContext(ctx)

@@ -18,6 +18,9 @@ const maxRounds = 24
 // errStopped ends a visit because the runner stops; the row stays due.
 var errStopped = errors.New("stopped")
 
+// errOvertaken ends a visit because the object changed while the call waited for its turn: it is decided anew.
+var errOvertaken = errors.New("the object changed meanwhile")
+
 // Sync takes objects through all stages (steps 3 to 9 of ARCHITECTURE §2): it decides from today's state, calls the target,
 // and records each result as it comes. A change, a retry, a reconciliation and provisioning on demand all pass through here.
 //
@@ -203,9 +206,16 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 			call.Attributes[c.Attribute] = c.To
 		}
 	}
-	if op.Verb == provision.VerbCreate {
-		ctx = withIntent(ctx, func() error { return r.intend(it) })
-	}
+	ctx = withIntent(ctx, func() error {
+		switch {
+		case r.overtaken(it.want.Ref.ID):
+			return errOvertaken
+		case op.Verb == provision.VerbCreate:
+			return r.intend(it)
+		default:
+			return nil
+		}
+	})
 	remote, err := r.line.target.Do(withPriority(ctx, it.priority(it.row.Priority)), call)
 	r.progress.count()
 	if remote != nil {
@@ -279,12 +289,9 @@ func (r *runner) finish(it *item) {
 		it.row.SyncedAt = now
 	}
 	r.progress.succeeded(now)
-	var remove []string
-	if !it.want.InScope && !it.want.Leave && it.row.RemoteID == "" {
-		// Nobody covers them and they have no account: nothing is left to remember.
-		remove = []string{it.row.ID}
-	}
-	r.conclude(it, remove)
+	// Nobody covers them and they have no account: nothing is left to remember.
+	it.row.Gone = !it.want.InScope && !it.want.Leave && it.row.RemoteID == ""
+	r.conclude(it)
 }
 
 // leave keeps what was found out; the row stays due.
@@ -293,24 +300,18 @@ func (r *runner) leave(it *item) {
 		it.row.DueAt, it.row.Status = r.engine.now(), provision.StatusPending
 	}
 	if it.changed() {
-		r.conclude(it, nil)
+		r.conclude(it)
 	}
 }
 
 // conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
-func (r *runner) conclude(it *item, remove []string, activities ...directory.Activity) {
-	if r.again(it.want.Ref.ID) {
+func (r *runner) conclude(it *item, activities ...directory.Activity) {
+	if r.overtaken(it.want.Ref.ID) {
 		it.row.DueAt = it.notBefore(r.engine.now())
 		it.row.Status, it.row.Priority = provision.StatusPending, provision.PriorityLive
-		remove = nil
+		it.row.Gone = false
 	}
-	var err error
-	if len(remove) > 0 && remove[0] != "" {
-		err = r.recorder.drop(remove, activities...)
-	} else if len(remove) == 0 {
-		err = r.save(it, nil, activities...)
-	}
-	if err != nil {
+	if err := r.save(it, nil, activities...); err != nil {
 		// The row in the store is as it was: still due, so nothing is lost.
 		r.fail(fmt.Errorf("record the result: %w", err))
 	}

@@ -56,7 +56,7 @@ func (w *world) wasMade(m sandbox.Member) {
 func (w *world) allowance() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if rough := w.tally.lastRough; !rough.IsZero() && time.Since(rough) < 2*time.Minute || w.s.Target.Limited {
+	if rough := w.tally.lastRough; !rough.IsZero() && time.Since(rough) < 2*time.Minute {
 		return time.Now().Add(-inFlightRough)
 	}
 	return time.Now().Add(-inFlight)
