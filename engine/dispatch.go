@@ -127,8 +127,12 @@ func (r *runner) free(ctx context.Context, ids []string, p provision.Priority, c
 	r.mu.Unlock()
 	for _, id := range busy {
 		q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, ObjectID: id}
-		if _, err := r.engine.store.MarkDue(ctx, q, r.engine.now(), p, cause); err != nil {
+		marked, err := r.engine.store.MarkDue(ctx, q, r.engine.now(), p, cause)
+		if err != nil {
 			return nil, fmt.Errorf("mark who changed during their visit: %w", err)
+		}
+		if marked == 0 {
+			out = append(out, id) // the visit has just ended with nothing to remember
 		}
 	}
 	return out, nil

@@ -66,6 +66,9 @@ func (r *runner) visit(ctx context.Context, it *item) {
 				return
 			}
 		default:
+			if fault != nil && len(fault.Throttled) > 0 { // also when nothing else is done about it any more
+				r.pacer.throttle(fault.Throttled, max(fault.RetryAfter, retryFirst))
+			}
 			r.leave(it)
 			return
 		}
