@@ -73,9 +73,6 @@ func (r *runner) refuse(it *item, fault *provision.Fault) {
 	}
 	it.row.Attempts++
 	it.row.Fault, it.row.Detail, it.row.Status = fault, fault.Error(), provision.StatusFailed
-	if it.row.Phase == provision.PhaseCreating && !fault.Unanswered {
-		it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
-	}
 	it.row.DueAt = r.engine.now().Add(r.engine.backoff(it.row.Attempts, refusedFirst, refusedLast))
 	r.failed(it, fault, first)
 }

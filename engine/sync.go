@@ -226,6 +226,9 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 	}
 	if err != nil {
 		if remote == nil || op.Verb != provision.VerbCreate {
+			if fault := asFault(err); op.Verb == provision.VerbCreate && fault != nil && fault.Kind == provision.Rejected && !fault.Unanswered {
+				it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
+			}
 			return err
 		}
 		// The account was made and a part of it refused: both are said.

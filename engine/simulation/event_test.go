@@ -211,7 +211,8 @@ func (w *world) atWorkspace(e event) {
 		if u := t.now(e.Who); u != nil {
 			email = u.Email
 		}
-		if len(w.membersOf(e.Who)) == 0 && !w.held(email) {
+		owned := slices.ContainsFunc(w.workspace.Members(), func(m sandbox.Member) bool { return w.ownerOf(m.ID) == e.Who })
+		if !owned && !w.held(email) {
 			t.drifted[e.Who] = true
 			w.seed(sandbox.Member{UserName: name(e.Who) + ".invited", PrimaryEmail: email, Active: true})
 		}

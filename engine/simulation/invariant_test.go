@@ -15,7 +15,7 @@ import (
 const (
 	inFlight      = 3 * time.Second  // what was edited so shortly before a write need not be in it
 	inFlightRough = 90 * time.Second // ... while the target holds calls up
-	callsAMinute  = 400
+	callsAMinute  = 150 // the engine needs fewer than 90
 )
 
 // written looks at a write that the workspace carried out.

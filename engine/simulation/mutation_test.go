@@ -56,9 +56,12 @@ var mutants = []mutant{
 	},
 	{
 		name: "marks lost during a visit", breaks: "an edit that comes in during a visit is taken for done when the visit ends",
-		store: recording(func(a *provision.Account) {
-			if a.Status == provision.StatusPending && a.Priority == provision.PriorityLive && a.Fault == nil && a.Linked() && a.Remote != nil && a.Cause == "" {
-				a.Status, a.DueAt = provision.StatusSuccess, time.Time{}
+		store: wrapping(func(s *lying) {
+			s.unmarked = true
+			s.record = func(a *provision.Account) {
+				if a.Status == provision.StatusPending && a.Priority == provision.PriorityLive && a.Fault == nil && a.Linked() && a.Remote != nil && a.Cause == "" {
+					a.Status, a.DueAt = provision.StatusSuccess, time.Time{}
+				}
 			}
 		}),
 	},
@@ -206,6 +209,7 @@ type lying struct {
 	firstRevision bool
 	forgetDeleted bool
 	neverPaused   bool
+	unmarked      bool
 
 	mu    sync.Mutex
 	env   string
@@ -239,6 +243,13 @@ func (s *lying) Record(ctx context.Context, save []*provision.Account, remove []
 		return nil
 	}
 	return err
+}
+
+func (s *lying) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, p provision.Priority, cause string) (int64, error) {
+	if s.unmarked && q.ObjectID != "" {
+		return 1, nil
+	}
+	return s.Store.MarkDue(ctx, q, at, p, cause)
 }
 
 func (s *lying) Changes(ctx context.Context, envID string, after int64, limit int) ([]directory.Change, error) {

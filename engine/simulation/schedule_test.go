@@ -115,7 +115,10 @@ var mishaps = []string{
 
 var titles = []string{"Engineer", "Sales", "Support", "Guest"}
 
-const cast = 10 // people who may come
+const (
+	cast   = 10   // people who may come
+	outage = 1000 // so many faults in a row end only when all faults end
+)
 
 // generate makes a schedule out of a seed.
 func generate(seed uint64) schedule {
@@ -323,6 +326,9 @@ func someEvent(r *rand.Rand, s *schedule, faulty bool) event {
 		e.Who, e.N = r.IntN(len(s.Rules)), r.IntN(2)
 	case fault:
 		e.Who, e.Text, e.N = r.IntN(len(classes)), pick(r, mishaps...), pick(r, 1, 1, 1, 2, 3)
+		if chance(r, 3) {
+			e.N = outage
+		}
 	case crashWrite:
 		e.N, e.Text = 1+r.IntN(12), pick(r, "before", "after")
 	case crashCall:
