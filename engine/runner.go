@@ -47,6 +47,9 @@ type runner struct {
 	paused   bool
 	stale    bool // the line was compiled for attributes that have changed
 
+	listAt    time.Time // the target is not listed before
+	listTries int       // listings that failed in a row
+
 	savedAt, emittedAt time.Time
 	secretsSeen        string
 }

@@ -52,6 +52,9 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 	}
 	switch r.state.Sweep.Phase {
 	case provision.SweepList:
+		if r.engine.now().Before(r.listAt) {
+			return false, nil
+		}
 		return true, r.sweepList(ctx)
 	case provision.SweepWalk:
 		return true, r.sweepWalk(ctx)
@@ -88,10 +91,12 @@ func (r *runner) sweepList(ctx context.Context) error {
 	}
 	if err != nil {
 		if fault := asFault(err); fault != nil && ctx.Err() == nil {
-			return r.listFailed(ctx, fault)
+			r.listFailed(fault)
+			return nil
 		}
 		return fmt.Errorf("list the target's accounts: %w", err)
 	}
+	r.listTries = 0
 	if err := r.markUnseen(ctx, seen); err != nil {
 		return err
 	}
@@ -126,19 +131,18 @@ func ahead[T any](ctx context.Context, produce func(context.Context, func(T) err
 	return cmp.Or(failed, <-produced)
 }
 
-// listFailed waits before the target is listed again; a halting fault stops the connection.
-func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
+// listFailed lists the target again later, with growing gaps; a halting fault stops the connection.
+func (r *runner) listFailed(fault *provision.Fault) {
 	if fault.Kind == provision.Halted {
 		r.halt(fault)
-		return nil
+		return
 	}
-	wait := max(fault.RetryAfter, retryFirst)
+	r.listTries++
+	wait := max(fault.RetryAfter, r.engine.backoff(r.listTries, retryFirst, retryLongest))
+	r.listAt = r.engine.now().Add(wait)
 	if len(fault.Throttled) > 0 {
-		r.pacer.throttle(fault.Throttled, wait)
-		return nil
+		r.pacer.throttle(fault.Throttled, max(fault.RetryAfter, retryFirst))
 	}
-	r.idle(ctx, wait)
-	return nil
 }
 
 // refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.

@@ -153,6 +153,11 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 			remove = append(remove, row.ID)
 			continue
 		}
+		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID && !it.want.InScope {
+			// A create for them was not answered, and whoever came in their place has the account: there is no other one.
+			it.row.Phase, it.row.MatchKey = provision.PhaseAbsent, ""
+			return nil
+		}
 		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID {
 			return &provision.Fault{
 				Kind: provision.Rejected, Code: "linked_elsewhere",

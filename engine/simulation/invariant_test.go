@@ -15,7 +15,8 @@ import (
 const (
 	inFlight      = 3 * time.Second  // what was edited so shortly before a write need not be in it
 	inFlightRough = 90 * time.Second // ... while the target holds calls up
-	callsAMinute  = 150 // the engine needs fewer than 90
+	sameAMinute   = 30               // of the same call: more are no retries, but hammering
+	callsAMinute  = 150              // the engine needs fewer than 90
 )
 
 // written looks at a write that the workspace carried out.
@@ -114,13 +115,15 @@ func (w *world) tiedToNobody(id string) bool {
 }
 
 // called looks at a request when it is sent.
-func (w *world) called(l *life, class, path string) {
+func (w *world) called(l *life, class, path, key string) {
 	now := time.Now()
 	w.mu.Lock()
 	w.tally.calls++
 	minute := int64(now.Sub(w.start) / time.Minute)
 	w.tally.perMinute[minute]++
 	many := w.tally.perMinute[minute] == callsAMinute
+	w.tally.repeated[fmt.Sprint(minute, key)]++
+	again := w.tally.repeated[fmt.Sprint(minute, key)] == sameAMinute
 	until := w.tally.notBefore[fmt.Sprint(l.n, class)]
 	if one := w.tally.notBefore[fmt.Sprint(l.n, path)]; class == "PATCH" && one.until.After(until.until) {
 		until = one
@@ -129,6 +132,9 @@ func (w *world) called(l *life, class, path string) {
 	w.mu.Unlock()
 	if many {
 		w.violate("more than %d calls in a minute", callsAMinute)
+	}
+	if again {
+		w.violate("the same %s was called %d times in a minute", class, sameAMinute)
 	}
 	if now.After(until.from) && now.Before(until.until) {
 		w.violate("%s was called %v before the time that Retry-After gave", class, until.until.Sub(now))

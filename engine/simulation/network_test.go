@@ -46,7 +46,7 @@ func (n *network) RoundTrip(r *http.Request) (*http.Response, error) {
 		n.life.crash()
 		return nil, errReset
 	}
-	n.w.called(n.life, class, r.URL.Path)
+	n.w.called(n.life, class, r.URL.Path, key)
 	mishap := n.w.mishap(class)
 	if mishap == "refused connection" {
 		n.w.trace("%s %s: %s", class, r.URL.Path, mishap)

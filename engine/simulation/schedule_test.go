@@ -326,7 +326,7 @@ func someEvent(r *rand.Rand, s *schedule, faulty bool) event {
 		e.Who, e.N = r.IntN(len(s.Rules)), r.IntN(2)
 	case fault:
 		e.Who, e.Text, e.N = r.IntN(len(classes)), pick(r, mishaps...), pick(r, 1, 1, 1, 2, 3)
-		if chance(r, 3) {
+		if chance(r, 7) {
 			e.N = outage
 		}
 	case crashWrite:

@@ -13,9 +13,10 @@ import (
 )
 
 var (
-	seedFlag  = flag.Uint64("seed", 0, "the seed that TestReplay runs")
-	firstFlag = flag.Uint64("first", 1, "the first seed of TestSchedules")
-	countFlag = flag.Uint64("schedules", 2000, "how many seeds TestSchedules runs")
+	seedFlag   = flag.Uint64("seed", 0, "the seed that TestReplay runs")
+	mutantFlag = flag.String("mutant", "", "the mutant that TestReplay runs")
+	firstFlag  = flag.Uint64("first", 1, "the first seed of TestSchedules")
+	countFlag  = flag.Uint64("schedules", 2000, "how many seeds TestSchedules runs")
 )
 
 // workers share the seeds out.
@@ -23,6 +24,9 @@ const workers = 4
 
 // TestSchedules runs the schedules of many seeds.
 func TestSchedules(t *testing.T) {
+	if raced {
+		*countFlag = min(*countFlag, 100)
+	}
 	for n := range uint64(workers) {
 		t.Run(fmt.Sprint("worker ", n), func(t *testing.T) {
 			t.Parallel()
@@ -54,7 +58,13 @@ func TestReplay(t *testing.T) {
 	}
 	s := generate(*seedFlag)
 	t.Log("\n" + s.String())
-	out := run(t, s, mutant{})
+	var m mutant
+	for i := range mutants {
+		if mutants[i].name == *mutantFlag {
+			m = mutants[i]
+		}
+	}
+	out := run(t, s, m)
 	t.Log("\n" + strings.Join(out.log, "\n"))
 	t.Logf("%d calls in %v of virtual time", out.calls, out.virtual)
 	for _, v := range out.violations {

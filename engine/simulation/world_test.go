@@ -76,6 +76,7 @@ type window struct{ from, until time.Time }
 type tally struct {
 	calls     int
 	perMinute map[int64]int
+	repeated  map[string]int    // minute and call
 	notBefore map[string]window // life and class, or path -> the time that a 429 gave
 	told      time.Time         // when the engine learnt that the token is refused
 	lastRough time.Time         // the last mishap that holds things up
@@ -138,7 +139,7 @@ func newWorld(t *testing.T, dir string, s schedule, m mutant) *world {
 		s: s, mutant: m, ctx: t.Context(), token: firstToken, start: time.Now(), memory: map[string]any{}, seen: map[string]int{}, breaks: map[string]int{},
 		truth:      truth{owner: map[string]int{}, objects: map[string]int{}, made: map[string]bool{}, touched: map[string]bool{}, drifted: map[int]bool{}, tied: map[string]string{}, seeded: map[string]sandbox.Member{}, covered: map[int]map[int]bool{}},
 		remembered: recollection{failed: map[string]connector.Call{}, known: map[string]provision.Remote{}},
-		tally:      tally{perMinute: map[int64]int{}, notBefore: map[string]window{}},
+		tally:      tally{perMinute: map[int64]int{}, repeated: map[string]int{}, notBefore: map[string]window{}},
 	}
 	w.db, err = store.Open(w.ctx, store.Options{Path: path, Ring: ring()})
 	must(t, err)
