@@ -68,15 +68,15 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if !ok {
 		return fmt.Errorf("connection %q has the type %s, which this version of Lockstep does not know", c.Name, c.Type)
 	}
-	levels, at := r.state.Budgets, r.state.BudgetsAt
+	left := left{levels: r.state.Budgets, at: r.state.BudgetsAt, notBefore: r.state.NotBefore}
 	switch {
 	case r.pacer != nil:
-		levels, at = r.pacer.levels(), r.engine.now()
+		left = r.pacer.left()
 	case r.died:
-		levels, at = spent(kind.Budgets()), r.engine.now()
+		left.levels, left.at = spent(kind.Budgets()), r.engine.now()
 	}
 	factor := provision.Effective(kind.Describe(), c)
-	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), levels, at, r.engine.now)
+	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), left, r.engine.now)
 	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, r.term.guard(pacer.pace))
 	if err != nil {
 		return err
@@ -163,6 +163,12 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	if err := errors.Join(ctx.Err(), r.term.over()); err != nil {
 		return false, err // the test was interrupted, which says nothing about the connection
 	}
+	r.mu.Lock()
+	paused := r.paused
+	r.mu.Unlock()
+	if paused {
+		return false, nil // the test was interrupted, and says nothing
+	}
 	if fault != nil {
 		return false, r.stayHalted(ctx, halt, fault)
 	}
@@ -182,7 +188,7 @@ func (r *runner) stayHalted(ctx context.Context, before *provision.Halt, fault *
 	if before != nil {
 		halt.Since, halt.Attempts = before.Since, before.Attempts+1
 	}
-	halt.ProbeAt = now.Add(backoff(halt.Attempts, probeFirst, probeLast))
+	halt.ProbeAt = now.Add(max(fault.RetryAfter, r.engine.backoff(halt.Attempts, probeFirst, probeLast)))
 	r.mu.Lock()
 	r.halted, r.state.Halt = fault, halt
 	r.mu.Unlock()

@@ -44,8 +44,6 @@ type runner struct {
 	inflight map[string]bool // objects in a visit
 	backfill map[string]bool // of them: those of the lowest priority
 	repeat   map[string]bool // objects that changed during their visit
-	ending   map[string]bool // objects whose visit has asked for the last time whether they changed
-	ended    *sync.Cond      // a visit has ended
 	halted   *provision.Fault
 	failure  error
 	paused   bool
@@ -68,9 +66,7 @@ func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, lengt
 	r := &runner{
 		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state), term: term,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
-		ending: map[string]bool{},
 	}
-	r.ended = sync.NewCond(&r.mu)
 	r.died, r.state.Working = state.Working, true
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
 	r.recorder = startRecorder(ctx, e.store, term.over)
@@ -130,6 +126,9 @@ func (r *runner) end(ctx context.Context) error {
 	r.cancelCalls()
 	r.recorder.stop()
 	r.state.Working = false
+	if r.failing() == nil { // otherwise somebody's result was not kept: whoever comes next reads them
+		r.state.Visiting = nil
+	}
 	saved := r.keepState(ctx)
 	r.engine.mu.Lock()
 	delete(r.engine.runners, r.connectionID)
@@ -180,6 +179,9 @@ func (r *runner) fail(err error) {
 // loop takes turns until the slice is over: what is published, what changed, the reconciliation's next step, what is due.
 func (r *runner) loop(ctx context.Context) error {
 	if err := r.keepState(ctx); err != nil { // before the first call: should this process die, the next one must know
+		return err
+	}
+	if err := r.takeOver(ctx); err != nil && ctx.Err() == nil {
 		return err
 	}
 	for ctx.Err() == nil {
@@ -296,7 +298,8 @@ func (r *runner) keepState(ctx context.Context) error {
 	s := r.state
 	r.mu.Unlock()
 	if r.pacer != nil {
-		s.Budgets, s.BudgetsAt = r.pacer.levels(), now
+		left := r.pacer.left()
+		s.Budgets, s.BudgetsAt, s.NotBefore = left.levels, left.at, left.notBefore
 	}
 	s.LastSyncAt, s.Done, s.RatePerMinute = r.progress.figures(now)
 	r.state.LastSyncAt = s.LastSyncAt
