@@ -88,7 +88,9 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	r.line, r.secretsSeen = line, digest
 	if reconnected {
 		r.mu.Lock()
-		r.halted, r.state.Halt = nil, nil // new credentials: try at once
+		if h := r.state.Halt; h == nil || h.Fault.RetryAfter == 0 {
+			r.halted, r.state.Halt = nil, nil // new credentials: try at once, unless the target wants to be left alone
+		}
 		r.mu.Unlock()
 	}
 	if r.state.RevisionID == revision.ID {
