@@ -165,6 +165,7 @@ func (w *world) editStore(e event) error {
 		w.workspace.SetToken(w.token, sandbox.Owner)
 		w.truth.revoked, w.tally.told = time.Time{}, time.Time{}
 		w.mu.Lock()
+		w.tally.replaced = time.Now()
 		clear(w.tally.notBefore) // new credentials are tried at once
 		w.mu.Unlock()
 	} else {

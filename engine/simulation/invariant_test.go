@@ -156,7 +156,10 @@ func (w *world) answered(l *life, class, path string, r *http.Response) {
 	}
 	w.mu.Unlock()
 	_, err := fmt.Sscan(r.Header.Get("Retry-After"), &seconds)
-	if lock := seconds == 1; err != nil || r.StatusCode != http.StatusTooManyRequests || lock && class != http.MethodPatch {
+	w.mu.Lock()
+	replaced := time.Since(w.tally.replaced) < 300*time.Millisecond // the answer to a call with the old token
+	w.mu.Unlock()
+	if lock := seconds == 1; err != nil || replaced || r.StatusCode != http.StatusTooManyRequests || lock && class != http.MethodPatch {
 		return
 	}
 	// What had its turn before the answer came is on its way.

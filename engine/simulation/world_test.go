@@ -79,6 +79,7 @@ type tally struct {
 	repeated  map[string]int    // minute and call
 	notBefore map[string]window // life and class, or path -> the time that a 429 gave
 	told      time.Time         // when the engine learnt that the token is refused
+	replaced  time.Time         // the last time the administrator entered another token
 	lastRough time.Time         // the last mishap that holds things up
 }
 
