@@ -536,3 +536,74 @@ func TestPartlyRefusedCreateIsInTheLog(t *testing.T) {
 		t.Errorf("said %v, %+v, %d members", said, status.Users, len(w.workspace.Members()))
 	}
 }
+
+// TestDeathSpendsTheBudget: what the runner that died had used of the target's budgets is not known, so nothing is left of them.
+func TestDeathSpendsTheBudget(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	for n := range 30 {
+		w.create(n)
+	}
+	w.provision("population.id pr", map[string]any{"RATE_LIMIT_FACTOR": 1.0})
+	now := time.Now()
+	state, err := w.db.Lease(t.Context(), w.env.ID, w.connection.ID, "the one that died", now.Add(time.Minute), now)
+	must(t, err)
+	state.Working = true
+	must(t, w.db.SaveRunner(t.Context(), "the one that died", state))
+	must(t, w.db.Unlease(t.Context(), w.connection.ID, "the one that died"))
+	w.run()
+	until(t, func() bool { return len(w.workspace.Members()) == 3 })
+	if took := time.Since(now); took < 700*time.Millisecond { // three a second, and no burst
+		t.Errorf("three members were made in %s", took)
+	}
+	w.stop()
+	after, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID)
+	must(t, err)
+	if after.Working || after.Budgets["POST /Users"] >= 1 {
+		t.Errorf("after the end: %+v", after)
+	}
+}
+
+// TestListRefused: a target that refuses to be listed is not asked once a second for ever, and whoever looks is told.
+func TestListRefused(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.create(1)
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.writes()
+	w.workspace.Inject(sandbox.Fault{Method: "GET", PathPrefix: "/Users", Status: 400, Code: "invalid_query", Times: 3})
+	must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
+	until(t, func() bool { return w.workspace.Requests().Totals["GET /Users"] >= 2 })
+	status, err := w.engine.Status(t.Context(), w.env.ID, w.rule.ID)
+	must(t, err)
+	if status.State != provision.StateSyncing || !strings.Contains(status.Details, "cannot be listed: Slack cannot read the query") {
+		t.Errorf("%+v", status)
+	}
+	began := time.Now()
+	if status = w.settle(provision.StateIdle); status.Details != "" {
+		t.Errorf("%+v", status)
+	}
+	if took := time.Since(began); took < 3*time.Second { // the gaps are 2 s and 4 s, less a quarter
+		t.Errorf("it was listed again after %s", took)
+	}
+}
+
+// TestRevokedTokenShowsAtOnce: a connection that stops in the middle of its work says so at once, not when it is probed.
+func TestRevokedTokenShowsAtOnce(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.create(1)
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.workspace.SetToken("", sandbox.Owner)
+	w.create(2)
+	until(t, func() bool { // the call that is refused
+		log := w.workspace.Requests().Requests
+		return log[len(log)-1].Status == 401
+	})
+	began := time.Now()
+	w.settle(provision.StateHalted)
+	if took := time.Since(began); took > 700*time.Millisecond {
+		t.Errorf("it was shown after %s", took)
+	}
+}

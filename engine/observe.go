@@ -72,7 +72,7 @@ func (e *Engine) Budgets() map[string]map[string]float64 {
 		p := r.pacer
 		r.mu.Unlock()
 		if p != nil { // nil: it has only begun
-			out[r.connectionID] = p.levels()
+			out[r.connectionID] = p.left().levels
 		}
 	}
 	return out

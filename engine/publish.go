@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"lockstep/connector"
@@ -67,13 +68,16 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if !ok {
 		return fmt.Errorf("connection %q has the type %s, which this version of Lockstep does not know", c.Name, c.Type)
 	}
-	levels, at := r.state.Budgets, r.state.BudgetsAt
-	if r.pacer != nil {
-		levels, at = r.pacer.levels(), r.engine.now()
+	left := left{levels: r.state.Budgets, at: r.state.BudgetsAt, notBefore: r.state.NotBefore}
+	switch {
+	case r.pacer != nil:
+		left = r.pacer.left()
+	case r.died:
+		left.levels, left.at = spent(kind.Budgets()), r.engine.now()
 	}
 	factor := provision.Effective(kind.Describe(), c)
-	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), levels, at, r.engine.now)
-	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, pacer.pace)
+	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), left, r.engine.now)
+	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, r.term.guard(pacer.pace))
 	if err != nil {
 		return err
 	}
@@ -84,7 +88,9 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	r.line, r.secretsSeen = line, digest
 	if reconnected {
 		r.mu.Lock()
-		r.halted, r.state.Halt = nil, nil // new credentials: try at once
+		if h := r.state.Halt; h == nil || h.Fault.RetryAfter == 0 {
+			r.halted, r.state.Halt = nil, nil // new credentials: try at once, unless the target wants to be left alone
+		}
 		r.mu.Unlock()
 	}
 	if r.state.RevisionID == revision.ID {
@@ -137,7 +143,8 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 func (r *runner) healthy(ctx context.Context) (bool, error) {
 	r.mu.Lock()
 	halt := r.state.Halt
-	if r.halted != nil && halt == nil {
+	fresh := r.halted != nil && halt == nil
+	if fresh {
 		halt = &provision.Halt{Fault: r.halted, Since: r.engine.now(), ProbeAt: r.engine.now().Add(probeFirst), Attempts: 1}
 		r.state.Halt = halt
 		r.engine.forgetCheck(r.connectionID)
@@ -145,6 +152,11 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	r.mu.Unlock()
 	if halt == nil && r.engine.passed(r.connectionID, r.secretsSeen) {
 		return true, nil
+	}
+	if fresh {
+		if err := r.keepState(ctx); err != nil { // the status says so at once
+			return false, err
+		}
 	}
 	if halt != nil && r.engine.now().Before(halt.ProbeAt) {
 		r.report(ctx, false)
@@ -155,8 +167,14 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	if checker, ok := r.line.target.(connector.Checker); ok {
 		fault = checksFault(checker.Check(withPriority(ctx, provision.PriorityDeprovision)))
 	}
-	if ctx.Err() != nil {
-		return false, ctx.Err()
+	if err := errors.Join(ctx.Err(), r.term.over()); err != nil {
+		return false, err // the test was interrupted, which says nothing about the connection
+	}
+	r.mu.Lock()
+	paused := r.paused
+	r.mu.Unlock()
+	if paused {
+		return false, nil // the test was interrupted, and says nothing
 	}
 	if fault != nil {
 		return false, r.stayHalted(ctx, halt, fault)
@@ -177,7 +195,7 @@ func (r *runner) stayHalted(ctx context.Context, before *provision.Halt, fault *
 	if before != nil {
 		halt.Since, halt.Attempts = before.Since, before.Attempts+1
 	}
-	halt.ProbeAt = now.Add(backoff(halt.Attempts, probeFirst, probeLast))
+	halt.ProbeAt = now.Add(max(fault.RetryAfter, r.engine.backoff(halt.Attempts, probeFirst, probeLast)))
 	r.mu.Lock()
 	r.halted, r.state.Halt = fault, halt
 	r.mu.Unlock()

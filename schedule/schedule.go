@@ -35,8 +35,10 @@ const (
 	rescue       = 15 * time.Minute
 	embeddedPoll = 250 * time.Millisecond
 	watchEvery   = 3 * time.Second
-	window       = 10 * time.Second
-	maxRunning   = 1000 // connections run by one process
+	// watchPatience is how long the watch may fail until this process is not ready.
+	watchPatience = 5 * watchEvery
+	window        = 10 * time.Second
+	maxRunning    = 1000 // connections run by one process
 )
 
 // Engine is what is scheduled.
@@ -199,9 +201,6 @@ func (s *Schedule) Stop(ctx context.Context) error {
 	return nil
 }
 
-// watchPatience is how long after the watch last saw to everything the schedule counts as alive: ten rounds.
-const watchPatience = 10 * watchEvery
-
 // Alive is nil while connections are seen to: the watch goes its rounds, and the job queue takes jobs.
 func (s *Schedule) Alive() error {
 	select {
@@ -260,8 +259,7 @@ func (s *Schedule) look(ctx context.Context, only string) {
 	})
 	if err == nil {
 		s.looked.Store(time.Now().UnixNano())
-	}
-	if err != nil && ctx.Err() == nil {
+	} else if ctx.Err() == nil {
 		s.config.Logger.Error("connections to run could not be scheduled", "error", err)
 	}
 }

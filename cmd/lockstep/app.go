@@ -90,6 +90,7 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 				a.schedule.Wanted(envID)
 			}
 		},
+		Announce: a.db.Announce,
 	})
 	a.people = directory.NewService(a.db, directory.Options{Wake: func(envID string) {
 		a.metrics.edits.Inc()
@@ -148,6 +149,7 @@ type serveCommand struct {
 	AllowPrivateTargets bool          `help:"Let connections call private and loopback addresses."`
 	Reconcile           time.Duration `help:"Time between full reconciliations of each connection; 0 = never." default:"24h"`
 	MetricsListen       string        `help:"Address at which Prometheus may read /metrics, without sign-in; without it, nowhere." placeholder:"ADDRESS"`
+	Drain               time.Duration `help:"Time that /readyz says no before the door is closed, for a load balancer to notice."`
 	Verbose             bool          `help:"Log each request."`
 }
 
@@ -175,6 +177,7 @@ func (c serveCommand) Run(ctx context.Context, std stdio) error {
 	if _, err := fmt.Fprintln(std.out, "listening on "+s.url); err != nil {
 		return err
 	}
+	s.drain = c.Drain
 	return s.wait(ctx)
 }
 
@@ -183,7 +186,9 @@ type serving struct {
 	app     *app
 	url     string
 	http    *http.Server
-	closing chan struct{}
+	drain   time.Duration
+	leaving chan struct{} // closed when nobody should come any more
+	closing chan struct{} // closed when those who stay for long must go
 	failed  chan error
 }
 
@@ -199,39 +204,87 @@ func (a *app) serve(ctx context.Context, listen, externalURL string, reconcile t
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s := &serving{app: a, url: "http://" + listener.Addr().String(), closing: make(chan struct{}), failed: make(chan error, 1)}
+	s := &serving{
+		app: a, url: "http://" + listener.Addr().String(), leaving: make(chan struct{}), closing: make(chan struct{}), failed: make(chan error, 1),
+	}
+	go a.db.Heed(ctx, func(envID string) { a.engine.Heard(envID) })
 	mux := http.NewServeMux()
 	mux.Handle("/", api.New(api.Config{
 		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Log: a.db, Logger: logger,
 		ExternalURL: externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
-			{Name: "database", Run: a.db.Ping, Wrong: "the database does not answer; the server's log says why"},
+			{Name: "server", Run: s.staying, Wrong: "the server stops"},
+			{Name: "database", Run: s.reachable, Wrong: "the database does not answer; the server's log says why"},
 			{Name: "runner", Run: func(context.Context) error { return a.schedule.Alive() }, Wrong: "nobody sees to the connections; the server's log says why. If it stays like this, restart the server"},
 		},
 	}))
 	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		Handler: s.outgoing(mux), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	go func() { s.failed <- s.http.Serve(listener) }()
 	return s, nil
 }
 
-const grace = 10 * time.Second // for calls in flight
+const (
+	grace        = 10 * time.Second // for calls in flight
+	requestGrace = 2 * time.Second  // of it, before the runners stop: a request may wait for one
+	readyGrace   = 2 * time.Second  // a database that answers later does not answer
+)
 
-// wait serves until ctx ends, then stops: no new requests, calls in flight finish, leases are given back.
+// staying fails once nobody should be sent here any more.
+func (s *serving) staying(context.Context) error {
+	select {
+	case <-s.leaving:
+		return errors.New("the server stops")
+	default:
+		return nil
+	}
+}
+
+// reachable fails when the database does not answer soon.
+func (s *serving) reachable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyGrace)
+	defer cancel()
+	return s.app.db.Ping(ctx)
+}
+
+// outgoing ends each client's connection with its next answer once the server is about to stop: a connection that is closed while
+// a request is on its way costs an error.
+func (s *serving) outgoing(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-s.leaving:
+			w.Header().Set("Connection", "close")
+		default:
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// wait serves until ctx ends, then stops: nobody is sent here any more, no new requests, calls in flight finish, leases are
+// given back.
 func (s *serving) wait(ctx context.Context) error {
 	select {
 	case err := <-s.failed:
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
+	close(s.leaving)
+	if s.drain > 0 {
+		<-time.After(s.drain)
+	}
 	close(s.closing)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	err := s.http.Shutdown(stopping)
-	if stopped := s.app.schedule.Stop(stopping); stopped != nil && !errors.Is(stopped, context.DeadlineExceeded) {
-		err = errors.Join(err, stopped)
+	shut := make(chan error, 1)
+	go func() { shut <- s.http.Shutdown(stopping) }()
+	var err error
+	select {
+	case err = <-shut:
+		shut <- nil
+	case <-time.After(requestGrace): // one slow request does not keep the runners from ending well
 	}
+	err = errors.Join(err, s.app.schedule.Stop(stopping), <-shut)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil // what was cut off is due still
 	}

@@ -119,6 +119,10 @@ func (t *target) patch(ctx context.Context, id string, requests [][]scim.Operati
 				last = read
 				continue
 			}
+			if unread, ok := errors.AsType[*provision.Fault](err); ok {
+				done := *unread
+				done.Unanswered, err = true, &done // it was done, and nobody knows what it looks like now
+			}
 		}
 		fault, ok := errors.AsType[*provision.Fault](err)
 		if !ok {
