@@ -135,6 +135,9 @@ func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
 			return err
 		}
 		name = a.Name
+		if err := s.checkUnasked(ctx, tx, envID, name); err != nil {
+			return err
+		}
 		if err := tx.DeleteAttribute(ctx, envID, id); err != nil {
 			return err
 		}

@@ -67,7 +67,13 @@ func (s *Service) UpdatePopulation(ctx context.Context, envID, id string, edit f
 		if err := tx.UpdatePopulation(ctx, p); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindPopulation, "UPDATED", p.ID, p.Name, changes)})
+		var followed []Activity
+		if before.Name != p.Name {
+			if followed, err = s.followPopulation(ctx, tx, envID, p.ID); err != nil {
+				return err
+			}
+		}
+		return tx.Append(ctx, append(followed, s.activity(ctx, envID, KindPopulation, "UPDATED", p.ID, p.Name, changes)))
 	})
 	return p, err
 }

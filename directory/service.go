@@ -26,6 +26,8 @@ type Service struct {
 	now   func() time.Time
 	newID func() string
 	wake  func(string)
+
+	filters groupFilters
 }
 
 // NewService makes a service over a store.
