@@ -1,0 +1,50 @@
+package provision
+
+// KeyDeleteGroups is ours: a group that Lockstep made is deleted when no rule selects it any more.
+const KeyDeleteGroups = "DELETE_GROUPS"
+
+// The values of KeyGroupMembership, in PingOne's words.
+const (
+	MembershipMerge     = "Merge"     // members who are not ours stay
+	MembershipOverwrite = "Overwrite" // exactly ours
+)
+
+// CodeOverwriteHeld is the fault code of a group that waits for somebody's consent to be overwritten.
+const CodeOverwriteHeld = "overwrite_held"
+
+// WantedMember is one person whom the directory wants in a group on a target.
+type WantedMember struct {
+	ObjectID string
+	Name     string
+	RemoteID string // their account; "" = they have none (yet)
+	Asleep   bool   // the account is not active: it is neither added nor taken out
+	Pending  bool   // the account is being made, or about to become active: the group is completed then
+}
+
+// KnownMember is one member of a group on a target.
+type KnownMember struct {
+	RemoteID string
+	Present  bool // the target reported them
+	Ours     bool // we put them there, or were about to when the answer was lost
+}
+
+// Members is who should be in a group on a target, and who is.
+type Members struct {
+	Wanted  []WantedMember
+	Known   []KnownMember
+	Consent bool // somebody agreed that members who are not ours are taken out
+}
+
+// MemberChange is what an operation does to a group's members, by the target's ids; sorted.
+type MemberChange struct {
+	Add    []string `json:"add"`
+	Remove []string `json:"remove"`
+}
+
+// Size is the number of members that change.
+func (m *MemberChange) Size() int {
+	if m == nil {
+		return 0
+	}
+	return len(m.Add) + len(m.Remove)
+}
