@@ -37,6 +37,9 @@ func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []st
 func (l *line) evaluateUsers(
 	ctx context.Context, store Store, envID string, ids []string, users map[string]*directory.User,
 ) ([]*item, error) {
+	if err := l.withGroups(ctx, store, envID, users); err != nil {
+		return nil, err
+	}
 	if err := l.fresh(ctx, store, envID); err != nil {
 		return nil, err
 	}

@@ -33,6 +33,9 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 	if out.Users, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindUser); err != nil {
 		return out, err
 	}
+	if out.Groups, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindGroup); err != nil {
+		return out, err
+	}
 	out.LastSyncAt = state.LastSyncAt
 	if out.Details = whyInactive(&revision.Snapshot, rule); out.Details != "" {
 		return out, nil
@@ -42,9 +45,12 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 		return out, err
 	}
 	out.Progress = progressOf(out.Users, state)
-	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending)
+	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending+out.Groups.Pending)
 	if out.State == provision.StateIdle {
 		out.Details = e.ruleTrouble(ctx, envID, &revision.Snapshot, rule)
+	}
+	if out.State == provision.StateIdle {
+		return out, e.heldState(ctx, envID, &rule, &out)
 	}
 	return out, nil
 }

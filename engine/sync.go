@@ -252,6 +252,7 @@ func (r *runner) leave(it *item) {
 
 // conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
 func (r *runner) conclude(it *item, remove []string, activities ...directory.Activity) {
+	defer r.touch(it, it.stored.Priority < provision.PriorityBackfill)
 	if r.again(it.want.Ref.ID) {
 		it.row.DueAt, it.row.Status, it.row.Priority = r.engine.now(), provision.StatusPending, provision.PriorityLive
 		remove = nil

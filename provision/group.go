@@ -48,3 +48,28 @@ func (m *MemberChange) Size() int {
 	}
 	return len(m.Add) + len(m.Remove)
 }
+
+// MemberAccount is how one effective member of a group stands on a connection. Somebody whom no rule was ever found to cover has
+// nothing but a name.
+type MemberAccount struct {
+	ObjectID  string
+	Name      string
+	InScope   bool
+	RuleID    string // the rule that decides for them
+	Ownership Ownership
+	RemoteID  string
+	Seen      bool // the target reported the account
+	Active    bool
+	Status    SyncStatus
+}
+
+// Wanted is the member as the plan needs them.
+func (m *MemberAccount) Wanted() WantedMember {
+	out := WantedMember{ObjectID: m.ObjectID, Name: m.Name}
+	if m.RemoteID != "" && (m.Ownership == Managed || m.Ownership == Adopted) {
+		out.RemoteID = m.RemoteID
+		out.Asleep = !m.Active
+	}
+	out.Pending = m.Status == StatusPending && (out.RemoteID == "" || out.Asleep)
+	return out
+}

@@ -33,12 +33,14 @@ CREATE INDEX group_nestings_parent ON group_nestings (parent_id);
 
 -- Members of a provisioned group, as they stand on the target. ours: we put them there.
 CREATE TABLE account_members (
-  account_id TEXT NOT NULL,
+  account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
   remote_id TEXT NOT NULL,
   present BOOLEAN NOT NULL,
   ours BOOLEAN NOT NULL,
   PRIMARY KEY (account_id, remote_id)
 );
+
+CREATE INDEX accounts_due_groups ON accounts (connection_id, priority, due_at) WHERE due_at > 0 AND kind = 'GROUP';
 
 -- Somebody agreed that a group that is on the target already is overwritten.
 CREATE TABLE group_consents (
