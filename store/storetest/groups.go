@@ -282,9 +282,6 @@ func testGroupModel(t *testing.T, s *suite) {
 
 // testLargeNesting: an edge above 50,000 people is edited in less than 100 ms.
 func testLargeNesting(t *testing.T, s *suite) {
-	if testing.Short() {
-		t.Skip("slow")
-	}
 	ctx := t.Context()
 	const many = 50_000
 	home := s.create(t, "first").PopulationID
