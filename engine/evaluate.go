@@ -16,6 +16,7 @@ type item struct {
 	want    provision.Desired
 	row     *provision.Account // what is known; a row without ID is new
 	stored  provision.Account  // the row as it was read, to see whether it changed
+	foreign *provision.Account // the listed account that is to become theirs
 	outcome plan.Outcome
 	tries   map[string]int // substitutes tried, by attribute
 }

@@ -98,6 +98,19 @@ func (r *recorder) save(account *provision.Account, remove []string, activities 
 	return <-e.committed
 }
 
+// all commits entries, many at a time, and answers the error of each.
+func (r *recorder) all(entries []*entry) []error {
+	for _, e := range entries {
+		e.committed = make(chan error, 1)
+		r.in <- e
+	}
+	out := make([]error, len(entries))
+	for i, e := range entries {
+		out[i] = <-e.committed
+	}
+	return out
+}
+
 // stop waits until everything is committed.
 func (r *recorder) stop() {
 	close(r.in)

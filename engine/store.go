@@ -42,6 +42,10 @@ type Accounts interface {
 	AccountsByObject(ctx context.Context, connectionID string, kind directory.Kind, objectIDs []string) ([]provision.Account, error)
 	// AccountsByRemote answers the rows of those remote ids that are known.
 	AccountsByRemote(ctx context.Context, connectionID string, kind directory.Kind, remoteIDs []string) ([]provision.Account, error)
+	// News answers those of the listed accounts that are not known as they are, with their rows if there are any.
+	News(ctx context.Context, connectionID string, kind directory.Kind, listed []provision.Remote) ([]provision.News, error)
+	// CountRemote counts the rows that have a remote account.
+	CountRemote(ctx context.Context, connectionID string, kind directory.Kind) (int64, error)
 	// Unlinked answers the foreign rows that hold one of the match keys.
 	Unlinked(ctx context.Context, connectionID string, kind directory.Kind, matchKeys []string) ([]provision.Account, error)
 	// DueAccounts lists rows of users that are due at now, by priority, then by due time, except the objects named.

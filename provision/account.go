@@ -138,6 +138,12 @@ type Account struct {
 	UpdatedAt     time.Time
 }
 
+// News is a listed account that is not known as it was listed.
+type News struct {
+	Remote  *Remote
+	Account *Account // what was known; nil: nothing
+}
+
 // Linked reports whether the row ties an object to a remote account that may be written.
 func (a *Account) Linked() bool {
 	return a.RemoteID != "" && (a.Ownership == Managed || a.Ownership == Adopted)

@@ -162,6 +162,74 @@ func (db *DB) AccountsByRemote(ctx context.Context, connectionID string, kind di
 	return db.accountsIn(ctx, connectionID, kind, "remote_id <> '' AND remote_id", ids)
 }
 
+// News answers those of the listed accounts that are not known as they are, with their rows if there are any. What is kept is
+// compared as it is kept, so that a listing of what is known costs no more than reading it.
+func (db *DB) News(ctx context.Context, connectionID string, kind directory.Kind, listed []provision.Remote) ([]provision.News, error) {
+	ids := make([]string, len(listed))
+	for i := range listed {
+		ids[i] = listed[i].ID
+	}
+	kept := make(map[string]string, len(listed))
+	err := chunks(ids, 5000, func(part []string) error {
+		args := []any{connectionID, string(kind)}
+		//nolint:gosec // list binds values
+		query := `SELECT remote_id, remote FROM accounts WHERE connection_id = $1 AND kind = $2 AND remote_id <> '' AND remote_id IN (` +
+			db.list(part, &args) + `)`
+		rows, err := db.read.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var id, remote string
+			if err := rows.Scan(&id, &remote); err != nil {
+				return err
+			}
+			kept[id] = remote
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []provision.News
+	var changed []string
+	for i := range listed {
+		have, known := kept[listed[i].ID]
+		now, err := json.Marshal(&listed[i])
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", listed[i].ID, err)
+		}
+		if known && have == string(now) {
+			continue
+		}
+		out = append(out, provision.News{Remote: &listed[i]})
+		if known {
+			changed = append(changed, listed[i].ID)
+		}
+	}
+	if len(changed) == 0 {
+		return out, nil
+	}
+	rows, err := db.AccountsByRemote(ctx, connectionID, kind, changed)
+	byID := make(map[string]*provision.Account, len(rows))
+	for i := range rows {
+		byID[rows[i].RemoteID] = &rows[i]
+	}
+	for i := range out {
+		out[i].Account = byID[out[i].Remote.ID]
+	}
+	return out, err
+}
+
+// CountRemote counts the rows that have a remote account.
+func (db *DB) CountRemote(ctx context.Context, connectionID string, kind directory.Kind) (int64, error) {
+	var n int64
+	const query = `SELECT count(*) FROM accounts WHERE connection_id = $1 AND kind = $2 AND remote_id <> ''`
+	err := db.read.QueryRowContext(ctx, query, connectionID, string(kind)).Scan(&n)
+	return n, err
+}
+
 // Unlinked answers the foreign rows that hold one of the match keys.
 func (db *DB) Unlinked(ctx context.Context, connectionID string, kind directory.Kind, keys []string) ([]provision.Account, error) {
 	return db.accountsIn(ctx, connectionID, kind, "object_id = '' AND match_key", keys)

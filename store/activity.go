@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -54,4 +55,73 @@ func (db *DB) Activities(ctx context.Context, envID string, q directory.Activity
 // Activity answers one line of the log.
 func (db *DB) Activity(ctx context.Context, envID, id string) (directory.Activity, error) {
 	return one(db.read.QueryRowContext(ctx, selectActivities+` AND id = $2`, envID, id), scanActivity, "activity")
+}
+
+const insertActivity = `INSERT INTO activities (environment_id, seq, id, recorded_at, type, kind, object_id, object_name, connection_id, rule_id,
+ correlation_id, success, feed, description, actor, changes)`
+
+// Append implements directory.Tx and provision.Tx. Taking numbers locks the environment's row until the end of the
+// transaction, so numbers rise in the order of commits and a reader that follows them misses none.
+func (t *tx) Append(ctx context.Context, activities []directory.Activity) error {
+	byEnv := map[string][]*directory.Activity{}
+	var order []string
+	for i := range activities {
+		env := activities[i].EnvironmentID
+		if byEnv[env] == nil {
+			order = append(order, env)
+		}
+		byEnv[env] = append(byEnv[env], &activities[i])
+	}
+	for _, env := range order {
+		if err := t.appendTo(ctx, env, byEnv[env]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tx) appendTo(ctx context.Context, envID string, activities []*directory.Activity) error {
+	var last int64
+	n := int64(len(activities))
+	err := t.QueryRowContext(ctx, `UPDATE environments SET seq = seq + $1 WHERE id = $2 RETURNING seq`, n, envID).Scan(&last)
+	if err != nil {
+		return fmt.Errorf("take numbers of the log: %w", err)
+	}
+	rows := make([][]any, n)
+	for i, a := range activities {
+		a.Seq = last - n + int64(i) + 1
+		actor, err := json.Marshal(a.Actor)
+		if err != nil {
+			return err
+		}
+		changes := []byte("[]")
+		if len(a.Changes) > 0 {
+			if changes, err = json.Marshal(a.Changes); err != nil {
+				return err
+			}
+		}
+		rows[i] = []any{
+			envID, a.Seq, a.ID, micros(a.RecordedAt), a.Type, string(a.Kind), a.ObjectID, a.ObjectName, a.ConnectionID, a.RuleID, a.CorrelationID,
+			a.Success, a.Kind.Feed() && a.ConnectionID == "", a.Description, string(actor), string(changes),
+		}
+	}
+	return insertMany(ctx, t, insertActivity, rows, "")
+}
+
+// Changes lists what the feed has after a number, oldest first.
+func (db *DB) Changes(ctx context.Context, envID string, after int64, limit int) ([]directory.Change, error) {
+	return collect(ctx, db.read, func(s scanner) (directory.Change, error) {
+		var c directory.Change
+		var at int64
+		err := s.Scan(&c.Seq, &c.Type, &c.Kind, &c.ObjectID, &at)
+		c.At = instant(at)
+		return c, err
+	}, `SELECT seq, type, kind, object_id, recorded_at FROM activities WHERE environment_id = $1 AND seq > $2 AND feed ORDER BY seq LIMIT $3`, envID, after, limit)
+}
+
+// FeedHead is the number of the newest entry of the feed; 0 when there is none.
+func (db *DB) FeedHead(ctx context.Context, envID string) (int64, error) {
+	var seq int64
+	err := db.read.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM activities WHERE environment_id = $1 AND feed`, envID).Scan(&seq)
+	return seq, err
 }
