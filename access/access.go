@@ -4,6 +4,8 @@ package access
 import (
 	"context"
 	"time"
+
+	"lockstep/directory"
 )
 
 // Role says what a client may do.
@@ -36,10 +38,13 @@ type Token struct {
 
 // Store keeps clients and tokens. What does not exist is a problem.NotFound.
 type Store interface {
-	InsertClient(ctx context.Context, c Client) error
+	// InsertClient keeps a client and the log's line about it in one transaction; DeleteClient likewise.
+	InsertClient(ctx context.Context, c Client, line directory.Activity) error
 	Client(ctx context.Context, id string) (Client, error)
 	Clients(ctx context.Context, envID string) ([]Client, error)
-	DeleteClient(ctx context.Context, envID, id string) error
+	DeleteClient(ctx context.Context, envID, id string, line directory.Activity) error
+	// Append writes a line into the log; an environment that does not exist is a problem.NotFound.
+	Append(ctx context.Context, line directory.Activity) error
 	InsertToken(ctx context.Context, t Token) error
 	Token(ctx context.Context, hash string) (Token, error)
 	DeleteExpiredTokens(ctx context.Context, now time.Time) error

@@ -25,10 +25,10 @@ type sandboxCommand struct {
 }
 
 type slackSandbox struct {
-	Listen    string        `help:"Address to listen on." default:"127.0.0.1:8021"`
-	Token     string        `help:"Token that clients must send." default:"xoxp-sandbox"`
-	TimeScale float64       `help:"Rate limits run this many times faster; 0 = no limits." default:"1"`
-	Latency   time.Duration `help:"Time that every request takes."`
+	Listen    string        `help:"Address to listen on." default:"127.0.0.1:8021" env:"LOCKSTEP_SANDBOX_LISTEN"`
+	Token     string        `help:"Token that clients must send." default:"xoxp-sandbox" env:"LOCKSTEP_SANDBOX_TOKEN"`
+	TimeScale float64       `help:"Rate limits run this many times faster; 0 = no limits." default:"1" env:"LOCKSTEP_SANDBOX_TIME_SCALE"`
+	Latency   time.Duration `help:"Time that every request takes." env:"LOCKSTEP_SANDBOX_LATENCY"`
 }
 
 // Run serves the workspace until the process is told to stop.
@@ -155,6 +155,7 @@ func (c clientCreate) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
+	ctx = directory.WithOrigin(ctx, directory.Origin{Actor: directory.Actor{Type: "SYSTEM", ID: "cli", Name: "lockstep client create"}})
 	client, secret, err := a.access.CreateClient(ctx, a.env.ID, c.Name, role)
 	if err != nil {
 		return err
