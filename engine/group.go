@@ -317,7 +317,7 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 	case provision.StatusSuccess, provision.StatusNone:
 		it.row.SyncedAt = now
 	case provision.StatusPending:
-		it.row.DueAt, it.row.Priority, it.row.Cause = now.Add(r.gatherFor()), provision.PriorityBackfill, "waits for members"
+		it.row.DueAt, it.row.Priority, it.row.Cause = now.Add(r.gatherFor()), provision.PriorityBackfill, waitsCause
 		r.gathers()
 	}
 	var lines []directory.Activity

@@ -18,6 +18,7 @@ const (
 	gatherFew    = 5 * time.Second // how long it waits for a few who were edited
 	manyEdited   = 32
 	editedCause  = "edited in the directory"
+	waitsCause   = "waits for members"
 	memberCause  = "members got or lost their accounts"
 	memberMoment = 500 // groups are looked up for so many members at once
 )

@@ -9,13 +9,6 @@ import (
 	"lockstep/provision"
 )
 
-// Hold is a group that is not written before somebody agrees: it was on the target, and members who are not ours would go.
-type Hold struct {
-	Account   provision.Account
-	Operation provision.Operation
-	Leaving   []string // what the members are called who would go, in the order of Operation.Members.Remove
-}
-
 // heldState says that a rule at rest has groups that wait for a decision.
 func (e *Engine) heldState(ctx context.Context, envID string, rule *provision.Rule, out *provision.RuleStatus) error {
 	rows, err := e.store.AccountPage(ctx, provision.AccountQuery{
@@ -29,14 +22,14 @@ func (e *Engine) heldState(ctx context.Context, envID string, rule *provision.Ru
 }
 
 // Holds lists what waits for a decision on a connection.
-func (e *Engine) Holds(ctx context.Context, envID, connectionID, after string, limit int) ([]Hold, error) {
+func (e *Engine) Holds(ctx context.Context, envID, connectionID, after string, limit int) ([]provision.Hold, error) {
 	rows, err := e.store.AccountPage(ctx, provision.AccountQuery{
 		EnvironmentID: envID, ConnectionID: connectionID, Kind: directory.KindGroup, FaultCode: provision.CodeOverwriteHeld, After: after, Limit: limit,
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Hold, 0, len(rows))
+	out := make([]provision.Hold, 0, len(rows))
 	for i := range rows {
 		hold, err := e.hold(ctx, &rows[i])
 		if err != nil {
@@ -47,8 +40,8 @@ func (e *Engine) Holds(ctx context.Context, envID, connectionID, after string, l
 	return out, nil
 }
 
-func (e *Engine) hold(ctx context.Context, row *provision.Account) (Hold, error) {
-	h := Hold{Account: *row, Operation: provision.Operation{
+func (e *Engine) hold(ctx context.Context, row *provision.Account) (provision.Hold, error) {
+	h := provision.Hold{Account: *row, Operation: provision.Operation{
 		Verb: provision.VerbUpdate, Kind: directory.KindGroup, Object: provision.Object{ID: row.ObjectID, Name: row.ObjectName}, RemoteID: row.RemoteID,
 		Members: &provision.MemberChange{Remove: row.Fault.Members}, Why: row.Cause, Withheld: row.Fault.Message,
 	}}

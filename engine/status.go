@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -250,7 +251,7 @@ func (e *Engine) ObjectStatus(ctx context.Context, envID, ruleID string, ref pro
 		return provision.Account{}, err
 	}
 	if len(rows) == 0 || rows[0].RuleID != ruleID {
-		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this user")
+		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this "+strings.ToLower(string(ref.Kind)))
 	}
 	return rows[0], nil
 }

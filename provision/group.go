@@ -73,3 +73,10 @@ func (m *MemberAccount) Wanted() WantedMember {
 	out.Pending = m.Status == StatusPending && (out.RemoteID == "" || out.Asleep)
 	return out
 }
+
+// Hold is a group that is not written before somebody agrees: it was on the target, and members who are not ours would go.
+type Hold struct {
+	Account   Account
+	Operation Operation
+	Leaving   []string // what the members are called who would go, in the order of Operation.Members.Remove
+}
