@@ -240,7 +240,7 @@ func (s *Service) checkGroup(ctx context.Context, tx Tx, schema *Schema, g *Grou
 	}
 	if g.UserFilter != "" {
 		if _, err := s.compileGroupFilter(schema, g.UserFilter); err != nil {
-			l.Add(problem.InvalidValue, "userFilter", "%v", err)
+			l.Add(problem.InvalidValue, "userFilter", "%s", strings.TrimSuffix(err.Error(), "."))
 		}
 	}
 	if g.PopulationID != "" {

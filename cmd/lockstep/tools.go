@@ -67,63 +67,6 @@ func serveHandler(ctx context.Context, listen string, h http.Handler) (string, e
 	return "http://" + listener.Addr().String(), nil
 }
 
-type importCommand struct {
-	where
-	File             string `arg:"" help:"CSV file; its first line names the columns." type:"existingfile"`
-	CreateAttributes bool   `help:"Declare unknown columns as attributes."`
-	Population       string `help:"Population of new people, where the file has no such column."`
-	DryRun           bool   `help:"Report what would happen, and change nothing."`
-	AllOrNothing     bool   `help:"Change nothing if any row is refused."`
-	JSON             bool   `help:"Print JSON."`
-}
-
-// Run imports a file.
-func (c importCommand) Run(ctx context.Context, std stdio) error {
-	a, err := c.open(ctx, false, false, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.close() }()
-	info, err := os.Stat(c.File)
-	if err != nil {
-		return fmt.Errorf("read the file: %w", err)
-	}
-	bar := newBar(std.err, info.Size(), "importing")
-	ctx = directory.WithOrigin(ctx, directory.Origin{Actor: directory.Actor{Type: "SYSTEM", ID: "cli", Name: "lockstep import"}})
-	report, err := a.people.Import(ctx, a.env.ID, func() (io.ReadCloser, error) { return os.Open(c.File) }, directory.ImportOptions{
-		CreateAttributes: c.CreateAttributes, Population: c.Population, DryRun: c.DryRun, AllOrNothing: c.AllOrNothing,
-		Progress: func(bytes, _ int64) { bar(bytes) },
-	})
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		if err := printJSON(std.out, report); err != nil {
-			return err
-		}
-	} else if err := printReport(std.out, &report); err != nil {
-		return err
-	}
-	if report.Refused > 0 {
-		return fmt.Errorf("%d rows were refused; the others were %s", report.Refused, map[bool]string{true: "applied", false: "not applied"}[report.Applied])
-	}
-	return nil
-}
-
-func printReport(w io.Writer, r *directory.ImportReport) error {
-	for _, refusal := range r.Refusals {
-		column := ""
-		if refusal.Column != "" {
-			column = refusal.Column + ": "
-		}
-		if _, err := fmt.Fprintf(w, "line %d: %s%s\n", refusal.Line, column, refusal.Message); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintf(w, "created %d, updated %d, unchanged %d, refused %d\n", r.Created, r.Updated, r.Unchanged, r.Refused)
-	return err
-}
-
 // newBar draws a bar on a terminal, and nothing elsewhere.
 func newBar(w io.Writer, total int64, label string) func(done int64) {
 	file, ok := w.(*os.File)
