@@ -88,3 +88,50 @@ func groupMembers(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ts.Fatalf("there is no group %s", args[0])
 }
+
+// scim speaks to the sandbox as another client does.
+func scim(ts *testscript.TestScript, method, path, body string) string {
+	r, err := http.NewRequest(method, ts.Getenv("sandbox")+"/scim/v2"+path, strings.NewReader(body))
+	ts.Check(err)
+	r.Header.Set("Authorization", "Bearer good")
+	r.Header.Set("Content-Type", "application/json")
+	var object struct {
+		ID string `json:"id"`
+	}
+	raw := answer(ts, r)
+	if json.Unmarshal(raw, &object) != nil || object.ID == "" {
+		ts.Fatalf("%s %s: %s", method, path, raw)
+	}
+	return object.ID
+}
+
+// foreign makes a member whom nobody here knows: foreign NAME.
+func foreign(ts *testscript.TestScript, _ bool, args []string) {
+	id := scim(ts, http.MethodPost, "/Users", fmt.Sprintf(
+		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":%q,"name":{"givenName":"A"},"emails":[{"value":"%s@other.example","primary":true}]}`, args[0], args[0]))
+	ts.Setenv("foreign_"+args[0], id)
+	worldOf(ts).seen++
+}
+
+// foreignGroup makes a group on the target: foreigngroup NAME MEMBER.
+func foreignGroup(ts *testscript.TestScript, _ bool, args []string) {
+	scim(ts, http.MethodPost, "/Groups", fmt.Sprintf(
+		`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":%q,"members":[{"value":%q}]}`, args[0], ts.Getenv("foreign_"+args[1])))
+	worldOf(ts).seen++
+}
+
+// holdID notes the first hold of the store as $hold.
+func holdID(ts *testscript.TestScript, _ bool, _ []string) {
+	var list struct {
+		Embedded struct {
+			Holds []struct {
+				ID string `json:"id"`
+			} `json:"holds"`
+		} `json:"_embedded"`
+	}
+	raw := request(ts, http.MethodGet, "/propagation/stores/"+ts.Getenv("store")+"/holds", "")
+	if json.Unmarshal(raw, &list) != nil || len(list.Embedded.Holds) == 0 {
+		ts.Fatalf("no hold: %s", raw)
+	}
+	ts.Setenv("hold", list.Embedded.Holds[0].ID)
+}

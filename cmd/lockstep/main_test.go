@@ -46,6 +46,8 @@ func (r runner) Run() int { return postgrestest.Main(r.m) }
 //	groupid NAME VARIABLE     the id of a group of the directory
 //	carry [overwriteExisting] NAME...  selects groups on the rule, and publishes
 //	groups NAME USERNAMES     a group on the target has exactly these members
+//	foreign NAME, foreigngroup NAME MEMBER  a member, a group, that nobody here knows
+//	holdid                    $hold is the first hold of the store
 //	tool ARGS...              lockstep ARGS on the story's database
 func TestStories(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgresql"} {
@@ -66,7 +68,7 @@ func TestStories(t *testing.T) {
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"start": start, "crash": crash, "term": terminate, "login": login, "api": callAPI, "slack": callSlack, "connect": connect,
 					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people,
-					"groupid": groupID, "carry": carry, "groups": groupMembers,
+					"groupid": groupID, "carry": carry, "groups": groupMembers, "foreign": foreign, "foreigngroup": foreignGroup, "holdid": holdID,
 				},
 			})
 		})
