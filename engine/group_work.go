@@ -28,11 +28,12 @@ type groupWork struct {
 	inflight  map[string]bool // groups in a visit
 	touched   map[string]bool // users who stand differently now; true: at once
 	woken     []string        // accounts that were not active: whether the target kept their memberships is not known
+	waiting   map[string]bool // groups that are marked to be looked at later, already
 	gathering bool            // groups may wait for members, and for nobody being due
 }
 
 func newGroupWork() groupWork {
-	return groupWork{inflight: map[string]bool{}, touched: map[string]bool{}, gathering: true}
+	return groupWork{inflight: map[string]bool{}, touched: map[string]bool{}, waiting: map[string]bool{}, gathering: true}
 }
 
 // gatherFor is how long groups gather while users are being made. With many groups it is longer, so that they leave most of the
@@ -156,11 +157,25 @@ func (r *runner) markGroupsOf(ctx context.Context, users []string, at time.Time,
 			return fmt.Errorf("read groups of users: %w", err)
 		}
 		carried := slices.DeleteFunc(ids, func(id string) bool { return len(r.line.carriers[id]) == 0 })
+		if p >= provision.PriorityBackfill {
+			carried = r.unmarked(carried)
+		}
 		if err := r.engine.store.MarkGroups(ctx, r.connectionID, r.free(carried), at, p, memberCause); err != nil {
 			return fmt.Errorf("mark groups: %w", err)
 		}
 	}
 	return nil
+}
+
+// unmarked leaves out groups that wait already: most of them do while their members are made one after the other.
+func (r *runner) unmarked(ids []string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := slices.DeleteFunc(ids, func(id string) bool { return r.groups.waiting[id] })
+	for _, id := range out {
+		r.groups.waiting[id] = true
+	}
+	return out
 }
 
 // gathered lets groups go that wait for members, when nobody is being made any more.
@@ -208,6 +223,7 @@ func (r *runner) dispatchGroups(ctx context.Context) error {
 	for i := range due {
 		ids[i] = due[i].ObjectID
 		r.inflight[ids[i]], r.groups.inflight[ids[i]] = true, true
+		delete(r.groups.waiting, ids[i])
 	}
 	r.mu.Unlock()
 	r.progress.started(r.engine.now())

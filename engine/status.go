@@ -251,7 +251,7 @@ func (e *Engine) ObjectStatus(ctx context.Context, envID, ruleID string, ref pro
 		return provision.Account{}, err
 	}
 	if len(rows) == 0 || rows[0].RuleID != ruleID {
-		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this "+strings.ToLower(string(ref.Kind)))
+		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this %s", strings.ToLower(string(ref.Kind)))
 	}
 	return rows[0], nil
 }

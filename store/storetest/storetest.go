@@ -15,7 +15,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates,
 		"narrow": testNarrow, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "due": testDue,
 		"lease": testLease, "access": testAccess, "activities": testActivities,
-		"groups": testGroups, "dynamic groups": testDynamicGroups, "group model": testGroupModel, "large nesting": testLargeNesting,
+		"groups": testGroups, "group accounts": testGroupAccounts, "dynamic groups": testDynamicGroups, "group model": testGroupModel, "large nesting": testLargeNesting,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{db: open(t)}
