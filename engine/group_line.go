@@ -206,7 +206,9 @@ func (l *line) covered(ctx context.Context, store Store, it *groupItem, rules []
 		}
 		for id, u := range byID {
 			if slices.ContainsFunc(rules, func(rule string) bool { return l.rules.Covers(rule, u) }) {
-				it.wanted = append(it.wanted, ask[id].Wanted())
+				m := ask[id].Wanted()
+				m.Name = u.Username
+				it.wanted = append(it.wanted, m)
 			}
 		}
 	}

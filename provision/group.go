@@ -50,7 +50,7 @@ func (m *MemberChange) Size() int {
 }
 
 // MemberAccount is how one effective member of a group stands on a connection. Somebody whom no rule was ever found to cover has
-// nothing but a name.
+// nothing but an id.
 type MemberAccount struct {
 	ObjectID  string
 	Name      string

@@ -9,7 +9,7 @@ import (
 	"lockstep/provision"
 )
 
-// MemberAccounts answers, for every effective member of a group, who they are and how they stand on a connection.
+// MemberAccounts answers, in no particular order, every effective member of a group and how they stand on a connection.
 func (db *DB) MemberAccounts(ctx context.Context, connectionID, groupID string) ([]provision.MemberAccount, error) {
 	return collect(ctx, db.read, func(s scanner) (provision.MemberAccount, error) {
 		var m provision.MemberAccount
@@ -17,12 +17,10 @@ func (db *DB) MemberAccounts(ctx context.Context, connectionID, groupID string) 
 		err := s.Scan(&m.ObjectID, &m.Name, &m.InScope, &m.RuleID, &m.Ownership, &m.RemoteID, &remote, &m.Status)
 		m.Seen, m.Active = remote != "", activeIn(remote)
 		return m, err
-	}, below+`SELECT u.id, u.username, coalesce(a.in_scope, FALSE), coalesce(a.rule_id, ''), coalesce(a.ownership, ''), coalesce(a.remote_id, ''),
- coalesce(substr(a.remote, 1, 400), ''), coalesce(a.status, '')
+	}, below+`SELECT m.user_id, coalesce(a.object_name, ''), coalesce(a.in_scope, FALSE), coalesce(a.rule_id, ''), coalesce(a.ownership, ''),
+ coalesce(a.remote_id, ''), coalesce(substr(a.remote, 1, 400), ''), coalesce(a.status, '')
  FROM (SELECT DISTINCT user_id FROM group_members WHERE group_id IN (SELECT id FROM below)) m
- JOIN users u ON u.id = m.user_id
- LEFT JOIN accounts a ON a.connection_id = $2 AND a.kind = 'USER' AND a.object_id = u.id AND a.object_id <> ''
- ORDER BY u.id`, groupID, connectionID)
+ LEFT JOIN accounts a ON a.connection_id = $2 AND a.kind = 'USER' AND a.object_id = m.user_id AND a.object_id <> ''`, groupID, connectionID)
 }
 
 // activeIn reads from the beginning of a provision.Remote's JSON whether the account is active: the id comes first, then this.

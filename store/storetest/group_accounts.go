@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,7 +34,8 @@ func testGroupAccounts(t *testing.T, s *suite) {
 
 	got, err := s.db.MemberAccounts(ctx, "c", all.ID)
 	must(t, err)
-	if len(got) != 3 || got[0].Name != "anna" || !got[0].Active || !got[1].Seen || got[1].Active || got[2].Seen || got[2].RemoteID != "" || got[0].RuleID != "r" {
+	slices.SortFunc(got, func(a, b provision.MemberAccount) int { return strings.Compare(a.ObjectID, b.ObjectID) })
+	if len(got) != 3 || got[0].ObjectID != anna.ID || !got[0].Active || !got[1].Seen || got[1].Active || got[2].Seen || got[2].RemoteID != "" || got[0].RuleID != "r" {
 		t.Errorf("%+v", got)
 	}
 	if w := got[1].Wanted(); !w.Asleep || w.Pending || w.RemoteID != "U2" {
