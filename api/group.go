@@ -350,12 +350,12 @@ func (s *server) includeGroups(r *request, users []User) error {
 	if err := s.Directory.WithGroups(r.Context(), r.env, list); err != nil {
 		return err
 	}
-	for i, u := range list {
-		if ids {
-			users[i].MemberOfGroupIDs = each(u.Groups, func(m *directory.Membership) string { return m.GroupID })
+	for i := range users {
+		if groups := list[i].Groups; ids {
+			users[i].MemberOfGroupIDs = each(groups, func(m *directory.Membership) string { return m.GroupID })
 		}
-		if names {
-			users[i].MemberOfGroupNames = each(u.Groups, func(m *directory.Membership) string { return m.GroupName })
+		if groups := list[i].Groups; names {
+			users[i].MemberOfGroupNames = each(groups, func(m *directory.Membership) string { return m.GroupName })
 		}
 	}
 	return nil

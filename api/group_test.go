@@ -39,7 +39,7 @@ func TestGroups(t *testing.T) {
 		{http.MethodGet, "/groups", "", 200, `"count":3`, ""},
 		{http.MethodGet, "/groups?filter=name+sw+%22T%22", "", 200, `"count":1`, "Berlin"},
 		{http.MethodGet, "/groups?limit=2", "", 200, `"next"`, ""},
-		{http.MethodGet, "/groups?filter=nmae+eq+%22T%22", "", 400, "did you mean", ""},
+		{http.MethodGet, "/groups?filter=names+eq+%22T%22", "", 400, "did you mean", ""},
 		{http.MethodGet, "/groups/" + team, "", 200, `"directMemberCounts":{"users":1}`, "totalMemberCounts"},
 		{http.MethodGet, "/groups/" + city + "?include=totalMemberCounts", "", 200, `"totalMemberCounts":{"users":1}`, ""},
 		{http.MethodGet, "/users/" + anna + "/memberOfGroups", "", 200, `"reason":"member because of Team"`, `"group":{"_links"`},

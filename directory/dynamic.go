@@ -43,10 +43,8 @@ func (s *Service) compileGroupFilter(schema *Schema, text string) (*filter.Predi
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range p.Paths() {
-		if AsksGroups(path) {
-			return nil, problem.New(problem.InvalidRequest, "a group's filter cannot ask about groups; nest the groups instead")
-		}
+	if slices.ContainsFunc(p.Paths(), AsksGroups) {
+		return nil, problem.New(problem.InvalidRequest, "a group's filter cannot ask about groups; nest the groups instead")
 	}
 	return p, nil
 }
@@ -54,14 +52,11 @@ func (s *Service) compileGroupFilter(schema *Schema, text string) (*filter.Predi
 // AsksGroups reports whether the attribute at path is about the groups of a user.
 func AsksGroups(path string) bool { return strings.HasPrefix(path, "memberOfGroup") }
 
-// follow keeps the dynamic memberships of users who were just written: the filter of every dynamic group is tried on each. It
-// answers the lines of the log about the groups that changed.
+// follow keeps the dynamic memberships of users who were just written: the filter of every dynamic group is tried on each. The
+// environment must be locked, so that nobody changes a filter meanwhile. It answers the lines of the log about the groups that changed.
 func (s *Service) follow(ctx context.Context, tx Tx, envID string, schema *Schema, users []*User) ([]Activity, error) {
 	if len(users) == 0 {
 		return nil, nil
-	}
-	if err := tx.LockGroups(ctx, envID, false); err != nil {
-		return nil, err
 	}
 	groups, err := tx.DynamicGroups(ctx, envID)
 	if err != nil || len(groups) == 0 {
@@ -150,33 +145,9 @@ func (s *Service) refill(ctx context.Context, tx Tx, g *Group, schema *Schema) (
 	for _, id := range members {
 		is[id] = true
 	}
-	var join []string
-	if g.UserFilter != "" {
-		p, err := s.compileGroupFilter(schema, g.UserFilter)
-		if err != nil {
-			return nil, 0, err
-		}
-		for q := (UserQuery{Limit: walkBatch, Narrow: p.Filter().Root}); ; {
-			users, err := tx.Walk(ctx, g.EnvironmentID, q)
-			if err != nil {
-				return nil, 0, err
-			}
-			for i := range users {
-				users[i].forget(schema)
-				if !p.Match(&users[i]) {
-					continue
-				}
-				if is[users[i].ID] {
-					delete(is, users[i].ID)
-					continue
-				}
-				join = append(join, users[i].ID)
-			}
-			if len(users) < q.Limit {
-				break
-			}
-			q.After = users[len(users)-1].ID
-		}
+	join, err := s.matching(ctx, tx, g, schema, is)
+	if err != nil {
+		return nil, 0, err
 	}
 	added, err := tx.AddMembers(ctx, g.ID, true, join)
 	if err != nil {
@@ -191,13 +162,43 @@ func (s *Service) refill(ctx context.Context, tx Tx, g *Group, schema *Schema) (
 	return left, len(added), err
 }
 
+// matching walks over everybody and answers who matches a group's filter and is not a member; those who are and match are taken
+// out of is.
+func (s *Service) matching(ctx context.Context, tx Tx, g *Group, schema *Schema, is map[string]bool) ([]string, error) {
+	if g.UserFilter == "" {
+		return nil, nil
+	}
+	p, err := s.compileGroupFilter(schema, g.UserFilter)
+	if err != nil {
+		return nil, err
+	}
+	var join []string
+	for q := (UserQuery{Limit: walkBatch, Narrow: p.Filter().Root}); ; {
+		users, err := tx.Walk(ctx, g.EnvironmentID, q)
+		if err != nil {
+			return nil, err
+		}
+		for i := range users {
+			users[i].forget(schema)
+			switch {
+			case !p.Match(&users[i]):
+			case is[users[i].ID]:
+				delete(is, users[i].ID)
+			default:
+				join = append(join, users[i].ID)
+			}
+		}
+		if len(users) < q.Limit {
+			return join, nil
+		}
+		q.After = users[len(users)-1].ID
+	}
+}
+
 // followPopulation tries filters that ask for the population's name on the people in it: it was renamed.
 func (s *Service) followPopulation(ctx context.Context, tx Tx, envID, populationID string) ([]Activity, error) {
 	schema, err := schemaOf(ctx, tx, envID)
 	if err != nil {
-		return nil, err
-	}
-	if err := tx.LockGroups(ctx, envID, true); err != nil {
 		return nil, err
 	}
 	groups, err := tx.DynamicGroups(ctx, envID)
@@ -239,9 +240,6 @@ func (s *Service) followPopulation(ctx context.Context, tx Tx, envID, population
 func (s *Service) checkUnasked(ctx context.Context, tx Tx, envID, name string) error {
 	schema, err := schemaOf(ctx, tx, envID)
 	if err != nil {
-		return err
-	}
-	if err := tx.LockGroups(ctx, envID, true); err != nil {
 		return err
 	}
 	groups, err := tx.DynamicGroups(ctx, envID)

@@ -29,15 +29,16 @@ type GroupStore interface {
 	NestedIn(ctx context.Context, id string) ([]string, error)
 }
 
-// GroupTx is the part of an edit in progress that is about groups.
+// GroupTx is the part of an edit in progress that is about groups. Edits of filters and nestings lock the environment for
+// themselves (see Tx.LockEnvironment).
 type GroupTx interface {
-	// LockGroups keeps others from changing filters and nestings until the transaction ends; exclusive also from changing people.
-	LockGroups(ctx context.Context, envID string, exclusive bool) error
 	Group(ctx context.Context, envID, id string) (Group, error)
 	GroupsNamed(ctx context.Context, envID string, folded []string) ([]Group, error)
 	InsertGroups(ctx context.Context, groups []Group) error
 	UpdateGroups(ctx context.Context, groups []Group) error
 	DeleteGroup(ctx context.Context, envID, id string) error
+	// HasGroups reports whether groups belong to a population.
+	HasGroups(ctx context.Context, envID, populationID string) (bool, error)
 	// DynamicGroups lists the groups that have a filter.
 	DynamicGroups(ctx context.Context, envID string) ([]Group, error)
 

@@ -133,7 +133,7 @@ func (s *Service) CreateGroup(ctx context.Context, envID string, g Group) (Group
 		if _, err := tx.Environment(ctx, envID); err != nil {
 			return err
 		}
-		if err := tx.LockGroups(ctx, envID, true); err != nil {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
 			return err
 		}
 		schema, err := schemaOf(ctx, tx, envID)
@@ -158,7 +158,7 @@ func (s *Service) CreateGroup(ctx context.Context, envID string, g Group) (Group
 func (s *Service) UpdateGroup(ctx context.Context, envID, id string, edit func(*Group) error) (Group, error) {
 	var g Group
 	err := s.edit(ctx, envID, func(tx Tx) error {
-		if err := tx.LockGroups(ctx, envID, true); err != nil {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
 			return err
 		}
 		before, err := tx.Group(ctx, envID, id)
@@ -271,7 +271,7 @@ func (s *Service) checkGroup(ctx context.Context, tx Tx, schema *Schema, g *Grou
 // DeleteGroup deletes a group. Its members stay; groups that were nested in it, or in which it was, stay too.
 func (s *Service) DeleteGroup(ctx context.Context, envID, id string) error {
 	return s.edit(ctx, envID, func(tx Tx) error {
-		if err := tx.LockGroups(ctx, envID, true); err != nil {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
 			return err
 		}
 		g, err := tx.Group(ctx, envID, id)

@@ -124,6 +124,12 @@ func (t *table) next() (tableRow, bool, error) {
 	}
 }
 
+// aboutInput reports whether an error is about the input, which an import reports and goes on after.
+func aboutInput(err error) bool {
+	_, ok := errors.AsType[*problem.Error](err)
+	return ok
+}
+
 // refuseFor refuses a row for the first thing that is wrong with it.
 func (t *table) refuseFor(line int, err error) {
 	var p *problem.Error
@@ -193,7 +199,7 @@ type groupImport struct {
 }
 
 func (im *groupImport) run(ctx context.Context) error {
-	if err := im.tx.LockGroups(ctx, im.envID, true); err != nil {
+	if err := im.tx.LockEnvironment(ctx, im.envID, true); err != nil {
 		return err
 	}
 	var err error
@@ -208,7 +214,7 @@ func (im *groupImport) run(ctx context.Context) error {
 		if !more {
 			break
 		}
-		if err := im.group(ctx, &row); isProblem(err) {
+		if err := im.group(ctx, &row); aboutInput(err) {
 			im.table.refuseFor(row.line, err)
 		} else if err != nil {
 			return err
@@ -218,7 +224,7 @@ func (im *groupImport) run(ctx context.Context) error {
 		return nil
 	}
 	for i := range im.nested {
-		if err := im.nest(ctx, &im.nested[i]); isProblem(err) {
+		if err := im.nest(ctx, &im.nested[i]); aboutInput(err) {
 			im.table.refuseFor(im.nested[i].line, err)
 		} else if err != nil {
 			return err

@@ -127,7 +127,7 @@ func (s *Service) Unnest(ctx context.Context, envID, childID, parentID string) e
 
 func (s *Service) nest(ctx context.Context, envID, childID, parentID string, change func(tx Tx, child, parent *Group) (string, error)) error {
 	return s.edit(ctx, envID, func(tx Tx) error {
-		if err := tx.LockGroups(ctx, envID, true); err != nil {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
 			return err
 		}
 		child, err := tx.Group(ctx, envID, childID)

@@ -23,6 +23,9 @@ func (s *Service) CreatePopulation(ctx context.Context, envID string, p Populati
 	p.CreatedAt = s.instant()
 	p.UpdatedAt = p.CreatedAt
 	err := s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		if _, err := tx.Environment(ctx, envID); err != nil {
 			return err
 		}
@@ -42,8 +45,14 @@ func (s *Service) CreatePopulation(ctx context.Context, envID string, p Populati
 func (s *Service) UpdatePopulation(ctx context.Context, envID, id string, edit func(*Population) error) (Population, error) {
 	var p Population
 	err := s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		before, err := tx.Population(ctx, envID, id)
 		if err != nil {
+			return err
+		}
+		if before.UserCount, err = tx.CountPopulation(ctx, envID, id); err != nil {
 			return err
 		}
 		p = before
@@ -116,8 +125,14 @@ func (s *Service) checkPopulation(ctx context.Context, tx Tx, p *Population) err
 // DeletePopulation deletes an empty population that is not the default.
 func (s *Service) DeletePopulation(ctx context.Context, envID, id string) error {
 	return s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		p, err := tx.Population(ctx, envID, id)
 		if err != nil {
+			return err
+		}
+		if p.UserCount, err = tx.CountPopulation(ctx, envID, id); err != nil {
 			return err
 		}
 		switch {
@@ -127,6 +142,11 @@ func (s *Service) DeletePopulation(ctx context.Context, envID, id string) error 
 			return refusedDeletion("the population has 1 user; move or delete them first")
 		case p.UserCount > 0:
 			return refusedDeletion("the population has %d users; move or delete them first", p.UserCount)
+		}
+		if has, err := tx.HasGroups(ctx, envID, id); err != nil {
+			return err
+		} else if has {
+			return refusedDeletion("groups belong to the population; move or delete them first")
 		}
 		if err := tx.DeletePopulation(ctx, envID, id); err != nil {
 			return err

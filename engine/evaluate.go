@@ -23,7 +23,13 @@ type item struct {
 
 // evaluate takes users through steps 3 to 6: scope, mapping, normalising, planning. Ids of users who are gone are evaluated
 // too, when a row remembers them. Nothing is written.
+//
+// The rows are read before the users: a mark that a row carries is then about users as they are read here, or older.
 func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []string) ([]*item, error) {
+	rows, err := l.read(ctx, store, ids)
+	if err != nil {
+		return nil, err
+	}
 	users, err := store.UsersByID(ctx, envID, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
@@ -32,22 +38,41 @@ func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []st
 	for i := range users {
 		byID[users[i].ID] = &users[i]
 	}
-	return l.evaluateUsers(ctx, store, envID, ids, byID)
-}
-
-func (l *line) evaluateUsers(
-	ctx context.Context, store Store, envID string, ids []string, users map[string]*directory.User,
-) ([]*item, error) {
-	if err := l.withGroups(ctx, store, envID, users); err != nil {
+	if err := l.withGroups(ctx, store, envID, ids, byID); err != nil {
 		return nil, err
 	}
 	if err := l.fresh(ctx, store, envID); err != nil {
 		return nil, err
 	}
+	return l.items(envID, ids, byID, rows), nil
+}
+
+func (l *line) read(ctx context.Context, store Store, ids []string) ([]provision.Account, error) {
 	rows, err := store.AccountsByObject(ctx, l.connection.ID, directory.KindUser, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
 	}
+	return rows, nil
+}
+
+// evaluateUsers is evaluate for users who were read already.
+func (l *line) evaluateUsers(
+	ctx context.Context, store Store, envID string, ids []string, users map[string]*directory.User,
+) ([]*item, error) {
+	if err := l.withGroups(ctx, store, envID, ids, users); err != nil {
+		return nil, err
+	}
+	if err := l.fresh(ctx, store, envID); err != nil {
+		return nil, err
+	}
+	rows, err := l.read(ctx, store, ids)
+	if err != nil {
+		return nil, err
+	}
+	return l.items(envID, ids, users, rows), nil
+}
+
+func (l *line) items(envID string, ids []string, users map[string]*directory.User, rows []provision.Account) []*item {
 	byObject := make(map[string]*provision.Account, len(rows))
 	for i := range rows {
 		byObject[rows[i].ObjectID] = &rows[i]
@@ -70,7 +95,7 @@ func (l *line) evaluateUsers(
 		it.plan(l.policy)
 		items = append(items, it)
 	}
-	return items, nil
+	return items
 }
 
 // plan compares what is wanted with what is known now.

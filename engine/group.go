@@ -333,17 +333,14 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 		return
 	}
 	r.progress.succeeded(now)
-	var remove []string
 	if !it.want.InScope && !it.want.Leave {
 		if err := r.engine.store.EndConsent(ctx, r.connectionID, it.row.ObjectID); err != nil {
 			r.fail(fmt.Errorf("end a consent: %w", err))
 			return
 		}
-		if it.row.RemoteID == "" {
-			remove = []string{it.row.ID} // nothing is left to remember
-		}
+		it.row.Gone = it.row.RemoteID == "" // nothing is left to remember
 	}
-	r.conclude(&it.item, remove, lines...)
+	r.conclude(&it.item, lines...)
 }
 
 const actionHeld = "PROVISIONING_GROUP_SYNC.HELD"

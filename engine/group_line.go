@@ -29,14 +29,16 @@ func (l *line) carry(described provision.Type) {
 	}
 }
 
-// withGroups fills in the groups of users where a rule asks about them.
-func (l *line) withGroups(ctx context.Context, store Store, envID string, users map[string]*directory.User) error {
+// withGroups fills in the groups of those users whose ids are named, where a rule asks about them.
+func (l *line) withGroups(ctx context.Context, store Store, envID string, ids []string, users map[string]*directory.User) error {
 	if len(users) == 0 || !l.rules.AsksGroups() {
 		return nil
 	}
-	list := make([]*directory.User, 0, len(users))
-	for _, u := range users {
-		list = append(list, u)
+	list := make([]*directory.User, 0, len(ids))
+	for _, id := range ids {
+		if u := users[id]; u != nil {
+			list = append(list, u)
+		}
 	}
 	if err := directory.FillGroups(ctx, store, envID, list); err != nil {
 		return fmt.Errorf("read the groups of users: %w", err)
@@ -109,13 +111,13 @@ type groupItem struct {
 
 // evaluateGroups says how groups should stand, without their members. Groups that concern the connection in no way are left out.
 func (l *line) evaluateGroups(ctx context.Context, store Store, envID string, ids []string) ([]*groupItem, error) {
+	rows, err := store.AccountsByObject(ctx, l.connection.ID, directory.KindGroup, ids) // before the groups, see evaluate
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
 	groups, err := store.GroupsByID(ctx, envID, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read groups: %w", err)
-	}
-	rows, err := store.AccountsByObject(ctx, l.connection.ID, directory.KindGroup, ids)
-	if err != nil {
-		return nil, fmt.Errorf("read accounts: %w", err)
 	}
 	consents, err := store.Consents(ctx, l.connection.ID, ids)
 	if err != nil {
@@ -198,7 +200,7 @@ func (l *line) covered(ctx context.Context, store Store, it *groupItem, rules []
 		for i := range users {
 			byID[users[i].ID] = &users[i]
 		}
-		if err := l.withGroups(ctx, store, it.row.EnvironmentID, byID); err != nil {
+		if err := l.withGroups(ctx, store, it.row.EnvironmentID, ids, byID); err != nil {
 			return err
 		}
 		if err := l.fresh(ctx, store, it.row.EnvironmentID); err != nil {

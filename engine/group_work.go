@@ -349,7 +349,11 @@ func (r *runner) newGroups(ctx context.Context, ids []string, at time.Time, p pr
 		if len(rows) == 0 {
 			continue
 		}
-		if err := r.engine.store.Record(ctx, rows, nil, nil); err != nil {
+		err = r.engine.store.Record(ctx, rows, nil, nil)
+		if errors.Is(err, provision.ErrLinked) {
+			return errRaced
+		}
+		if err != nil {
 			return fmt.Errorf("mark due work: %w", err)
 		}
 	}

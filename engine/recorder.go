@@ -86,9 +86,9 @@ func (r *recorder) alone(ctx context.Context, e *entry) error {
 	return r.store.Record(ctx, []*provision.Account{e.account}, e.remove, e.activities)
 }
 
-// drop commits that rows are forgotten.
-func (r *recorder) drop(remove []string, activities ...directory.Activity) error {
-	return r.save(nil, remove, activities...)
+// log commits activities that belong to no row.
+func (r *recorder) log(activities ...directory.Activity) error {
+	return r.save(nil, nil, activities...)
 }
 
 // save commits one row with its activities and waits until it is kept.

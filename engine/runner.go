@@ -177,6 +177,9 @@ func (r *runner) loop(ctx context.Context) error {
 			return err
 		}
 		pause, err := r.turn(ctx)
+		if errors.Is(err, errRaced) {
+			continue
+		}
 		if errors.Is(err, errStale) {
 			r.mu.Lock()
 			r.stale = true // compile again, then go on where this turn stopped

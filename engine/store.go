@@ -62,6 +62,7 @@ type Accounts interface {
 
 	// Record commits rows and activities together. A row without ID is inserted (its id is set); a row that ties a remote
 	// account which another row holds is provision.ErrLinked. Rows in remove are deleted in the same transaction, first.
+	// A row that MarkDue marked since it was read stays due, with the cause of the mark; so does one that is Gone.
 	Record(ctx context.Context, save []*provision.Account, remove []string, activities []directory.Activity) error
 	// MarkDue makes rows due, of all objects whose row of the connection matches q.
 	MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error)

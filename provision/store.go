@@ -24,7 +24,8 @@ type Store interface {
 	// Revisions lists the newest first, without their snapshots, at most limit.
 	Revisions(ctx context.Context, envID string, limit int) ([]Revision, error)
 
-	// EditProvisioning runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict.
+	// EditProvisioning runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict. One edit
+	// runs at a time, so fn should not wait for anything else.
 	EditProvisioning(ctx context.Context, fn func(tx Tx) error) error
 }
 

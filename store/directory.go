@@ -41,6 +41,10 @@ func (t *tx) Environments(ctx context.Context) ([]directory.Environment, error) 
 	return collect(ctx, t, scanEnvironment, `SELECT id, name, created_at FROM environments ORDER BY created_at, id`)
 }
 
+func (t *tx) LockEnvironment(ctx context.Context, envID string, exclusive bool) error {
+	return t.lock(ctx, lockEnvironment, envID, exclusive)
+}
+
 func (t *tx) InsertEnvironment(ctx context.Context, e directory.Environment) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO environments (id, name, created_at) VALUES ($1, $2, $3)`, e.ID, e.Name, micros(e.CreatedAt))
 	return err
@@ -67,17 +71,25 @@ func (db *DB) Population(ctx context.Context, envID, id string) (directory.Popul
 	return one(db.read.QueryRowContext(ctx, selectPopulation+` AND p.id = $2`, envID, id), scanPopulation, "population")
 }
 
+// barePopulation is a population without its count, which costs what the population has users.
+const barePopulation = `SELECT id, environment_id, name, description, is_default, created_at, updated_at, 0 FROM populations WHERE environment_id = $1`
+
 func (t *tx) Population(ctx context.Context, envID, id string) (directory.Population, error) {
-	return one(t.QueryRowContext(ctx, selectPopulation+` AND p.id = $2`, envID, id), scanPopulation, "population")
+	return one(t.QueryRowContext(ctx, barePopulation+` AND id = $2`, envID, id), scanPopulation, "population")
 }
 
 func (t *tx) PopulationByName(ctx context.Context, envID, name string) (directory.Population, error) {
-	return one(t.QueryRowContext(ctx, selectPopulation+` AND p.name_key = $2`, envID, directory.Fold(name)), scanPopulation, "population")
+	return one(t.QueryRowContext(ctx, barePopulation+` AND name_key = $2`, envID, directory.Fold(name)), scanPopulation, "population")
 }
 
 func (t *tx) DefaultPopulation(ctx context.Context, envID string) (directory.Population, error) {
-	const query = `SELECT id, environment_id, name, description, is_default, created_at, updated_at, 0 FROM populations WHERE environment_id = $1 AND is_default`
-	return one(t.QueryRowContext(ctx, query, envID), scanPopulation, "population")
+	return one(t.QueryRowContext(ctx, barePopulation+` AND is_default`, envID), scanPopulation, "population")
+}
+
+func (t *tx) CountPopulation(ctx context.Context, envID, id string) (int64, error) {
+	var n int64
+	err := t.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE environment_id = $1 AND population_id = $2`, envID, id).Scan(&n)
+	return n, err
 }
 
 func (t *tx) InsertPopulation(ctx context.Context, p directory.Population) error {
@@ -134,6 +146,7 @@ func (t *tx) CustomAttributes(ctx context.Context, envID string) ([]directory.At
 }
 
 func (t *tx) InsertAttribute(ctx context.Context, a directory.Attribute) error {
+	t.unique = nil
 	body, err := json.Marshal(a)
 	if err != nil {
 		return err
@@ -153,6 +166,7 @@ func (t *tx) UpdateAttribute(ctx context.Context, a directory.Attribute) error {
 }
 
 func (t *tx) DeleteAttribute(ctx context.Context, envID, id string) error {
+	t.unique = nil
 	r, err := t.ExecContext(ctx, `DELETE FROM attributes WHERE environment_id = $1 AND id = $2`, envID, id)
 	return affected(r, err, "attribute")
 }

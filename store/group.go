@@ -81,17 +81,10 @@ func (t *tx) DynamicGroups(ctx context.Context, envID string) ([]directory.Group
 	return collect(ctx, t, scanGroup, selectGroup+` AND user_filter <> '' ORDER BY id`, envID)
 }
 
-// LockGroups takes a lock of PostgreSQL's that the end of the transaction gives back. SQLite has one writer.
-func (t *tx) LockGroups(ctx context.Context, envID string, exclusive bool) error {
-	if !t.db.postgres {
-		return nil
-	}
-	query := `SELECT pg_advisory_xact_lock_shared(hashtextextended($1, 7))`
-	if exclusive {
-		query = `SELECT pg_advisory_xact_lock(hashtextextended($1, 7))`
-	}
-	_, err := t.ExecContext(ctx, query, envID)
-	return err
+func (t *tx) HasGroups(ctx context.Context, envID, populationID string) (bool, error) {
+	var has bool
+	err := t.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM directory_groups WHERE environment_id = $1 AND population_id = $2)`, envID, populationID).Scan(&has)
+	return has, err
 }
 
 const updateGroup = ` ON CONFLICT (id) DO UPDATE SET population_id = excluded.population_id, name = excluded.name, name_key = excluded.name_key,

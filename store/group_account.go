@@ -64,8 +64,9 @@ func (db *DB) SaveAccountMembers(ctx context.Context, accountID string, put []pr
 func (db *DB) ForgetMemberships(ctx context.Context, connectionID string, remoteIDs []string) error {
 	return chunks(remoteIDs, idChunk, func(part []string) error {
 		args := []any{connectionID, false}
-		_, err := db.write.ExecContext(ctx, `UPDATE account_members SET present = $2 WHERE account_id IN (SELECT id FROM accounts WHERE connection_id = $1 AND kind = 'GROUP')
- AND remote_id IN (`+db.list(part, &args)+`)`, args...)
+		query := `UPDATE account_members SET present = $2 WHERE account_id IN (SELECT id FROM accounts WHERE connection_id = $1 AND kind = 'GROUP')
+ AND remote_id IN (` + db.list(part, &args) + `)` //nolint:gosec // list binds values
+		_, err := db.write.ExecContext(ctx, query, args...)
 		return err
 	})
 }
@@ -80,12 +81,18 @@ func (db *DB) DueGroups(ctx context.Context, connectionID string, now time.Time,
 	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT `+strconv.Itoa(limit), args...)
 }
 
+// markGroups leaves a row that is due earlier due then; the mark is counted in any case, so that a visit under way sees it.
+const markGroups = `UPDATE accounts SET marks = marks + 1, status = $5,
+ priority = CASE WHEN due_at = 0 OR due_at > $2 THEN $3 ELSE priority END, cause = CASE WHEN due_at = 0 OR due_at > $2 THEN $4 ELSE cause END,
+ due_at = CASE WHEN due_at = 0 OR due_at > $2 THEN $2 ELSE due_at END
+ WHERE connection_id = $1 AND kind = 'GROUP' AND object_id IN (`
+
 // MarkGroups makes the rows of groups due, unless they are due earlier.
 func (db *DB) MarkGroups(ctx context.Context, connectionID string, ids []string, at time.Time, priority provision.Priority, cause string) error {
 	return chunks(ids, idChunk, func(part []string) error {
 		args := []any{connectionID, micros(at), int(priority), cause, string(provision.StatusPending)}
-		_, err := db.write.ExecContext(ctx, `UPDATE accounts SET due_at = $2, priority = $3, cause = $4, status = $5
- WHERE connection_id = $1 AND kind = 'GROUP' AND (due_at = 0 OR due_at > $2) AND object_id IN (`+db.list(part, &args)+`)`, args...)
+		query := markGroups + db.list(part, &args) + `)`
+		_, err := db.write.ExecContext(ctx, query, args...)
 		return err
 	})
 }

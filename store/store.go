@@ -41,7 +41,7 @@ type Options struct {
 
 // DB is the store. It is safe for concurrent use.
 type DB struct {
-	write    *sql.DB // on SQLite a single connection
+	write    *sql.DB // on SQLite a single connection, on PostgreSQL half of the pool
 	read     *sql.DB
 	pool     *pgxpool.Pool // PostgreSQL only
 	postgres bool
@@ -77,7 +77,8 @@ func (db *DB) migrate(ctx context.Context) error {
 	if db.postgres {
 		dialect = goose.DialectPostgres
 	}
-	provider, err := goose.NewProvider(dialect, db.write, files)
+	fill := goose.NewGoMigration(5, &goose.GoFunc{RunTx: db.fillUnique}, nil)
+	provider, err := goose.NewProvider(dialect, db.write, files, goose.WithGoMigrations(fill))
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)
 	}
@@ -89,10 +90,7 @@ func (db *DB) migrate(ctx context.Context) error {
 
 // Close ends all connections.
 func (db *DB) Close() error {
-	err := db.write.Close()
-	if db.read != db.write {
-		err = errors.Join(err, db.read.Close())
-	}
+	err := errors.Join(db.write.Close(), db.read.Close())
 	if db.pool != nil {
 		db.pool.Close()
 	}
@@ -111,7 +109,8 @@ func (db *DB) Pool() *pgxpool.Pool { return db.pool }
 // tx is an edit in progress; it is both directory.Tx and provision.Tx.
 type tx struct {
 	*sql.Tx
-	db *DB
+	db     *DB
+	unique map[string][]directory.Attribute // the unique attributes of environments, once read
 }
 
 const maxConflicts = 10
@@ -135,7 +134,7 @@ func (db *DB) once(ctx context.Context, fn func(*tx) error) error {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() { _ = t.Rollback() }() // after a commit it does nothing
-	if err := fn(&tx{t, db}); err != nil {
+	if err := fn(&tx{Tx: t, db: db}); err != nil {
 		return err
 	}
 	if err := t.Commit(); err != nil {
@@ -149,9 +148,15 @@ func (db *DB) Edit(ctx context.Context, fn func(directory.Tx) error) error {
 	return db.transact(ctx, func(t *tx) error { return fn(t) })
 }
 
-// EditProvisioning implements provision.Store.
+// EditProvisioning implements provision.Store. Edits of what is provisioned come one after another, as on SQLite: a revision
+// reads plan, connections, rules and mappings as they belong together, and no edit decides by what another one is changing.
 func (db *DB) EditProvisioning(ctx context.Context, fn func(provision.Tx) error) error {
-	return db.transact(ctx, func(t *tx) error { return fn(provisioningTx{t}) })
+	return db.transact(ctx, func(t *tx) error {
+		if err := t.lock(ctx, lockConfiguration, "", true); err != nil {
+			return err
+		}
+		return fn(provisioningTx{t})
+	})
 }
 
 func micros(t time.Time) int64 {

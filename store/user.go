@@ -85,19 +85,6 @@ func (db *DB) CountUsers(ctx context.Context, envID string) (int64, error) {
 	return n, err
 }
 
-func (t *tx) UsersWith(ctx context.Context, envID, attribute string, value any, limit int) ([]string, error) {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return nil, err
-	}
-	text := string(raw)
-	if s, ok := value.(string); ok {
-		text = s
-	}
-	return collect(ctx, t, func(s scanner) (string, error) { var id string; return id, s.Scan(&id) },
-		`SELECT id FROM users WHERE environment_id = $1 AND CAST(attrs->'custom'->>CAST($2 AS text) AS text) = $3 LIMIT $4`, envID, attribute, text, limit)
-}
-
 func userRow(u *directory.User) ([]any, error) {
 	attrs, err := json.Marshal(u)
 	if err != nil {
@@ -119,14 +106,18 @@ const (
 )
 
 func (t *tx) InsertUsers(ctx context.Context, users []directory.User) error {
-	return t.putUsers(ctx, users, "")
+	return t.putUsers(ctx, users, true)
 }
 
 func (t *tx) UpdateUsers(ctx context.Context, users []directory.User) error {
-	return t.putUsers(ctx, users, updateUser)
+	return t.putUsers(ctx, users, false)
 }
 
-func (t *tx) putUsers(ctx context.Context, users []directory.User, suffix string) error {
+func (t *tx) putUsers(ctx context.Context, users []directory.User, isNew bool) error {
+	suffix := updateUser
+	if isNew {
+		suffix = ""
+	}
 	rows := make([][]any, len(users))
 	for i := range users {
 		row, err := userRow(&users[i])
@@ -140,7 +131,7 @@ func (t *tx) putUsers(ctx context.Context, users []directory.User, suffix string
 	} else if err != nil {
 		return err
 	}
-	return nil
+	return t.index(ctx, users, isNew)
 }
 
 func (t *tx) DeleteUser(ctx context.Context, envID, id string) error {

@@ -217,17 +217,15 @@ func (e *groupEdit) result() (*provision.Remote, error) {
 	}
 }
 
-// patch makes one request, and reports the fault if Slack refuses it.
-func (e *groupEdit) patch(ctx context.Context, operations ...scim.Operation) *provision.Fault {
+// patch makes one request.
+func (e *groupEdit) patch(ctx context.Context, operations ...scim.Operation) {
 	if e.ended {
-		return nil
+		return
 	}
-	fault := e.try(ctx, operations...)
-	if fault != nil {
+	if fault := e.try(ctx, operations...); fault != nil {
 		e.faults = append(e.faults, fault)
 		e.ended = fault.Kind != provision.Rejected
 	}
-	return fault
 }
 
 func (e *groupEdit) try(ctx context.Context, operations ...scim.Operation) *provision.Fault {

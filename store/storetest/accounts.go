@@ -81,3 +81,67 @@ func testDue(t *testing.T, s *suite) {
 		t.Errorf("%d %v", n, next)
 	}
 }
+
+// testAccountPages: each condition of a query narrows, and pages follow each other.
+func testAccountPages(t *testing.T, s *suite) {
+	ctx := t.Context()
+	wanted := &provision.Account{
+		ID: "a2", EnvironmentID: s.env, ConnectionID: "c", Kind: directory.KindGroup, ObjectID: "o2", RuleID: "r2", RemoteID: "G2", Ownership: provision.Managed,
+		Status: provision.StatusFailed, Fault: &provision.Fault{Kind: provision.Rejected, Code: "code"},
+	}
+	one, three, elsewhere := account(s, "o1", "U1"), account(s, "o3", "U3"), account(s, "o2", "U1")
+	one.ID, three.ID, elsewhere.ID, elsewhere.ConnectionID = "a1", "a3", "a0", "other"
+	must(t, s.db.Record(ctx, []*provision.Account{three, wanted, one, elsewhere}, nil, nil))
+	for name, q := range map[string]provision.AccountQuery{
+		"rule": {RuleID: "r2"}, "kind": {Kind: directory.KindGroup}, "object": {ObjectID: "o2"}, "status": {Status: provision.StatusFailed},
+		"ownership": {Ownership: provision.Managed}, "fault": {FaultCode: "code"}, "page": {EnvironmentID: s.env, After: "a1", Limit: 1},
+	} {
+		q.ConnectionID = "c"
+		if q.Limit == 0 {
+			q.Limit = 10
+		}
+		rows, err := s.db.AccountPage(ctx, q)
+		must(t, err)
+		if len(rows) != 1 || rows[0].ID != "a2" {
+			t.Errorf("by %s: %v", name, rows)
+		}
+	}
+	rows, err := s.db.AccountsByRemote(ctx, "c", directory.KindUser, []string{"U1", "G2", "nothing"})
+	must(t, err)
+	if len(rows) != 1 || rows[0].ID != "a1" {
+		t.Errorf("by remote id: %v", rows)
+	}
+	must(t, s.db.Record(ctx, nil, []string{"a1", ""}, nil))
+	_, err = s.db.Account(ctx, s.env, "a1")
+	missing(t, "a removed row", err)
+}
+
+// testNews: a listing is news where no row is, where a row holds another answer, or none; what is known as it is listed is not.
+func testNews(t *testing.T, s *suite) {
+	ctx := t.Context()
+	remote := func(id, title string) provision.Remote {
+		return provision.Remote{ID: id, Active: true, Attributes: provision.Attributes{"title": title, "list": []string{"1", "2"}, "a": "<&>ü"}}
+	}
+	for _, id := range []string{"known", "changed", "unread"} {
+		a := account(s, "of "+id, id)
+		if r := remote(id, "then"); id != "unread" {
+			a.Remote = &r
+		}
+		must(t, s.db.Record(ctx, []*provision.Account{a}, nil, nil))
+	}
+	must(t, s.db.Record(ctx, []*provision.Account{account(s, "unlinked", "")}, nil, nil))
+	listed := []provision.Remote{remote("known", "then"), remote("new", "now"), remote("changed", "now"), remote("unread", "then")}
+	news, err := s.db.News(ctx, "c", directory.KindUser, listed)
+	must(t, err)
+	got := map[string]string{}
+	for _, n := range news {
+		got[n.Remote.ID] = "no row"
+		if n.Account != nil {
+			got[n.Remote.ID] = n.Account.ObjectID
+		}
+	}
+	same(t, "the news", map[string]string{"new": "no row", "changed": "of changed", "unread": "of unread"}, got)
+	n, err := s.db.CountRemote(ctx, "c", directory.KindUser)
+	must(t, err)
+	same(t, "the rows with a remote account", 3, n)
+}

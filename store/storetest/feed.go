@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"lockstep/directory"
 )
@@ -70,4 +71,35 @@ func testActivities(t *testing.T, s *suite) {
 	if len(log) != 2 || log[0].Type != "USER.UPDATED" || len(log[0].Changes) != 1 || log[0].Changes[0].To != "Boss" {
 		t.Errorf("%+v", log)
 	}
+}
+
+// testActivityQueries: each condition of a query narrows, and one line is found by its id.
+func testActivityQueries(t *testing.T, s *suite) {
+	ctx := t.Context()
+	head, err := s.db.Activities(ctx, s.env, directory.ActivityQuery{Limit: 1})
+	must(t, err)
+	wanted := directory.Activity{
+		ID: "a2", EnvironmentID: s.env, RecordedAt: at(2_000_000), Type: "T2", Actor: directory.System, CorrelationID: "x2", Kind: directory.KindGroup, ObjectID: "o2",
+		ObjectName: "n", ConnectionID: "c2", RuleID: "r2", Success: true, Description: "d", Changes: []directory.AttributeChange{{Attribute: "a", From: "1"}},
+	}
+	other := directory.Activity{ID: "a1", EnvironmentID: s.env, RecordedAt: at(1_000_000), Type: "T1", Actor: directory.System, Kind: directory.KindUser, ObjectID: "o1"}
+	last := other
+	last.ID, last.RecordedAt = "a3", at(3_000_000)
+	all := []directory.Activity{other, wanted, last}
+	s.edit(t, func(tx directory.Tx) error { return tx.Append(ctx, all) })
+	wanted.Seq = head[0].Seq + 2
+	for name, q := range map[string]directory.ActivityQuery{
+		"type": {Type: "T2"}, "kind": {Kind: directory.KindGroup}, "object": {ObjectID: "o2"}, "connection": {ConnectionID: "c2"}, "rule": {RuleID: "r2"},
+		"correlation": {CorrelationID: "x2"}, "number": {Before: wanted.Seq + 1}, "time": {Since: at(2_000_000), Until: at(2_000_000).Add(time.Microsecond)},
+	} {
+		q.Limit = 1
+		got, err := s.db.Activities(ctx, s.env, q)
+		must(t, err)
+		same(t, "by "+name, []directory.Activity{wanted}, got)
+	}
+	got, err := s.db.Activity(ctx, s.env, "a2")
+	must(t, err)
+	same(t, "by its id", wanted, got)
+	_, err = s.db.Activity(ctx, "elsewhere", "a2")
+	missing(t, "another environment's line", err)
 }

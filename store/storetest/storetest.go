@@ -12,9 +12,13 @@ import (
 func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, s *suite){
-		"setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates,
+		"setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates, "marks": testMarks, "marks in flight": testMarksInFlight,
 		"narrow": testNarrow, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "due": testDue,
-		"lease": testLease, "access": testAccess, "activities": testActivities,
+		"lease": testLease, "access": testAccess, "activities": testActivities, "environments": testEnvironments, "populations": testPopulations,
+		"attributes": testAttributes, "user edits": testUserEdits, "plans": testPlans, "connections": testConnections,
+		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages, "news": testNews,
+		"runners": testRunners, "populations at once": testPopulationsAtOnce, "placed at once": testPlacedAtOnce,
+		"unique values at once": testUniqueAtOnce, "configured at once": testConfiguredAtOnce, "activity queries": testActivityQueries,
 		"groups": testGroups, "group accounts": testGroupAccounts, "dynamic groups": testDynamicGroups, "group model": testGroupModel, "large nesting": testLargeNesting,
 	} {
 		t.Run(name, func(t *testing.T) {
