@@ -9,8 +9,6 @@ type GroupStore interface {
 	GroupsByID(ctx context.Context, envID string, ids []string) ([]Group, error)
 	// Groups lists groups in the order of their ids, after the id given, at most limit.
 	Groups(ctx context.Context, envID, after string, limit int) ([]Group, error)
-	// GroupsNamed answers the groups that have one of the folded names (see Fold).
-	GroupsNamed(ctx context.Context, envID string, folded []string) ([]Group, error)
 	CountGroups(ctx context.Context, envID string) (int64, error)
 	// GroupCounts counts members; total ones only if asked for, as that walks over the nested groups.
 	GroupCounts(ctx context.Context, ids []string, total bool) (map[string]GroupCounts, error)
@@ -25,14 +23,13 @@ type GroupStore interface {
 	GroupsAbove(ctx context.Context, ids []string) ([]string, error)
 	// NestingsAbove answers the nestings between a group and all that it is nested in.
 	NestingsAbove(ctx context.Context, id string) ([]Nesting, error)
-	// NestedIn answers the groups that are nested directly in a group.
-	NestedIn(ctx context.Context, id string) ([]string, error)
 }
 
 // GroupTx is the part of an edit in progress that is about groups. Edits of filters and nestings lock the environment for
 // themselves (see Tx.LockEnvironment).
 type GroupTx interface {
 	Group(ctx context.Context, envID, id string) (Group, error)
+	// GroupsNamed answers the groups that have one of the folded names (see Fold).
 	GroupsNamed(ctx context.Context, envID string, folded []string) ([]Group, error)
 	InsertGroups(ctx context.Context, groups []Group) error
 	UpdateGroups(ctx context.Context, groups []Group) error
@@ -55,6 +52,7 @@ type GroupTx interface {
 	Walk(ctx context.Context, envID string, q UserQuery) ([]User, error)
 
 	NestingsAbove(ctx context.Context, id string) ([]Nesting, error)
+	// NestedIn answers the groups that are nested directly in a group.
 	NestedIn(ctx context.Context, id string) ([]string, error)
 	// Nest and Unnest report whether that changed anything.
 	Nest(ctx context.Context, n Nesting) (bool, error)

@@ -61,11 +61,6 @@ func (db *DB) Groups(ctx context.Context, envID, after string, limit int) ([]dir
 	return collect(ctx, db.read, scanGroup, selectGroup+` AND id > $2 ORDER BY id LIMIT $3`, envID, after, limit)
 }
 
-// GroupsNamed implements directory.Store.
-func (db *DB) GroupsNamed(ctx context.Context, envID string, folded []string) ([]directory.Group, error) {
-	return db.groupsIn(ctx, db.read, envID, "name_key", folded)
-}
-
 func (t *tx) GroupsNamed(ctx context.Context, envID string, folded []string) ([]directory.Group, error) {
 	return t.db.groupsIn(ctx, t, envID, "name_key", folded)
 }
@@ -178,11 +173,6 @@ func (t *tx) NestingsAbove(ctx context.Context, id string) ([]directory.Nesting,
 }
 
 const nestedIn = `SELECT child_id FROM group_nestings WHERE parent_id = $1 ORDER BY child_id`
-
-// NestedIn implements directory.Store.
-func (db *DB) NestedIn(ctx context.Context, id string) ([]string, error) {
-	return collect(ctx, db.read, scanText, nestedIn, id)
-}
 
 func (t *tx) NestedIn(ctx context.Context, id string) ([]string, error) {
 	return collect(ctx, t, scanText, nestedIn, id)

@@ -64,8 +64,9 @@ func (db *DB) SaveAccountMembers(ctx context.Context, accountID string, put []pr
 func (db *DB) ForgetMemberships(ctx context.Context, connectionID string, remoteIDs []string) error {
 	return chunks(remoteIDs, idChunk, func(part []string) error {
 		args := []any{connectionID, false}
+		//nolint:gosec // list binds values
 		query := `UPDATE account_members SET present = $2 WHERE account_id IN (SELECT id FROM accounts WHERE connection_id = $1 AND kind = 'GROUP')
- AND remote_id IN (` + db.list(part, &args) + `)` //nolint:gosec // list binds values
+ AND remote_id IN (` + db.list(part, &args) + `)`
 		_, err := db.write.ExecContext(ctx, query, args...)
 		return err
 	})
@@ -91,7 +92,7 @@ const markGroups = `UPDATE accounts SET marks = marks + 1, status = $5,
 func (db *DB) MarkGroups(ctx context.Context, connectionID string, ids []string, at time.Time, priority provision.Priority, cause string) error {
 	return chunks(ids, idChunk, func(part []string) error {
 		args := []any{connectionID, micros(at), int(priority), cause, string(provision.StatusPending)}
-		query := markGroups + db.list(part, &args) + `)`
+		query := markGroups + db.list(part, &args) + `)` //nolint:gosec // list binds values
 		_, err := db.write.ExecContext(ctx, query, args...)
 		return err
 	})
