@@ -124,6 +124,7 @@ type ruleLine struct {
 	Name    string               `json:"name"`
 	State   provision.RuleState  `json:"state"`
 	Users   map[string]int64     `json:"users"`
+	Groups  map[string]int64     `json:"groups"`
 	Details string               `json:"details,omitempty"`
 	status  provision.RuleStatus // for the bar
 }
@@ -139,10 +140,7 @@ func (a *app) ruleLines(ctx context.Context) ([]ruleLine, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, ruleLine{ID: rule.ID, Name: rule.Name, State: s.State, Details: s.Details, status: s, Users: map[string]int64{
-			"impacted": s.Users.Impacted, "success": s.Users.Success, "unsynced": s.Users.Unsynced, "partial": s.Users.Partial,
-			"failed": s.Users.Failed, "pending": s.Users.Pending,
-		}})
+		out = append(out, ruleLine{ID: rule.ID, Name: rule.Name, State: s.State, Details: s.Details, status: s, Users: counted(s.Users), Groups: counted(s.Groups)})
 	}
 	return out, nil
 }
@@ -169,6 +167,12 @@ func (c statusCommand) Run(ctx context.Context, std stdio) error {
 	return printLines(std.out, lines)
 }
 
+func counted(c provision.Counts) map[string]int64 {
+	return map[string]int64{
+		"impacted": c.Impacted, "success": c.Success, "unsynced": c.Unsynced, "partial": c.Partial, "failed": c.Failed, "pending": c.Pending,
+	}
+}
+
 func printLines(w io.Writer, lines []ruleLine) error {
 	if len(lines) == 0 {
 		_, err := fmt.Fprintln(w, "There is no rule yet; create one through the API.")
@@ -179,6 +183,12 @@ func printLines(w io.Writer, lines []ruleLine) error {
 		if _, err := fmt.Fprintf(w, "%-24s %-9s impacted %d  success %d  unsynced %d  partial %d  failed %d  pending %d\n",
 			l.Name, l.State, u.Impacted, u.Success, u.Unsynced, u.Partial, u.Failed, u.Pending); err != nil {
 			return err
+		}
+		if g := l.status.Groups; g != (provision.Counts{}) {
+			if _, err := fmt.Fprintf(w, "%-34s groups    %d  success %d  unsynced %d  partial %d  failed %d  pending %d\n",
+				"", g.Impacted, g.Success, g.Unsynced, g.Partial, g.Failed, g.Pending); err != nil {
+				return err
+			}
 		}
 		if l.Details != "" {
 			if _, err := fmt.Fprintln(w, "  "+l.Details); err != nil {
