@@ -311,6 +311,9 @@ func (r *runner) reactGroup(ctx context.Context, it *groupItem, fault *provision
 
 // finishGroup records that the group stands as it should, as far as can be now.
 func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
+	if it.want.Leave && it.outcome.Status == provision.StatusPending {
+		it.outcome.Status = leftStatus(it, r.line.rules.Active(it.row.RuleID)) // due is all that it was
+	}
 	it.rest()
 	now := r.engine.now()
 	switch it.outcome.Status {
@@ -318,7 +321,6 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 		it.row.SyncedAt = now
 	case provision.StatusPending:
 		it.row.DueAt, it.row.Priority, it.row.Cause = now.Add(r.gatherFor()), provision.PriorityBackfill, waitsCause
-		r.gathers()
 	}
 	var lines []directory.Activity
 	if held := heldFault(it); held != nil {
@@ -341,6 +343,18 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 		it.row.Gone = it.row.RemoteID == "" // nothing is left to remember
 	}
 	r.conclude(&it.item, lines...)
+}
+
+// leftStatus is where a group stands about which nothing may be done.
+func leftStatus(it *groupItem, active bool) provision.SyncStatus {
+	switch {
+	case !active || it.row.Ownership == provision.Released:
+		return provision.StatusNone
+	case it.row.Linked():
+		return provision.StatusPartial
+	default:
+		return provision.StatusUnsynced
+	}
 }
 
 const actionHeld = "PROVISIONING_GROUP_SYNC.HELD"

@@ -195,6 +195,10 @@ func TestGroupDrift(t *testing.T) {
 				want = want[1:]
 			}
 			w.expect("repaired", "Team", want...)
+			w.call("DELETE", "/scim/v2/Groups/"+id, "")
+			must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
+			w.settle(provision.StateIdle)
+			w.expect("made anew", "Team", "user0001", "user0002")
 		})
 	}
 }
@@ -248,6 +252,56 @@ func TestOverwriteNeedsConsent(t *testing.T) {
 				must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
 				w.settle(provision.StateIdle)
 				w.expect("still rejected", "team", "foreign")
+			}
+		})
+	}
+}
+
+// TestGroupRuleEnds: switched off, a rule changes nothing about its groups; deleted with deprovisioning, they lose our members.
+func TestGroupRuleEnds(t *testing.T) {
+	for _, deprovision := range []bool{false, true} {
+		t.Run(fmt.Sprint(deprovision), func(t *testing.T) {
+			w := newWorld(t, sandbox.Options{TimeScale: -1})
+			ctx := t.Context()
+			team := w.group("Team", w.create(1))
+			w.provision("population.id pr", nil)
+			w.carry(false, team)
+			w.run()
+			w.settle(provision.StateIdle)
+			other := w.rule
+			other.Name, other.GroupIDs = "Other", nil
+			other, err := w.provisions.CreateRule(ctx, w.env.ID, other) // keeps the connection at work
+			must(t, err)
+			other.Active, other.PopulationExpression = true, `username eq "nobody"`
+			_, err = w.provisions.UpdateRule(ctx, w.env.ID, other.ID, other)
+			must(t, err)
+			rule, err := w.provisions.Rule(ctx, w.env.ID, w.rule.ID)
+			must(t, err)
+			rule.Active = false
+			_, err = w.provisions.UpdateRule(ctx, w.env.ID, rule.ID, rule)
+			must(t, err)
+			_, err = w.provisions.Publish(ctx, w.env.ID)
+			must(t, err)
+			w.rule = other
+			w.settle(provision.StateIdle)
+			w.expect("switched off", "Team", "user0001")
+			managed := w.connection
+			managed.Managed = true
+			_, err = w.provisions.UpdateConnection(ctx, w.env.ID, managed.ID, managed, map[string]any{"OAUTH_ACCESS_TOKEN": token, "BASE_URL": w.url, "RATE_LIMIT_FACTOR": 0.0})
+			must(t, err)
+			must(t, w.provisions.DeleteRule(ctx, w.env.ID, rule.ID, deprovision))
+			_, err = w.provisions.Publish(ctx, w.env.ID)
+			must(t, err)
+			w.settle(provision.StateIdle)
+			if deprovision {
+				w.expect("deprovisioned", "Team", []string{}...)
+			} else {
+				w.expect("released", "Team", "user0001")
+			}
+			rows, err := w.db.AccountPage(ctx, provision.AccountQuery{ConnectionID: w.connection.ID, Kind: directory.KindGroup, Limit: 10})
+			must(t, err)
+			if len(rows) != 1 || rows[0].Status != provision.StatusNone || !rows[0].DueAt.IsZero() {
+				t.Errorf("%+v", rows)
 			}
 		})
 	}

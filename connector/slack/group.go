@@ -186,6 +186,9 @@ func (t *target) updateGroup(ctx context.Context, call connector.Call) (*provisi
 	if name, ok := call.Attributes[groupName]; ok {
 		e.patch(ctx, replace(groupName, name))
 	}
+	if e.last == nil && e.err == nil && len(e.faults) == 0 {
+		return t.getGroup(ctx, e.id) // whoever was to be taken out did not exist
+	}
 	return e.result()
 }
 
