@@ -22,7 +22,7 @@ func text(s string) func() (io.ReadCloser, error) {
 // TestGroupScale: groups are written in few calls, whatever their size. The figures are the issue's; times are logged, not judged,
 // because the machine may be busy.
 func TestGroupScale(t *testing.T) {
-	people, many, size := 2_000, 20, 200
+	people, many, size := 500, 10, 100
 	if *full {
 		people, many, size = 10_000, 100, 1_000
 	}
