@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -30,6 +31,8 @@ type Config struct {
 	Logger *slog.Logger
 	Owner  string // this process, in leases; made up when empty
 	Slots  int    // calls under way at once, a connection; default 64
+	// Jitter answers a random number from 0 to n: retries are spread by it.
+	Jitter func(n int64) int64
 	// Wanted is called when a connection should be run and no runner of this process does.
 	Wanted func(envID string)
 }
@@ -43,6 +46,7 @@ type Engine struct {
 	log    *slog.Logger
 	owner  string
 	slots  int
+	jitter func(n int64) int64
 	wanted func(envID string)
 
 	mu      sync.Mutex
@@ -56,7 +60,7 @@ type Engine struct {
 func New(c Config) *Engine {
 	e := &Engine{
 		store: c.Store, types: map[string]connector.Type{}, client: c.Client, now: c.Now, log: c.Logger, owner: c.Owner,
-		slots: c.Slots, wanted: c.Wanted, runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
+		slots: c.Slots, jitter: c.Jitter, wanted: c.Wanted, runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
 	}
 	for _, t := range c.Types {
 		e.types[t.Describe().Name] = t
@@ -72,6 +76,9 @@ func New(c Config) *Engine {
 	}
 	if e.slots == 0 {
 		e.slots = 64
+	}
+	if e.jitter == nil {
+		e.jitter = func(n int64) int64 { return rand.Int64N(n + 1) } //nolint:gosec // jitter needs no secrecy
 	}
 	return e
 }
@@ -249,18 +256,20 @@ func asFault(err error) *provision.Fault {
 // sentence gives a list of checks' failures as one fault.
 func checksFault(checks []provision.Check) *provision.Fault {
 	var failed, hints []string
+	var wait time.Duration
 	for _, c := range checks {
 		if c.Status == provision.CheckFailed {
 			failed = append(failed, c.Name+": "+c.Message)
 			if c.Hint != "" {
 				hints = append(hints, c.Hint)
 			}
+			wait = max(wait, c.RetryAfter)
 		}
 	}
 	if len(failed) == 0 {
 		return nil
 	}
 	return &provision.Fault{
-		Kind: provision.Halted, Code: "connection_invalid", Message: strings.Join(failed, "; "), Hint: strings.Join(hints, "; "),
+		Kind: provision.Halted, Code: "connection_invalid", Message: strings.Join(failed, "; "), Hint: strings.Join(hints, "; "), RetryAfter: wait,
 	}
 }

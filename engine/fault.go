@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"lockstep/connector"
@@ -14,13 +13,19 @@ const (
 	retryFirst    = time.Second
 	retryLongest  = 5 * time.Minute
 	retryPatience = 8 // transient failures in a row before the object counts as failed; it is tried on, slowly
-	refusedFirst  = time.Hour
-	refusedLast   = 24 * time.Hour
-	maxSubstitute = 40
+	// an account whose create was not answered is looked for so often, which takes about twenty minutes
+	appearPatience = 12
+	refusedFirst   = time.Hour
+	refusedLast    = 24 * time.Hour
+	maxSubstitute  = 40
 )
 
 // react decides what a fault means. It reports whether to plan again at once; otherwise the outcome is recorded.
 func (r *runner) react(ctx context.Context, it *item, fault *provision.Fault) bool {
+	if fault.Unanswered && it.row.Linked() {
+		// It may have been done: what is known is not to be planned from, least of all if the wish is taken back meanwhile.
+		it.row.Remote = nil
+	}
 	switch fault.Kind {
 	case provision.Transient:
 		r.postpone(it, fault)
@@ -56,19 +61,22 @@ func (r *runner) postpone(it *item, fault *provision.Fault) {
 	if it.row.Attempts >= retryPatience {
 		it.row.Status = provision.StatusFailed
 	}
-	it.row.DueAt = now.Add(max(fault.RetryAfter, backoff(it.row.Attempts, retryFirst, retryLongest)))
+	it.row.DueAt = now.Add(max(fault.RetryAfter, r.engine.backoff(it.row.Attempts, retryFirst, retryLongest)))
 	r.failed(it, fault, first)
 }
 
 // refuse shows that the target, or the data, says no. It is tried again when something changes, and seldom besides.
 func (r *runner) refuse(it *item, fault *provision.Fault) {
 	first := it.row.Fault == nil || it.row.Fault.Code != fault.Code
+	if first {
+		it.row.Attempts = 0 // what failed before was something else
+	}
 	it.row.Attempts++
 	it.row.Fault, it.row.Detail, it.row.Status = fault, fault.Error(), provision.StatusFailed
 	if it.row.Phase == provision.PhaseCreating && !fault.Unanswered {
 		it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
 	}
-	it.row.DueAt = r.engine.now().Add(backoff(it.row.Attempts, refusedFirst, refusedLast))
+	it.row.DueAt = r.engine.now().Add(r.engine.backoff(it.row.Attempts, refusedFirst, refusedLast))
 	r.failed(it, fault, first)
 }
 
@@ -126,8 +134,11 @@ func (r *runner) holder(ctx context.Context, it *item, fault *provision.Fault) (
 	identifier := r.line.identifier(&it.want)
 	if fault.RemoteID != "" {
 		remote, err := r.line.target.Get(ctx, it.row.Kind, fault.RemoteID)
-		if err == nil && r.line.matchKey(it.row.Kind, remote) == identifier {
+		switch passing := asFault(err); {
+		case err == nil && r.line.matchKey(it.row.Kind, remote) == identifier:
 			return remote, nil
+		case passing != nil && passing.Kind == provision.Transient:
+			return nil, err // a look-up by identifier may not show them yet, and the target may want to be left alone
 		}
 	}
 	if identifier == "" {
@@ -187,7 +198,7 @@ func (r *runner) reactTo(ctx context.Context, it *item, err error) bool {
 }
 
 // backoff doubles from first to longest, with a quarter of jitter so that a thousand failures do not come back as one.
-func backoff(attempt int, first, longest time.Duration) time.Duration {
+func (e *Engine) backoff(attempt int, first, longest time.Duration) time.Duration {
 	d := first
 	for range min(attempt-1, 30) {
 		if d *= 2; d >= longest {
@@ -195,5 +206,5 @@ func backoff(attempt int, first, longest time.Duration) time.Duration {
 			break
 		}
 	}
-	return d - time.Duration(rand.Int64N(int64(d)/4+1)) //nolint:gosec // jitter needs no secrecy
+	return d - time.Duration(e.jitter(int64(d)/4))
 }

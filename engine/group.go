@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -48,6 +49,7 @@ func (r *runner) visitGroup(ctx context.Context, it *groupItem) {
 		case err == nil:
 			r.finishGroup(ctx, it)
 			return
+		case errors.Is(err, errDiffers):
 		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
 			if !r.reactGroup(ctx, it, fault) {
 				return
@@ -86,7 +88,8 @@ func (r *runner) settleGroup(ctx context.Context, it *groupItem) error {
 		return err
 	}
 	it.planGroup(r.line.groupPolicy)
-	for _, op := range it.outcome.ToDo() {
+	done := it.outcome.ToDo()
+	for _, op := range done {
 		if r.stopping() {
 			return errStopped
 		}
@@ -94,7 +97,7 @@ func (r *runner) settleGroup(ctx context.Context, it *groupItem) error {
 			return err
 		}
 	}
-	return r.verifyGroup(it)
+	return r.verifyGroup(it, done)
 }
 
 // linkGroup makes sure that the group on the target is known, where there is one.
@@ -123,6 +126,12 @@ func (r *runner) linkGroup(ctx context.Context, it *groupItem) error {
 	}
 	switch len(found) {
 	case 0:
+		if it.mayAppear(r.line) {
+			return &provision.Fault{
+				Kind: provision.Transient, Code: "not_shown", Message: "a group was asked for, no answer came, and the target does not show it yet",
+				Hint: "it is looked for again by itself; if it stays, look for the group on the target",
+			}
+		}
 		it.row.Phase, it.row.MatchKey = provision.PhaseAbsent, ""
 		return nil
 	case 1:
@@ -223,17 +232,17 @@ func (r *runner) doGroup(ctx context.Context, it *groupItem, op provision.Operat
 	for _, c := range op.Changes {
 		call.Attributes[c.Attribute] = c.To
 	}
-	calling := withPriority(ctx, it.row.Priority)
-	if op.Verb == provision.VerbCreate {
-		calling = withIntent(calling, func() error {
+	calling := withIntent(withPriority(ctx, it.row.Priority), func() error {
+		if r.overtaken(it.want.Ref.ID) {
+			return errOvertaken
+		}
+		if op.Verb == provision.VerbCreate {
 			if err := r.intend(&it.item); err != nil {
 				return err
 			}
-			return r.intendMembers(ctx, it, op.Members)
-		})
-	} else if err := r.intendMembers(ctx, it, op.Members); err != nil {
-		return err
-	}
+		}
+		return r.intendMembers(ctx, it, op.Members)
+	})
 	remote, err := r.line.target.Do(calling, call)
 	r.progress.count()
 	if remote != nil {
@@ -248,7 +257,7 @@ func (r *runner) doGroup(ctx context.Context, it *groupItem, op provision.Operat
 		}
 	}
 	if err != nil {
-		if f := asFault(err); f != nil && f.Unanswered && op.Verb != provision.VerbCreate {
+		if f := asFault(err); f != nil && f.Unanswered && it.row.Linked() {
 			it.row.Remote = nil // read again before anything is decided
 		}
 		return err
@@ -267,18 +276,42 @@ func (r *runner) forgetGroup(ctx context.Context, it *groupItem) error {
 	return r.keepMembers(ctx, it, map[string]provision.KnownMember{})
 }
 
-// verifyGroup plans once more from what the target answered: a difference that is left would be written for ever.
-func (r *runner) verifyGroup(it *groupItem) error {
-	wanted := len(it.outcome.ToDo())
+// verifyGroup plans once more from what the target answered: what was done and is still to be done would be written for ever. What
+// the answer shows besides is planned anew.
+func (r *runner) verifyGroup(it *groupItem, done []provision.Operation) error {
 	it.planGroup(r.line.groupPolicy)
 	left := it.outcome.ToDo()
-	if wanted == 0 || len(left) == 0 {
+	if len(done) == 0 || len(left) == 0 {
 		return nil
+	}
+	if !slices.ContainsFunc(left, func(l provision.Operation) bool {
+		return slices.ContainsFunc(done, func(d provision.Operation) bool { return repeats(&l, &d) })
+	}) {
+		return errDiffers
 	}
 	return &provision.Fault{
 		Kind: provision.Rejected, Code: "not_stored", Message: fmt.Sprintf("the target accepted the change and still differs: %s", left[0].Why),
 		Hint: "somebody else may be changing the group on the target",
 	}
+}
+
+// repeats reports whether an operation does over again what another did.
+func repeats(left, done *provision.Operation) bool {
+	if left.Verb == provision.VerbDelete && done.Verb == provision.VerbDelete {
+		return true
+	}
+	for _, c := range left.Changes {
+		if slices.ContainsFunc(done.Changes, func(d directory.AttributeChange) bool { return d.Attribute == c.Attribute && d.To == c.To }) {
+			return true
+		}
+	}
+	if left.Members == nil || done.Members == nil {
+		return false
+	}
+	both := func(a, b []string) bool { // sorted
+		return slices.ContainsFunc(a, func(id string) bool { _, found := slices.BinarySearch(b, id); return found })
+	}
+	return both(left.Members.Add, done.Members.Add) || both(left.Members.Remove, done.Members.Remove)
 }
 
 // reactGroup decides what a fault means. It reports whether to plan again at once; otherwise the outcome is recorded.

@@ -160,8 +160,8 @@ func (r *runner) markGroupsOf(ctx context.Context, users []string, at time.Time,
 		if p >= provision.PriorityBackfill {
 			carried = r.unmarked(carried)
 		}
-		if err := r.engine.store.MarkGroups(ctx, r.connectionID, r.free(carried), at, p, memberCause); err != nil {
-			return fmt.Errorf("mark groups: %w", err)
+		if err := r.remark(ctx, carried, at, p, memberCause); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -226,6 +226,12 @@ func (r *runner) dispatchGroups(ctx context.Context) error {
 		delete(r.groups.waiting, ids[i])
 	}
 	r.mu.Unlock()
+	if err := r.announce(ctx); err != nil {
+		for _, id := range ids {
+			r.visitedGroup(id)
+		}
+		return err
+	}
 	r.progress.started(r.engine.now())
 	go func() {
 		err := r.syncGroups(r.calls, ids, r.visitedGroup)
@@ -248,6 +254,7 @@ func (r *runner) visitedGroup(id string) {
 	r.mu.Lock()
 	delete(r.inflight, id)
 	delete(r.groups.inflight, id)
+	delete(r.repeat, id)
 	r.mu.Unlock()
 	r.poke()
 }
@@ -324,7 +331,19 @@ func (r *runner) markGroups(ctx context.Context, ids []string, at time.Time, p p
 	if err := r.newGroups(ctx, fresh, at, p, cause); err != nil {
 		return err
 	}
-	if err := r.engine.store.MarkGroups(ctx, r.connectionID, r.free(sortedKeys(known)), at, p, cause); err != nil {
+	return r.remark(ctx, sortedKeys(known), at, p, cause)
+}
+
+// remark makes groups due that have a row. One in a visit is due when the visit ends: the mark is counted.
+func (r *runner) remark(ctx context.Context, ids []string, at time.Time, p provision.Priority, cause string) error {
+	r.mu.Lock()
+	for _, id := range ids {
+		if r.inflight[id] {
+			r.repeat[id] = true
+		}
+	}
+	r.mu.Unlock()
+	if err := r.engine.store.MarkGroups(ctx, r.connectionID, ids, at, p, cause); err != nil {
 		return fmt.Errorf("mark groups: %w", err)
 	}
 	return nil
@@ -401,10 +420,8 @@ func (r *runner) sweepGroups(ctx context.Context) error {
 			return fmt.Errorf("mark groups to be read: %w", err)
 		}
 	}
-	for part := range slices.Chunk(r.free(ids), sweepBatch) {
-		if err := r.engine.store.MarkGroups(ctx, r.connectionID, part, at, provision.PriorityBackfill, cause); err != nil {
-			return fmt.Errorf("mark groups: %w", err)
-		}
+	if err := r.remark(ctx, ids, at, provision.PriorityBackfill, cause); err != nil {
+		return err
 	}
 	fresh := slices.DeleteFunc(sortedKeys(r.line.carriers), func(id string) bool { return known[id] })
 	if err := r.newGroups(ctx, fresh, at, provision.PriorityBackfill, cause); err != nil {

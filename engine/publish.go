@@ -67,12 +67,12 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if !ok {
 		return fmt.Errorf("connection %q has the type %s, which this version of Lockstep does not know", c.Name, c.Type)
 	}
-	levels, at := r.state.Budgets, r.state.BudgetsAt
+	left := left{levels: r.state.Budgets, at: r.state.BudgetsAt, notBefore: r.state.NotBefore}
 	if r.pacer != nil {
-		levels, at = r.pacer.levels(), r.engine.now()
+		left = r.pacer.left()
 	}
 	factor := provision.Effective(kind.Describe(), c)
-	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), levels, at, r.engine.now)
+	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), left, r.engine.now)
 	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, pacer.pace)
 	if err != nil {
 		return err
@@ -153,6 +153,12 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
+	r.mu.Lock()
+	paused := r.paused
+	r.mu.Unlock()
+	if paused {
+		return false, nil // the test was interrupted, and says nothing
+	}
 	if fault != nil {
 		return false, r.stayHalted(ctx, halt, fault)
 	}
@@ -172,7 +178,7 @@ func (r *runner) stayHalted(ctx context.Context, before *provision.Halt, fault *
 	if before != nil {
 		halt.Since, halt.Attempts = before.Since, before.Attempts+1
 	}
-	halt.ProbeAt = now.Add(backoff(halt.Attempts, probeFirst, probeLast))
+	halt.ProbeAt = now.Add(max(fault.RetryAfter, r.engine.backoff(halt.Attempts, probeFirst, probeLast)))
 	r.mu.Lock()
 	r.halted, r.state.Halt = fault, halt
 	r.mu.Unlock()

@@ -123,6 +123,9 @@ func (r *runner) end(ctx context.Context) error {
 	timer.Stop()
 	r.cancelCalls()
 	r.recorder.stop()
+	if r.failing() == nil { // otherwise somebody's result was not kept: whoever comes next reads them
+		r.state.Visiting = nil
+	}
 	saved := r.keepState(ctx)
 	r.engine.mu.Lock()
 	delete(r.engine.runners, r.connectionID)
@@ -172,6 +175,9 @@ func (r *runner) fail(err error) {
 
 // loop takes turns until the slice is over: what is published, what changed, the reconciliation's next step, what is due.
 func (r *runner) loop(ctx context.Context) error {
+	if err := r.takeOver(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		if err := r.failing(); err != nil {
 			return err
@@ -289,7 +295,8 @@ func (r *runner) keepState(ctx context.Context) error {
 	s := r.state
 	r.mu.Unlock()
 	if r.pacer != nil {
-		s.Budgets, s.BudgetsAt = r.pacer.levels(), now
+		left := r.pacer.left()
+		s.Budgets, s.BudgetsAt, s.NotBefore = left.levels, left.at, left.notBefore
 	}
 	s.LastSyncAt, s.Done, s.RatePerMinute = r.progress.figures(now)
 	r.state.LastSyncAt = s.LastSyncAt

@@ -85,6 +85,9 @@ func (r *runner) sweepList(ctx context.Context) error {
 		}
 		return r.refreshPage(ctx, rows)
 	})
+	if errors.Is(err, errStopping) {
+		return nil // paused, halted or over: it is listed when the runner goes on
+	}
 	if err != nil {
 		if fault := asFault(err); fault != nil && ctx.Err() == nil {
 			return r.listFailed(ctx, fault)
@@ -269,7 +272,10 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
-	ids = r.free(ids)
+	ids, err := r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+	if err != nil {
+		return err
+	}
 	parts := slices.Collect(slices.Chunk(ids, max(1, (len(ids)+walkers-1)/walkers)))
 	evaluated := make([][]*item, len(parts))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -297,9 +303,11 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 func (r *runner) match(ctx context.Context, items []*item) error {
 	wanting := map[string][]*item{}
 	for _, it := range items {
-		if it.lookup(r.line) && it.row.Phase != provision.PhaseCreating {
-			key := r.line.identifier(&it.want)
-			wanting[key] = append(wanting[key], it)
+		// Somebody of whom an earlier look-up said that they have no account may have got one by hand since.
+		if it.want.InScope && !it.row.Linked() && it.row.Phase != provision.PhaseCreating {
+			if key := r.line.identifier(&it.want); key != "" {
+				wanting[key] = append(wanting[key], it)
+			}
 		}
 	}
 	if len(wanting) == 0 {
@@ -314,7 +322,8 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 		found[row.MatchKey] = append(found[row.MatchKey], row)
 	}
 	var taken []*item
-	for key, its := range wanting {
+	for _, key := range sortedKeys(wanting) {
+		its := wanting[key]
 		for _, it := range its {
 			switch rows := found[key]; {
 			case len(rows) == 0:

@@ -88,6 +88,8 @@ type Check struct {
 	Status  string `json:"status"` // OK, FAILED, WARNING, SKIPPED
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
+	// RetryAfter is how long the target asks to be left alone, for whoever tests again by itself; 0 = not said.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // The statuses of a Check.

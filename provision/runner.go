@@ -25,9 +25,13 @@ type RunnerState struct {
 	Resync        string // why a full reconciliation was asked for; "" = it was not
 	Halt          *Halt  // nil: not halted
 	Sweep         Sweep
+	// Visiting lists the objects about which calls may be under way. Whoever takes over after a crash reads them first: what is
+	// known of them may be behind what the target did.
+	Visiting      []string
 	Budgets       map[string]float64 // tokens left when the last slice ended
 	BudgetsAt     time.Time
-	LastSyncAt    time.Time // the last operation that succeeded, or the last reconciliation that found nothing to do
+	NotBefore     map[string]time.Time // by budget: the target wants to be left alone until then
+	LastSyncAt    time.Time            // the last operation that succeeded, or the last reconciliation that found nothing to do
 	Owner         string
 	LeasedUntil   time.Time
 	Term          int64
