@@ -82,10 +82,11 @@ func (db *DB) DueGroups(ctx context.Context, connectionID string, now time.Time,
 	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT `+strconv.Itoa(limit), args...)
 }
 
-// markGroups leaves a row that is due earlier due then; the mark is counted in any case, so that a visit under way sees it.
+// markGroups leaves a row that is due earlier due then, and one that the target put off; the mark is counted in any case, so that a
+// visit under way sees it.
 const markGroups = `UPDATE accounts SET marks = marks + 1, status = $5,
  priority = CASE WHEN due_at = 0 OR due_at > $2 THEN $3 ELSE priority END, cause = CASE WHEN due_at = 0 OR due_at > $2 THEN $4 ELSE cause END,
- due_at = CASE WHEN due_at = 0 OR due_at > $2 THEN $2 ELSE due_at END
+ due_at = CASE WHEN due_at = 0 OR (due_at > $2 AND fault NOT LIKE '%"retryAfter":%') THEN $2 ELSE due_at END
  WHERE connection_id = $1 AND kind = 'GROUP' AND object_id IN (`
 
 // MarkGroups makes the rows of groups due, unless they are due earlier.
