@@ -193,21 +193,21 @@ func (w *world) groupByHand(e event) {
 	g := &t.groups[e.N]
 	for _, on := range w.onTarget(g.name) {
 		g.drifted = true
-		w.workspace.EditGroup(on.ID, func(in *sandbox.Group) {
-			if e.Who%2 == 0 {
-				for _, m := range w.membersOf(e.Who) {
-					in.Members = slices.DeleteFunc(in.Members, func(id string) bool { return id == m.ID })
-				}
-				return
+		next := slices.Clone(on.Members)
+		if e.Who%2 == 0 {
+			for _, m := range w.membersOf(e.Who) {
+				next = slices.DeleteFunc(next, func(id string) bool { return id == m.ID })
 			}
+		} else {
 			for _, id := range slices.Sorted(maps.Keys(t.seeded)) {
-				if w.ownerOf(id) == foreign && w.byID()[id].Active && !slices.Contains(in.Members, id) {
-					in.Members = append(in.Members, id)
+				if w.ownerOf(id) == foreign && w.byID()[id].Active && !slices.Contains(next, id) {
+					next = append(next, id)
 					g.foreign[id] = true
-					return
+					break
 				}
 			}
-		})
+		}
+		w.workspace.EditGroup(on.ID, func(in *sandbox.Group) { in.Members = next })
 	}
 }
 
