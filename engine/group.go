@@ -295,6 +295,31 @@ func (r *runner) verifyGroup(it *groupItem, done []provision.Operation) error {
 	}
 }
 
+// reread makes accounts be read that the target refuses as members: they may have been deactivated there, and nobody told us.
+func (r *runner) reread(ctx context.Context, remoteIDs []string) error {
+	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindUser, remoteIDs)
+	if err != nil {
+		return fmt.Errorf("read accounts: %w", err)
+	}
+	now := r.engine.now()
+	var save []*provision.Account
+	for i := range rows {
+		if row := &rows[i]; row.Linked() && row.Remote != nil && !r.busy(row.ObjectID) {
+			row.Remote, row.UpdatedAt = nil, now
+			row.DueAt, row.Status, row.Priority, row.Cause = now, provision.StatusPending, provision.PriorityLive, "the target refuses them as a member of a group"
+			save = append(save, row)
+		}
+	}
+	if len(save) == 0 {
+		return nil
+	}
+	if err := r.engine.store.Record(ctx, save, nil, nil); err != nil {
+		return fmt.Errorf("mark accounts to be read: %w", err)
+	}
+	r.poke()
+	return nil
+}
+
 // repeats reports whether an operation does over again what another did.
 func repeats(left, done *provision.Operation) bool {
 	if left.Verb == provision.VerbDelete && done.Verb == provision.VerbDelete {
@@ -331,6 +356,11 @@ func (r *runner) reactGroup(ctx context.Context, it *groupItem, fault *provision
 		return true
 	case provision.Rejected:
 		if len(fault.Members) > 0 {
+			if it.stored.Fault == nil || it.stored.Fault.Code != fault.Code { // once: whoever stays refused is not read for ever
+				if err := r.reread(ctx, fault.Members); err != nil {
+					r.fail(err)
+				}
+			}
 			named := *fault
 			named.Message += " (" + strings.Join(it.names(fault.Members, 5), ", ") + ")"
 			fault = &named

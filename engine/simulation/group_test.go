@@ -45,7 +45,7 @@ type groupTruth struct {
 	direct   map[string]bool // directory ids
 	inside   map[int]bool    // groups that are nested in it
 	renames  int
-	foreign  map[string]bool // members that were put in by hand
+	foreign  map[string]bool // members that were put in by hand, as "group/member" of the target
 	covered  map[int]bool    // rules that carried it, as published
 	drifted  bool            // changed by hand since the last listing
 }
@@ -99,8 +99,9 @@ func (w *world) setUpGroups() error {
 		w.seed(sandbox.Member{UserName: "ingroup", PrimaryEmail: "ingroup@elsewhere.example", GivenName: "In", Active: true, Created: time.Now().AddDate(-1, 0, 0)})
 		for _, m := range w.workspace.Members() {
 			if m.UserName == "ingroup" {
-				w.truth.groups[0].foreign[m.ID] = true
-				w.workspace.SeedGroups(sandbox.Group{Name: w.truth.groups[0].name, Members: []string{m.ID}})
+				for _, id := range w.workspace.SeedGroups(sandbox.Group{Name: w.truth.groups[0].name, Members: []string{m.ID}}) {
+					w.truth.groups[0].foreign[id+"/"+m.ID] = true
+				}
 			}
 		}
 	}
@@ -202,7 +203,7 @@ func (w *world) groupByHand(e event) {
 			for _, id := range slices.Sorted(maps.Keys(t.seeded)) {
 				if w.ownerOf(id) == foreign && w.byID()[id].Active && !slices.Contains(next, id) {
 					next = append(next, id)
-					g.foreign[id] = true
+					g.foreign[on.ID+"/"+id] = true
 					break
 				}
 			}
@@ -280,12 +281,16 @@ func (w *world) checkGroup(when string, strict bool, n int, p publication) {
 			switch {
 			case wanted && m.Active && !is:
 				w.violate("%s: %s is not in %s", when, name(who), g.name)
-			case !wanted && is && !g.foreign[m.ID]:
+			case !wanted && is && !g.foreign[there[0].ID+"/"+m.ID]:
 				w.violate("%s: %s is in %s, and should not be", when, name(who), g.name)
 			}
 		}
 	}
-	for id := range g.foreign {
+	for both := range g.foreign {
+		group, id, _ := strings.Cut(both, "/")
+		if group != there[0].ID {
+			continue // it had another name when the group was linked
+		}
 		is := slices.Contains(members, id)
 		switch {
 		case strict && w.s.Groups.Overwrite && is && w.ownerOf(id) == foreign:
