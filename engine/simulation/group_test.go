@@ -75,7 +75,11 @@ func generateGroups(seed uint64) schedule {
 
 func someGroupEvent(r *rand.Rand, s *schedule) event {
 	e := event{Gap: gap(r), Who: r.IntN(6), N: r.IntN(s.Groups.N)}
-	switch e.Do = pick(r, groupIn, groupIn, groupIn, groupOut, groupOut, groupNest, groupUnnest, groupName, groupCarry, groupDrop, groupHand, publish); e.Do {
+	e.Do = pick(r, groupIn, groupIn, groupIn, groupOut, groupNest, groupUnnest, groupName, groupHand)
+	if chance(r, 10) { // seldom: a revision has every group looked at again, and hides lost edits
+		e.Do = pick(r, groupCarry, groupDrop, publish)
+	}
+	switch e.Do {
 	case groupNest, groupUnnest:
 		e.Who = r.IntN(s.Groups.N)
 	case groupCarry, groupDrop:
