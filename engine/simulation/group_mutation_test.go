@@ -54,7 +54,7 @@ type looseGroups struct{ whole }
 
 func (l looseGroups) Do(ctx context.Context, call connector.Call) (*provision.Remote, error) {
 	if call.Kind == directory.KindGroup && call.Members != nil && len(call.Members.Remove) > 0 {
-		if r, err := l.whole.Get(ctx, call.Kind, call.RemoteID); err == nil {
+		if r, err := l.Get(ctx, call.Kind, call.RemoteID); err == nil {
 			all := *call.Members
 			all.Remove = slices.DeleteFunc(slices.Clone(r.Members), func(id string) bool { return slices.Contains(call.Members.Add, id) })
 			call.Members = &all
