@@ -18,7 +18,7 @@ func (db *DB) MemberAccounts(ctx context.Context, connectionID, groupID string) 
 		m.Seen, m.Active = remote != "", activeIn(remote)
 		return m, err
 	}, below+`SELECT m.user_id, coalesce(a.object_name, ''), coalesce(a.in_scope, FALSE), coalesce(a.rule_id, ''), coalesce(a.ownership, ''),
- coalesce(a.remote_id, ''), coalesce(substr(a.remote, 1, 400), ''), coalesce(a.status, '')
+ coalesce(a.remote_id, ''), coalesce(substr(a.remote, 1, 2 * length(a.remote_id) + 40), ''), coalesce(a.status, '')
  FROM (SELECT DISTINCT user_id FROM group_members WHERE group_id IN (SELECT id FROM below)) m
  LEFT JOIN accounts a ON a.connection_id = $2 AND a.kind = 'USER' AND a.object_id = m.user_id AND a.object_id <> ''`, groupID, connectionID)
 }
