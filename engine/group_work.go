@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"lockstep/directory"
@@ -29,11 +30,12 @@ type groupWork struct {
 	touched   map[string]bool // users who stand differently now; true: at once
 	woken     []string        // accounts that were not active: whether the target kept their memberships is not known
 	waiting   map[string]bool // groups that are marked to be looked at later, already
-	gathering bool            // groups may wait for members, and for nobody being due
+	preceding *sync.Mutex
+	gathering bool // groups may wait for members, and for nobody being due
 }
 
 func newGroupWork() groupWork {
-	return groupWork{inflight: map[string]bool{}, touched: map[string]bool{}, waiting: map[string]bool{}, gathering: true}
+	return groupWork{inflight: map[string]bool{}, touched: map[string]bool{}, waiting: map[string]bool{}, preceding: &sync.Mutex{}, gathering: true}
 }
 
 // gatherFor is how long groups gather while users are being made. With many groups it is longer, so that they leave most of the
@@ -82,6 +84,16 @@ func (r *runner) touch(it *item, now bool) {
 	r.mu.Unlock()
 }
 
+// precede makes a user's groups due, later, before the user is at rest: nobody may see that nothing is due while groups are to follow.
+func (r *runner) precede(it *item) error {
+	if it.want.Ref.Kind != directory.KindUser || len(r.line.carriers) == 0 || standingOf(&it.stored) == standingOf(it.row) {
+		return nil
+	}
+	r.groups.preceding.Lock() // who finds a group marked already relies on it
+	defer r.groups.preceding.Unlock()
+	return r.markGroupsOf(r.calls, []string{it.want.Ref.ID}, r.engine.now().Add(r.gatherFor()), provision.PriorityBackfill)
+}
+
 // groupTurn takes over what happened to members, and starts visits of groups that are due.
 func (r *runner) groupTurn(ctx context.Context) error {
 	if err := r.gather(ctx); err != nil {
@@ -124,6 +136,8 @@ func (r *runner) gather(ctx context.Context) error {
 		}
 	}
 	r.gathers()
+	r.groups.preceding.Lock()
+	defer r.groups.preceding.Unlock()
 	return r.markGroupsOf(ctx, later, now.Add(r.gatherFor()), provision.PriorityBackfill)
 }
 

@@ -312,7 +312,11 @@ func (r *runner) conclude(it *item, activities ...directory.Activity) {
 		it.row.Status, it.row.Priority = provision.StatusPending, provision.PriorityLive
 		it.row.Gone = false
 	}
-	if err := r.save(it, nil, activities...); err != nil {
+	err := r.precede(it)
+	if err == nil {
+		err = r.save(it, nil, activities...)
+	}
+	if err != nil {
 		// The row in the store is as it was: still due, so nothing is lost.
 		r.fail(fmt.Errorf("record the result: %w", err))
 	}
