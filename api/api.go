@@ -37,6 +37,8 @@ type Engine interface {
 	Unlink(ctx context.Context, envID, connectionID, accountID string) error
 	ObjectStatus(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Account, error)
 	Synced(ctx context.Context, envID, ruleID string, kind directory.Kind, status provision.SyncStatus, after string, limit int) ([]provision.Account, error)
+	Holds(ctx context.Context, envID, connectionID, after string, limit int) ([]provision.Hold, error)
+	Decide(ctx context.Context, envID, holdID string, approve bool) error
 	Subscribe(envID string) (<-chan provision.Event, func())
 }
 

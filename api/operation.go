@@ -80,7 +80,7 @@ func streams(f func(*request) error) handler {
 
 // objects says what the ids in paths name.
 var objects = map[string]string{
-	"environmentID": "environment", "userID": "user", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
+	"environmentID": "environment", "userID": "user", "groupID": "group", "nestedGroupID": "group", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
 	"planID": "plan", "storeID": "store", "accountID": "account", "holdID": "hold", "ruleID": "rule", "mappingID": "mapping",
 	"revisionID": "revision", "activityID": "activity", "clientID": "client",
 }

@@ -19,7 +19,7 @@ const (
 
 // routes lists every operation. The OpenAPI document is made from it.
 func (s *server) routes() []route {
-	return slices.Concat(s.directoryRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.ruleRoutes(), s.logRoutes())
+	return slices.Concat(s.directoryRoutes(), s.groupRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.ruleRoutes(), s.logRoutes())
 }
 
 func (s *server) directoryRoutes() []route {
@@ -29,9 +29,9 @@ func (s *server) directoryRoutes() []route {
 		{get, "", "listEnvironments", read, "List the environments of the token", reads(s.listEnvironments), paging},
 		{get, env, "readEnvironment", read, "Read an environment", reads(s.readEnvironment), nil},
 
-		{get, users, "listUsers", read, "List users", reads(s.listUsers), paged(filter)},
+		{get, users, "listUsers", read, "List users", reads(s.listUsers), paged(filter, includeGroups)},
 		{post, users, "createUser", people, "Create a user", takes(created, s.createUser).as("application/vnd.pingidentity.user.import+json"), nil},
-		{get, user, "readUser", read, "Read a user", reads(s.readUser), nil},
+		{get, user, "readUser", read, "Read a user", reads(s.readUser), []parameter{includeGroups}},
 		{put, user, "replaceUser", people, "Replace a user; what is left out is cleared", takes(http.StatusOK, s.replaceUser), nil},
 		{patch, user, "updateUser", people, "Change attributes of a user; null clears", takes(http.StatusOK, s.patchUser), nil},
 		{del, user, "deleteUser", people, "Delete a user", does(s.deleteUser), nil},
@@ -78,7 +78,7 @@ func (s *server) planRoutes() []route {
 		{post, plan + "/rules", "createPlanRule", all, "Create a rule in a plan", takes(created, s.createRule), nil},
 
 		{get, revisions, "listRevisions", read, "List revisions, newest first", reads(s.listRevisions), paging},
-		{post, revisions, "createRevision", all, "Publish what is drafted", answers(created, s.publish), nil},
+		{post, revisions, "createRevision", all, "Publish what is drafted", mayTake(created, s.publish), nil},
 		{get, revisions + "/id:latest", "readLatestRevision", read, "Read the newest revision", reads(s.latestRevision), nil},
 		{get, revisions + "/{revisionID}", "readRevision", read, "Read a revision", reads(s.readRevision), nil},
 	}
@@ -100,7 +100,7 @@ func (s *server) storeRoutes() []route {
 		{post, store + "/resume", "resumeStore", all, "Resume a connection", does(s.resumeStore), nil},
 		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object)},
 		{del, store + "/accounts/{accountID}", "deleteAccount", all, "Unlink an account", does(s.unlink), nil},
-		{get, store + "/holds", "listHolds", read, "Operations that are held: none in this release", reads(s.listHolds), paging},
+		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paging},
 		{post, propagation + "/holds/{holdID}", "decideHold", all, "Decide about held operations", takes(http.StatusOK, s.decideHold), nil},
 		{post, propagation + "/storeMetadata/{type}", "readStoreMetadata", read, "What a type of store asks for and can hold", mayTake(http.StatusOK, s.storeMetadata), nil},
 	}
@@ -120,7 +120,8 @@ func (s *server) ruleRoutes() []route {
 		{post, rule + "/preview", "previewRule", read, "What the rule would do now; nothing is written", mayTake(http.StatusOK, s.preview), paging},
 		{get, rule + "/syncStatus", "readSyncStatus", read, "The sync status of a rule", reads(s.syncStatus), nil},
 		{get, rule + "/syncedUsers", "listSyncedUsers", read, "The users of a rule", reads(s.syncedUsers), paged(statusParameter)},
-		{get, rule + "/syncedGroups", "listSyncedGroups", read, "The groups of a rule: none in this release", reads(s.syncedGroups), paging},
+		{get, rule + "/syncedGroups", "listSyncedGroups", read, "The groups of a rule", reads(s.syncedGroups), paged(statusParameter)},
+		{get, rule + "/syncedGroups/{groupID}", "readSyncedGroup", read, "Where a group stands under a rule", reads(s.readSyncedGroup), nil},
 		{post, rule + "/resync", "resyncRule", all, "Start a full reconciliation", answers(accepted, s.resync), nil},
 
 		{get, mapping, "readMapping", read, "Read a mapping", reads(s.readMapping), nil},

@@ -32,6 +32,7 @@ type AttributeChange struct {
 // Change is an Activity as the engine sees it: this object may stand differently now.
 type Change struct {
 	Seq      int64
+	Type     string // the activity's
 	Kind     Kind
 	ObjectID string
 	At       time.Time

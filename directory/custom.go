@@ -152,6 +152,9 @@ func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
 		if a, err = attributeByID(ctx, tx, envID, id); err != nil {
 			return err
 		}
+		if err := s.checkUnasked(ctx, tx, envID, a.Name); err != nil {
+			return err
+		}
 		if err := tx.DeleteAttribute(ctx, envID, id); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 
 	"lockstep/filter"
 )
@@ -96,6 +97,9 @@ func (s *Service) each(ctx context.Context, envID, after string, batch int, p *f
 		if err != nil {
 			return err
 		}
+		if err := s.fillFor(ctx, envID, p, users); err != nil {
+			return err
+		}
 		for i := range users {
 			if (p == nil || p.Match(&users[i])) && !visit(users[i]) {
 				return nil
@@ -106,6 +110,18 @@ func (s *Service) each(ctx context.Context, envID, after string, batch int, p *f
 		}
 		q.After = users[len(users)-1].ID
 	}
+}
+
+// fillFor fills in the groups of users where a filter asks about them.
+func (s *Service) fillFor(ctx context.Context, envID string, p *filter.Predicate, users []User) error {
+	if p == nil || len(users) == 0 || !slices.ContainsFunc(p.Paths(), AsksGroups) {
+		return nil
+	}
+	list := make([]*User, len(users))
+	for i := range users {
+		list[i] = &users[i]
+	}
+	return s.WithGroups(ctx, envID, list)
 }
 
 func (s *Service) predicate(ctx context.Context, envID, text string) (*filter.Predicate, error) {

@@ -29,6 +29,7 @@ type Service struct {
 	wake  func(string)
 
 	sweeping sync.Mutex // held by SweepAttributes
+	filters  groupFilters
 }
 
 // NewService makes a service over a store.

@@ -8,6 +8,8 @@ import (
 
 // Store keeps the identity store. Reads see what is committed. An object that does not exist is a problem.NotFound.
 type Store interface {
+	GroupStore
+
 	Environments(ctx context.Context) ([]Environment, error)
 	Environment(ctx context.Context, id string) (Environment, error)
 
@@ -47,6 +49,8 @@ type UserQuery struct {
 
 // Tx is an edit in progress. Reads within it see its own writes.
 type Tx interface {
+	GroupTx
+
 	Environment(ctx context.Context, id string) (Environment, error)
 	InsertEnvironment(ctx context.Context, e Environment) error
 	// Environments lists all environments, oldest first, and keeps others from adding one until the transaction ends.

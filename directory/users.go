@@ -69,7 +69,11 @@ func (s *Service) CreateUser(ctx context.Context, envID string, u User) (User, e
 		if err := tx.InsertUsers(ctx, []User{u}); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "CREATED", u.ID, u.Username, nil)})
+		followed, err := s.follow(ctx, tx, envID, schema, []*User{&u})
+		if err != nil {
+			return err
+		}
+		return tx.Append(ctx, append(followed, s.activity(ctx, envID, KindUser, "CREATED", u.ID, u.Username, nil)))
 	})
 	if err != nil {
 		return User{}, takenOr(err)
@@ -187,7 +191,11 @@ func (s *Service) UpdateUser(ctx context.Context, envID, id string, edit func(*U
 		if err := tx.UpdateUsers(ctx, []User{u}); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "UPDATED", u.ID, u.Username, changes)})
+		followed, err := s.follow(ctx, tx, envID, schema, []*User{&u})
+		if err != nil {
+			return err
+		}
+		return tx.Append(ctx, append(followed, s.activity(ctx, envID, KindUser, "UPDATED", u.ID, u.Username, changes)))
 	})
 	if err != nil {
 		return User{}, takenOr(err)
@@ -226,9 +234,13 @@ func (s *Service) DeleteUser(ctx context.Context, envID, id string) error {
 		if err != nil {
 			return err
 		}
+		left, err := s.leaveAll(ctx, tx, envID, &u)
+		if err != nil {
+			return err
+		}
 		if err := tx.DeleteUser(ctx, envID, id); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "DELETED", u.ID, u.Username, nil)})
+		return tx.Append(ctx, append(left, s.activity(ctx, envID, KindUser, "DELETED", u.ID, u.Username, nil)))
 	})
 }

@@ -28,7 +28,13 @@ func (r *runner) ingest(ctx context.Context) (bool, error) {
 		r.secretsSeen = ""
 		r.begin("attributes or populations were edited", false)
 	}
-	if err := r.reconsider(ctx, ids, provision.PriorityLive, "edited in the directory"); err != nil {
+	if err := r.reconsider(ctx, ids, provision.PriorityLive, editedCause); err != nil {
+		return false, err
+	}
+	if err := r.ingestGroups(ctx, changes); err != nil {
+		return false, err
+	}
+	if err := r.gather(ctx); err != nil { // groups that are to follow are due before the cursor moves
 		return false, err
 	}
 	r.state.Cursor = changes[len(changes)-1].Seq
@@ -44,6 +50,7 @@ func concerned(changes []directory.Change) (ids []string, everybody bool) {
 				seen[c.ObjectID] = true
 				ids = append(ids, c.ObjectID)
 			}
+		case directory.KindGroup: // see ingestGroups
 		default:
 			everybody = true
 		}
@@ -75,6 +82,9 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 		if it.concerns() && it.mark(r.line, now, p, cause) {
 			it.row.UpdatedAt = now
 			rows = append(rows, it.row)
+			if p < provision.PriorityBackfill { // a reconciliation looks at every group by itself
+				r.touch(it, it.row.DueAt.IsZero() || it.stored.InScope && !it.row.InScope)
+			}
 		}
 	}
 	if len(rows) == 0 {
@@ -219,9 +229,13 @@ func (r *runner) takeOver(ctx context.Context) error {
 	if len(r.state.Visiting) == 0 {
 		return nil
 	}
-	rows, err := r.engine.store.AccountsByObject(ctx, r.connectionID, directory.KindUser, r.state.Visiting)
-	if err != nil {
-		return fmt.Errorf("read accounts: %w", err)
+	var rows []provision.Account
+	for _, kind := range []directory.Kind{directory.KindUser, directory.KindGroup} {
+		found, err := r.engine.store.AccountsByObject(ctx, r.connectionID, kind, r.state.Visiting)
+		if err != nil {
+			return fmt.Errorf("read accounts: %w", err)
+		}
+		rows = append(rows, found...)
 	}
 	now := r.engine.now()
 	var save []*provision.Account

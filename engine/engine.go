@@ -237,6 +237,9 @@ const (
 func (r *runner) activity(
 	it *item, action string, success bool, why string, changes []directory.AttributeChange,
 ) directory.Activity {
+	if it.want.Ref.Kind == directory.KindGroup {
+		action = groupAction(action, it.row.Fault)
+	}
 	return directory.Activity{
 		ID: newID(), EnvironmentID: r.envID, RecordedAt: r.engine.now(), Type: action, Actor: directory.System,
 		Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.row.ObjectName,

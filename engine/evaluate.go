@@ -39,6 +39,9 @@ func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []st
 	for i := range users {
 		byID[users[i].ID] = &users[i]
 	}
+	if err := l.withGroups(ctx, store, envID, ids, byID); err != nil {
+		return nil, err
+	}
 	if err := l.fresh(ctx, store, envID); err != nil {
 		return nil, err
 	}
@@ -57,6 +60,9 @@ func (l *line) read(ctx context.Context, store Store, ids []string) ([]provision
 func (l *line) evaluateUsers(
 	ctx context.Context, store Store, envID string, ids []string, users map[string]*directory.User,
 ) ([]*item, error) {
+	if err := l.withGroups(ctx, store, envID, ids, users); err != nil {
+		return nil, err
+	}
 	if err := l.fresh(ctx, store, envID); err != nil {
 		return nil, err
 	}

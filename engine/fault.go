@@ -99,9 +99,14 @@ func (r *runner) gone(it *item, fault *provision.Fault) bool {
 		})
 		return false
 	}
+	it.unlink()
+	return true
+}
+
+// unlink forgets the remote object.
+func (it *item) unlink() {
 	it.row.RemoteID, it.row.Remote, it.row.Ownership = "", nil, provision.OwnershipNone
 	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
-	return true
 }
 
 // taken handles an identifier or name that exists: the person's own account is adopted; a name that somebody else holds is

@@ -27,6 +27,9 @@ type line struct {
 	policy     plan.Policy
 	normalizer connector.Normalizer // nil: stores what it is given
 	target     connector.Target
+
+	carriers    map[string][]string // group -> the active rules that carry it, in deciding order
+	groupPolicy plan.GroupPolicy
 }
 
 // compile prepares a connection. Rules that cannot be read make nobody lose anything: see scope and want.
@@ -49,6 +52,7 @@ func (e *Engine) compile(
 		tables: map[string]*mapping.Table{}, broken: map[string]error{},
 	}
 	l.policy = plan.PolicyOf(&l.connection)
+	l.carry(described)
 	for _, r := range snapshot.RulesFor(c.ID) {
 		table, err := mapping.Compile(snapshot.MappingsFor(r.ID), described, mapping.SchemaOf(schema))
 		if err != nil {
@@ -104,6 +108,10 @@ func (l *line) want(u *directory.User, ref provision.Ref, have *provision.Accoun
 		return d
 	}
 	d.Name = u.Username
+	if l.rules.AsksGroups() && !u.GroupsKnown {
+		d.Leave, d.Why = true, "their groups were not read" // never judged as if they were in none
+		return d
+	}
 	decision := l.rules.Decide(u)
 	switch {
 	case decision.In:

@@ -48,6 +48,7 @@ type runner struct {
 	failure  error
 	paused   bool
 	stale    bool // the line was compiled for attributes that have changed
+	groups   groupWork
 
 	savedAt, emittedAt time.Time
 	secretsSeen        string
@@ -65,7 +66,7 @@ func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, lengt
 	}
 	r := &runner{
 		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state), term: term,
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), groups: newGroupWork(), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
 	}
 	r.died, r.state.Working = state.Working, true
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
@@ -238,6 +239,9 @@ func (r *runner) turn(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if err := r.dispatch(ctx); err != nil {
+		return 0, err
+	}
+	if err := r.groupTurn(ctx); err != nil {
 		return 0, err
 	}
 	r.report(ctx, false)

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -33,6 +34,9 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 	if out.Users, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindUser); err != nil {
 		return out, err
 	}
+	if out.Groups, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindGroup); err != nil {
+		return out, err
+	}
 	out.LastSyncAt = state.LastSyncAt
 	if out.Details = whyInactive(&revision.Snapshot, rule); out.Details != "" {
 		return out, nil
@@ -42,9 +46,12 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 		return out, err
 	}
 	out.Progress = progressOf(out.Users, state)
-	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending)
+	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending+out.Groups.Pending)
 	if out.State == provision.StateIdle {
 		out.Details = e.ruleTrouble(ctx, envID, &revision.Snapshot, rule)
+	}
+	if out.State == provision.StateIdle {
+		return out, e.heldState(ctx, envID, &rule, &out)
 	}
 	return out, nil
 }
@@ -244,7 +251,7 @@ func (e *Engine) ObjectStatus(ctx context.Context, envID, ruleID string, ref pro
 		return provision.Account{}, err
 	}
 	if len(rows) == 0 || rows[0].RuleID != ruleID {
-		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this user")
+		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this %s", strings.ToLower(string(ref.Kind)))
 	}
 	return rows[0], nil
 }

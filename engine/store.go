@@ -13,6 +13,7 @@ type Store interface {
 	Source
 	Accounts
 	Runners
+	Groups
 }
 
 // Source is what the engine reads of the directory and of what is published.
@@ -49,7 +50,7 @@ type Accounts interface {
 	CountRemote(ctx context.Context, connectionID string, kind directory.Kind) (int64, error)
 	// Unlinked answers the foreign rows that hold one of the match keys.
 	Unlinked(ctx context.Context, connectionID string, kind directory.Kind, matchKeys []string) ([]provision.Account, error)
-	// DueAccounts lists rows that are due at now, by priority, then by due time, except the objects named.
+	// DueAccounts lists rows of users that are due at now, by priority, then by due time, except the objects named.
 	DueAccounts(ctx context.Context, connectionID string, now time.Time, except []string, limit int) ([]provision.Account, error)
 	// NextDue is the time of the next row that becomes due; zero when there is none.
 	NextDue(ctx context.Context, connectionID string) (time.Time, error)

@@ -61,6 +61,8 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 		return true, r.sweepWalk(ctx)
 	case provision.SweepAfter:
 		return true, r.sweepAfter(ctx)
+	case provision.SweepGroup:
+		return true, r.sweepGroups(ctx)
 	default:
 		return false, nil
 	}
@@ -391,7 +393,7 @@ func (r *runner) taking(it *item) *entry {
 	return &entry{account: &kept, remove: remove, activities: []directory.Activity{r.activity(it, actionLinked, true, why, nil)}}
 }
 
-// sweepAfter looks at rows whose user is gone, and ends the reconciliation.
+// sweepAfter looks at rows whose user is gone.
 func (r *runner) sweepAfter(ctx context.Context) error {
 	rows, err := r.engine.store.Orphans(ctx, r.connectionID, r.state.Sweep.Cursor, sweepBatch)
 	if err != nil {
@@ -410,8 +412,7 @@ func (r *runner) sweepAfter(ctx context.Context) error {
 	if len(rows) == sweepBatch {
 		return nil
 	}
-	r.state.Sweep = provision.Sweep{}
-	r.progress.succeeded(r.engine.now())
+	r.state.Sweep.Phase, r.state.Sweep.Cursor = provision.SweepGroup, ""
 	return r.keepState(ctx)
 }
 

@@ -318,12 +318,17 @@ func (r *runner) leave(it *item) {
 
 // conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
 func (r *runner) conclude(it *item, activities ...directory.Activity) {
+	defer r.touch(it, it.stored.Priority < provision.PriorityBackfill)
 	if r.overtaken(it.want.Ref.ID) {
 		it.row.DueAt = it.notBefore(r.engine.now())
 		it.row.Status, it.row.Priority = provision.StatusPending, provision.PriorityLive
 		it.row.Gone = false
 	}
-	if err := r.save(it, nil, activities...); err != nil {
+	err := r.precede(it)
+	if err == nil {
+		err = r.save(it, nil, activities...)
+	}
+	if err != nil {
 		// The row in the store is as it was: still due, so nothing is lost.
 		r.fail(fmt.Errorf("record the result: %w", err))
 	}

@@ -72,6 +72,7 @@ const (
 	SweepList  SweepPhase = "LIST"  // read the target's accounts
 	SweepWalk  SweepPhase = "WALK"  // evaluate every user
 	SweepAfter SweepPhase = "AFTER" // rows whose object is gone
+	SweepGroup SweepPhase = "GROUP" // every group that a rule carries, or carried
 )
 
 // AccountQuery narrows a list of accounts. Empty fields do not narrow.

@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"time"
 
 	"lockstep/directory"
 )
@@ -49,6 +50,9 @@ type Tx interface {
 	SaveMapping(ctx context.Context, m Mapping) error
 	DeleteMapping(ctx context.Context, envID, id string) error
 	DeleteMappings(ctx context.Context, envID, ruleID string) error
+
+	// Consent notes that somebody agreed to groups being overwritten on a connection.
+	Consent(ctx context.Context, connectionID string, groupIDs []string, by string, at time.Time) error
 
 	// InsertRevision sets Number and PreviousID.
 	InsertRevision(ctx context.Context, r *Revision) error

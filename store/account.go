@@ -247,10 +247,10 @@ func (db *DB) Unlinked(ctx context.Context, connectionID string, kind directory.
 	return db.accountsIn(ctx, connectionID, kind, "object_id = '' AND match_key", keys)
 }
 
-// DueAccounts lists rows that are due, by priority, then by due time, except the objects named.
+// DueAccounts lists rows of users that are due, by priority, then by due time, except the objects named.
 func (db *DB) DueAccounts(ctx context.Context, connectionID string, now time.Time, except []string, limit int) ([]provision.Account, error) {
 	args := []any{connectionID, micros(now)}
-	query := selectAccounts + ` AND due_at > 0 AND due_at <= $2`
+	query := selectAccounts + ` AND kind = 'USER' AND due_at > 0 AND due_at <= $2`
 	if len(except) > 0 {
 		query += ` AND object_id NOT IN (` + db.list(except, &args) + `)`
 	}

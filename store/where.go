@@ -39,6 +39,8 @@ func narrow(n filter.Node, args *[]any) string {
 		return ""
 	case filter.Compare:
 		return narrowCompare(n, args)
+	case filter.ValuePath:
+		return narrowGroups(n, args)
 	default:
 		return ""
 	}
@@ -178,6 +180,22 @@ func exactCompare(n filter.Compare) bool {
 	default:
 		return false
 	}
+}
+
+// narrowGroups answers memberOfGroups[id eq "…"]: the members of a group and of all that is nested in it.
+func narrowGroups(n filter.ValuePath, args *[]any) string {
+	c, ok := n.Filter.(filter.Compare)
+	if !ok || n.Path != "memberOfGroups" || c.Path != "id" || c.Op != filter.Equal {
+		return ""
+	}
+	id, ok := c.Value.(string)
+	if !ok {
+		return ""
+	}
+	*args = append(*args, id)
+	return `u.id IN (WITH RECURSIVE below (id) AS (SELECT CAST($` + strconv.Itoa(len(*args)) + ` AS text)
+ UNION SELECT gn.child_id FROM group_nestings gn JOIN below b ON gn.parent_id = b.id)
+ SELECT gm.user_id FROM group_members gm WHERE gm.group_id IN (SELECT id FROM below))`
 }
 
 func flagOf(v any) (bool, bool) {

@@ -104,7 +104,12 @@ func (c demoCommand) show(ctx context.Context, a *app, std stdio, slackURL strin
 		return err
 	}
 	say("Imported: %d created, %d refused.", report.Created, report.Refused)
-	rule, err := demoRule(ctx, a, slackURL)
+	groups, err := demoGroups(ctx, a)
+	if err != nil {
+		return err
+	}
+	say("Made %d groups: one a department, which follows its people, and one for all of them.", len(groups))
+	rule, err := demoRule(ctx, a, slackURL, groups)
 	if err != nil {
 		return err
 	}
@@ -112,7 +117,8 @@ func (c demoCommand) show(ctx context.Context, a *app, std stdio, slackURL strin
 	if err != nil {
 		return err
 	}
-	say("Preview: would create %d, update %d, disable %d; leave %d as they are. Nothing is written yet.", preview.Create, preview.Update, preview.Disable, preview.Unchanged)
+	say("Preview: would create %d people and groups, update %d, disable %d; put in %d members; leave %d as they are. Nothing is written yet.",
+		preview.Create, preview.Update, preview.Disable, preview.MemberAdd, preview.Unchanged)
 	rule.Active = true
 	if _, err := a.provisions.UpdateRule(ctx, a.env.ID, rule.ID, rule); err != nil {
 		return err
@@ -133,7 +139,7 @@ func (c demoCommand) show(ctx context.Context, a *app, std stdio, slackURL strin
 	return printLines(std.out, lines)
 }
 
-func demoRule(ctx context.Context, a *app, slackURL string) (provision.Rule, error) {
+func demoRule(ctx context.Context, a *app, slackURL string, groups []string) (provision.Rule, error) {
 	plan, err := a.provisions.CreatePlan(ctx, a.env.ID, provision.Plan{Name: "Acme", Status: provision.Active})
 	if err != nil {
 		return provision.Rule{}, err
@@ -149,7 +155,8 @@ func demoRule(ctx context.Context, a *app, slackURL string) (provision.Rule, err
 		return provision.Rule{}, err
 	}
 	return a.provisions.CreateRule(ctx, a.env.ID, provision.Rule{
-		Name: "Staff to Slack", PlanID: plan.ID, SourceID: source.ID, TargetID: target.ID, PopulationExpression: `population.id pr and not (type eq "Contractor")`,
+		Name: "Staff to Slack", PlanID: plan.ID, SourceID: source.ID, TargetID: target.ID, GroupIDs: groups,
+		PopulationExpression: `population.id pr and not (type eq "Contractor")`,
 	})
 }
 

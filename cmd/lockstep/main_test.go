@@ -43,6 +43,11 @@ func (r runner) Run() int { return postgrestest.Main(r.m) }
 //	writes N                  the sandbox saw exactly N writes since the last time
 //	members N PATTERN         N members match the pattern (of their JSON)
 //	people N FILE             writes a file of N members of staff
+//	groupid NAME VARIABLE     the id of a group of the directory
+//	carry [overwriteExisting] NAME...  selects groups on the rule, and publishes
+//	groups NAME USERNAMES     a group on the target has exactly these members
+//	foreign NAME, foreigngroup NAME MEMBER  a member, a group, that nobody here knows
+//	holdid                    $hold is the first hold of the store
 //	tool ARGS...              lockstep ARGS on the story's database
 //	ask PATH                  reads the server without sign-in
 //	scrape SERVER             reads the server's metrics
@@ -65,6 +70,7 @@ func TestStories(t *testing.T) {
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"start": start, "crash": crash, "term": terminate, "login": login, "api": callAPI, "slack": callSlack, "connect": connect,
 					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people, "scrape": scrape, "ask": ask,
+					"groupid": groupID, "carry": carry, "groups": groupMembers, "foreign": foreign, "foreigngroup": foreignGroup, "holdid": holdID,
 				},
 			})
 		})

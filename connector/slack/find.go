@@ -21,8 +21,8 @@ const fewRows = 10
 // apply, and has them; so it is not trusted with them. Only rows that hold the value count. When the filter is refused, or
 // other rows come back, everybody is looked through.
 func (t *target) Find(ctx context.Context, kind directory.Kind, identifier string) ([]provision.Remote, error) {
-	if fault := onlyUsers(kind); fault != nil {
-		return nil, fault
+	if kind == directory.KindGroup {
+		return t.findGroup(ctx, identifier)
 	}
 	attribute := "email"
 	if t.identifies == byUserName {

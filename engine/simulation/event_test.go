@@ -19,8 +19,10 @@ func (w *world) happen(e event) error {
 		return w.editPerson(e)
 	case ruleOn, ruleOff, ruleTitles, ruleMark, ruleDelete:
 		return w.editRule(e)
+	case groupIn, groupOut, groupNest, groupUnnest, groupName, groupCarry, groupDrop, groupHand:
+		return w.editGroup(e)
 	case publish:
-		revision, err := w.provisions.Publish(w.ctx, w.env.ID)
+		revision, err := w.provisions.PublishWith(w.ctx, w.env.ID, provision.PublishOptions{OverwriteExisting: true})
 		if err != nil {
 			return err
 		}

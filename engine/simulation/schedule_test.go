@@ -18,6 +18,7 @@ type schedule struct {
 	Rules   []rule
 	Events  []event
 	Policy  policy
+	Groups  groupKind
 }
 
 // targetKind is how the workspace behaves all the time.
@@ -54,6 +55,7 @@ type rule struct {
 	Titles []string
 	Mark   string
 	Active bool
+	Groups []int // that it carries
 }
 
 // event is one thing that happens, Gap after the one before.

@@ -31,6 +31,8 @@ type truth struct {
 	paused      time.Time            // zero: not paused
 	revoked     time.Time            // zero: the token works
 	foreigns    int
+
+	groups []groupTruth
 }
 
 // version is a person in the directory from a time on; nobody: they are not there.
@@ -226,6 +228,7 @@ func (w *world) check(when string, strict bool) {
 			}
 		}
 	}
+	w.checkGroups(when, strict)
 	for id, m := range t.seeded {
 		if now := w.byID()[id]; w.ownerOf(id) == foreign && fmt.Sprint(now) != fmt.Sprint(m) {
 			w.violate("%s: the foreign member %s was changed", when, m.UserName)

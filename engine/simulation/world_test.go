@@ -243,6 +243,9 @@ func (w *world) setUp() error {
 		}
 	}
 	w.truth.storeOn = true
+	if err := w.setUpGroups(); err != nil {
+		return err
+	}
 	for who := range w.s.People {
 		if err := w.happen(event{Do: create, Who: who, Text: titles[who%3]}); err != nil {
 			return err
@@ -259,6 +262,7 @@ func (w *world) configuration() map[string]any {
 	return map[string]any{
 		"OAUTH_ACCESS_TOKEN": w.token, "BASE_URL": "https://slack.example/scim/v2/", "RATE_LIMIT_FACTOR": factor,
 		"DEPROVISION_USERS": !w.s.Policy.KeepLeavers, "DISABLE_USERS": !w.s.Policy.KeepDisabled,
+		"GROUP_MEMBERSHIP_HANDLING": w.s.Groups.handling(),
 	}
 }
 

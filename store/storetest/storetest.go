@@ -20,6 +20,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"runners": testRunners, "populations at once": testPopulationsAtOnce, "placed at once": testPlacedAtOnce,
 		"unique values at once": testUniqueAtOnce, "configured at once": testConfiguredAtOnce, "values of deleted": testValuesOfDeleted, "activity queries": testActivityQueries,
 		"announcements": testAnnouncements,
+		"groups":        testGroups, "group rows": testGroupRows, "group accounts": testGroupAccounts, "dynamic groups": testDynamicGroups, "group model": testGroupModel, "large nesting": testLargeNesting,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{db: open(t)}
