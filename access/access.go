@@ -1,4 +1,5 @@
-// Package access says who may use Lockstep's doors: API clients, their roles, and the short-lived tokens they are given.
+// Package access says who may use Lockstep's doors: API clients with the short-lived tokens they are given, administrators with
+// their sessions, and the roles of both.
 package access
 
 import (
@@ -34,13 +35,16 @@ type Token struct {
 	ExpiresAt     time.Time
 }
 
-// Store keeps clients and tokens. What does not exist is a problem.NotFound.
+// Store keeps clients and tokens, administrators and sessions. What does not exist is a problem.NotFound.
 type Store interface {
+	AdministratorStore
+
 	InsertClient(ctx context.Context, c Client) error
 	Client(ctx context.Context, id string) (Client, error)
 	Clients(ctx context.Context, envID string) ([]Client, error)
 	DeleteClient(ctx context.Context, envID, id string) error
 	InsertToken(ctx context.Context, t Token) error
 	Token(ctx context.Context, hash string) (Token, error)
+	// DeleteExpiredTokens also forgets sessions and one-time links that are over.
 	DeleteExpiredTokens(ctx context.Context, now time.Time) error
 }

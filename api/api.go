@@ -19,7 +19,6 @@ import (
 	"lockstep/access"
 	"lockstep/directory"
 	"lockstep/internal/problem"
-	"lockstep/internal/secret"
 	"lockstep/provision"
 )
 
@@ -68,6 +67,7 @@ const (
 type server struct {
 	Config
 	throttle *throttle
+	origins  *http.CrossOriginProtection // for whoever is known by a cookie
 }
 
 // New makes the handler.
@@ -75,12 +75,13 @@ func New(c Config) http.Handler {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &server{Config: c, throttle: newThrottle()}
+	s := &server{Config: c, throttle: newThrottle(), origins: trusted(c.ExternalURL)}
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.Handle(r.method+" "+base+r.path, s.guarded(r))
 	}
 	mux.HandleFunc("POST /{environmentID}/as/token", s.token)
+	s.sessionRoutes(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
 	})
@@ -105,7 +106,7 @@ type request struct {
 	*http.Request
 	server *server
 	env    string
-	client access.Client
+	caller caller
 	writer http.ResponseWriter
 }
 
@@ -207,27 +208,27 @@ func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 // guarded authenticates and authorises, runs the operation, and writes its answer.
 func (s *server) guarded(rt route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		client, err := s.authenticate(hr)
+		who, err := s.authenticate(hr)
 		if err != nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
 			s.writeError(w, hr, err)
 			return
 		}
-		r := &request{Request: hr, server: s, env: hr.PathValue("environmentID"), client: client, writer: w}
+		r := &request{Request: hr, server: s, env: hr.PathValue("environmentID"), caller: who, writer: w}
 		if r.env != "" && uuid.Validate(r.env) != nil {
 			s.writeError(w, hr, problem.Missing("environment"))
 			return
 		}
-		if r.env != "" && r.env != client.EnvironmentID {
+		if r.env != "" && r.env != who.environmentID {
 			s.writeError(w, hr, problem.New(problem.AccessFailed, "the access token belongs to another environment"))
 			return
 		}
-		if !client.Role.May(rt.action) {
-			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; use a client with the role %q", client.Role, access.EnvironmentAdmin))
+		if !who.role.May(rt.action) {
+			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; the role %q does", who.role, access.EnvironmentAdmin))
 			return
 		}
 		origin := directory.OriginOf(hr.Context())
-		origin.Actor = directory.Actor{Type: "CLIENT", ID: client.ID, Name: client.Name}
+		origin.Actor = who.actor
 		ctx := directory.WithOrigin(hr.Context(), origin)
 		if !rt.stream {
 			var cancel context.CancelFunc
@@ -246,14 +247,6 @@ func (s *server) guarded(rt route) http.Handler {
 			writeJSON(w, status, body)
 		}
 	})
-}
-
-func (s *server) authenticate(r *http.Request) (access.Client, error) {
-	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	if !ok || token == "" {
-		return access.Client{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one")
-	}
-	return s.Access.Verify(r.Context(), secret.New(token))
 }
 
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {

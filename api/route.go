@@ -16,7 +16,7 @@ func (s *server) routes() []route { //nolint:funlen // the table of the API
 		env               = "/{environmentID}"
 		p                 = env + "/propagation"
 	)
-	return []route{
+	return append([]route{
 		{get, "", read, "List the environments of the token", s.listEnvironments, false},
 		{get, env, read, "Read an environment", s.readEnvironment, false},
 
@@ -100,7 +100,7 @@ func (s *server) routes() []route { //nolint:funlen // the table of the API
 		{get, env + "/clients", all, "List API clients", s.listClients, false},
 		{post, env + "/clients", all, "Create an API client; its secret is answered once", s.createClient, false},
 		{del, env + "/clients/{clientID}", all, "Delete an API client", s.deleteClient, false},
-	}
+	}, s.consoleRoutes()...)
 }
 
 // openAPI describes the operations.

@@ -23,7 +23,7 @@ func (r *request) id(name, kind string) (string, error) {
 }
 
 func (s *server) listEnvironments(r *request) (int, any, error) {
-	env, err := s.Directory.Environment(r.Context(), r.client.EnvironmentID)
+	env, err := s.Directory.Environment(r.Context(), r.caller.environmentID)
 	if err != nil {
 		return 0, nil, err
 	}

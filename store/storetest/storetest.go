@@ -28,7 +28,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	for name, test := range map[string]func(t *testing.T, s *suite){
 		"setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates,
 		"narrow": testNarrow, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "due": testDue,
-		"lease": testLease, "access": testAccess, "activities": testActivities,
+		"lease": testLease, "access": testAccess, "administrators": testAdministrators, "activities": testActivities,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{db: open(t)}
