@@ -14,6 +14,7 @@ func (s *server) consoleRoutes() []route {
 		read, all      = access.Read, access.EditAll
 		get, post, put = http.MethodGet, http.MethodPost, http.MethodPut
 		env            = "/{environmentID}"
+		p              = env + "/propagation"
 	)
 	return []route{
 		{get, env + "/administrators", all, "List administrators", s.listAdministrators, false},
@@ -23,6 +24,10 @@ func (s *server) consoleRoutes() []route {
 		{http.MethodDelete, env + "/administrators/{administratorID}", all, "Delete an administrator", s.deleteAdministrator, false},
 		{get, env + "/profile", read, "Read who is signed in", s.readProfile, false},
 		{put, env + "/profile", read, "Change one's own name", s.updateProfile, false},
+		{get, p + "/storeMetadata", read, "The catalogue: what types of stores there are", s.listStoreMetadata, false},
+		{get, p + "/stores/{storeID}/status", read, "What a connection is doing, how it tested, what is left of its budgets", s.connectionStatus, false},
+		{post, p + "/expressions/evaluate", read, "The value of an expression for a user", s.evaluate, false},
+		{post, env + "/users/import", access.EditDirectory, "Take over people from a CSV file; ?dryRun=true only reports", s.importUsers, true},
 		{put, env + "/profile/password", read, "Change one's own password; other sessions end", s.changePassword, false},
 	}
 }

@@ -34,6 +34,8 @@ type Engine interface {
 	Unlink(ctx context.Context, envID, connectionID, accountID string) error
 	ObjectStatus(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Account, error)
 	Synced(ctx context.Context, envID, ruleID string, kind directory.Kind, status provision.SyncStatus, after string, limit int) ([]provision.Account, error)
+	ConnectionStatus(ctx context.Context, envID, connectionID string) (provision.ConnectionStatus, error)
+	Evaluate(ctx context.Context, envID, expression, userID string) (any, error)
 	Subscribe(envID string) (<-chan provision.Event, func())
 }
 

@@ -184,7 +184,12 @@ func (s *server) testSavedStore(r *request) (int, any, error) {
 		return 0, nil, err
 	}
 	if len(body) == 0 || body["configuration"] == nil {
-		return s.test(r, saved)
+		status, answer, err := s.test(r, saved)
+		if m, ok := answer.(map[string]any); ok && err == nil {
+			checks, _ := m["checks"].([]provision.Check)
+			err = s.Provision.RecordTest(r.Context(), saved.ID, checks)
+		}
+		return status, answer, err
 	}
 	c, configuration, err := r.storeBody(body)
 	if err != nil {
@@ -231,7 +236,7 @@ func (s *server) storeMetadata(r *request) (int, any, error) {
 	for i, f := range t.Fields {
 		attributes[i] = optional(map[string]any{
 			"name": f.Key, "displayName": f.Label, "description": f.Help, "type": string(f.Kind), "required": f.Required, "defaultValue": f.Default,
-			"allowedValues": allowed(f.Allowed),
+			"allowedValues": allowed(f.Allowed), "section": section(&f),
 		})
 	}
 	users := map[string]any{}

@@ -127,7 +127,7 @@ func (s *server) listAccounts(r *request) (int, any, error) {
 	}
 	q := r.URL.Query()
 	rows, err := s.Log.AccountPage(r.Context(), provision.AccountQuery{
-		EnvironmentID: r.env, ConnectionID: c.ID, Status: provision.SyncStatus(strings.ToUpper(q.Get("status"))), ObjectID: q.Get("objectId"),
+		EnvironmentID: r.env, ConnectionID: c.ID, Status: provision.SyncStatus(strings.ToUpper(q.Get("status"))), ObjectID: q.Get("objectId"), Name: q.Get("name"),
 		Ownership: provision.Ownership(strings.ToUpper(q.Get("ownership"))), After: p.after, Limit: p.limit + 1,
 	})
 	if err != nil {
