@@ -26,6 +26,7 @@ func (s *server) consoleRoutes() []route {
 		{put, env + "/profile", read, "Change one's own name", s.updateProfile, false},
 		{get, p + "/storeMetadata", read, "The catalogue: what types of stores there are", s.listStoreMetadata, false},
 		{get, p + "/stores/{storeID}/status", read, "What a connection is doing, how it tested, what is left of its budgets", s.connectionStatus, false},
+		{get, p + "/throughput", read, "Writes lately, succeeded and failed; ?minutes= says how far back", s.throughput, false},
 		{post, p + "/expressions/evaluate", read, "The value of an expression for a user", s.evaluate, false},
 		{post, env + "/users/import", access.EditDirectory, "Take over people from a CSV file; ?dryRun=true only reports", s.importUsers, true},
 		{put, env + "/profile/password", read, "Change one's own password; other sessions end", s.changePassword, false},

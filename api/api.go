@@ -44,6 +44,7 @@ type Log interface {
 	Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error)
 	Activity(ctx context.Context, envID, id string) (directory.Activity, error)
 	AccountPage(ctx context.Context, q provision.AccountQuery) ([]provision.Account, error)
+	Throughput(ctx context.Context, envID string, since time.Time, step time.Duration, steps int) ([]directory.Throughput, error)
 }
 
 // Config is what the API is made of.

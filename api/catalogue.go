@@ -2,6 +2,8 @@ package api
 
 import (
 	"net/http"
+	"strconv"
+	"time"
 
 	"lockstep/internal/problem"
 	"lockstep/provision"
@@ -86,4 +88,34 @@ func (s *server) evaluate(r *request) (int, any, error) {
 		return 0, nil, err
 	}
 	return http.StatusOK, map[string]any{"value": value}, nil
+}
+
+const (
+	maxSpan        = 31 * 24 * 60 // minutes
+	throughputs    = 60           // steps of an answer
+	defaultMinutes = 60
+)
+
+// throughput answers how much was written lately, in sixty steps; ?minutes= says how far back.
+func (s *server) throughput(r *request) (int, any, error) {
+	minutes := defaultMinutes
+	if raw := r.URL.Query().Get("minutes"); raw != "" {
+		n, err := strconv.Atoi(raw)
+		if err != nil || n < 1 || n > maxSpan {
+			return 0, nil, problem.New(problem.InvalidRequest, "minutes must be a whole number from 1 to %d", maxSpan)
+		}
+		minutes = n
+	}
+	span := time.Duration(minutes) * time.Minute
+	step := span / throughputs
+	since := time.Now().UTC().Truncate(step).Add(step - span)
+	rows, err := s.Log.Throughput(r.Context(), r.env, since, step, throughputs)
+	if err != nil {
+		return 0, nil, err
+	}
+	items := make([]any, len(rows))
+	for i, t := range rows {
+		items[i] = map[string]any{"at": stamp(t.At), "success": t.Success, "failed": t.Failed}
+	}
+	return http.StatusOK, r.collection("throughput", items, "", int64(len(items))), nil
 }
