@@ -1,8 +1,6 @@
 import { Alert, Anchor, Box, Button, Group, Paper, Progress, SimpleGrid, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle, IconArrowRight, IconCheck } from '@tabler/icons-react';
 import { useQueries } from '@tanstack/react-query';
-import { useInViewport } from '@mantine/hooks';
-import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { get, sentence } from '../api';
 import { usePopulations, useRules, useStores } from '../data';
@@ -12,9 +10,9 @@ import type { Rule, StoreStatus, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Failed, Figure, Loading, PageHead, Section, Status } from '../ui/parts';
 import { StoreIcon } from '../ui/storeicon';
+import { Throughput } from '../ui/throughput';
 import { StoreState } from './provisioning';
 
-const Throughput = lazy(() => import('../ui/throughput'));
 const root = '/integrations/provisioning';
 
 export default function Overview() {
@@ -74,21 +72,11 @@ export default function Overview() {
             </Stack>
           </Section>
         </SimpleGrid>
-        <WhenSeen height={320}><Throughput pending={pending} /></WhenSeen>
+        <Throughput pending={pending} />
         <Section title="Latest activity" actions={<Anchor component={Link} to="/activity" size="sm">All activity</Anchor>}><ActivityList filter="" limit={8} compact /></Section>
       </Stack>
     </>
   );
-}
-
-/** The chart is the largest script of all: it is fetched when somebody comes near it. */
-function WhenSeen({ height, children }: { height: number; children: ReactNode }) {
-  const { ref, inViewport } = useInViewport();
-  const [seen, setSeen] = useState(false);
-  useEffect(() => {
-    if (inViewport) setSeen(true);
-  }, [inViewport]);
-  return <div ref={ref} style={{ minHeight: height }}>{seen && <Suspense fallback={<Paper h={height} />}>{children}</Suspense>}</div>;
 }
 
 interface Decision { key: string; color: string; title: string; text: string; to: string }
@@ -112,7 +100,6 @@ function attention(rules: Rule[], statuses: (SyncStatus | undefined)[], stores: 
 }
 
 function RuleLine({ rule, status: s }: { rule: Rule; status?: SyncStatus }) {
-  const done = s ? s.users.success + s.users.unsynced + s.users.partial : 0;
   const part = (n: number) => (s && s.users.impacted + s.users.failed > 0 ? (100 * n) / Math.max(s.users.impacted, 1) : 0);
   return (
     <div>
@@ -121,9 +108,9 @@ function RuleLine({ rule, status: s }: { rule: Rule; status?: SyncStatus }) {
         {s && <Status of={ruleStates[s.state]} />}
       </Group>
       <Progress.Root size="sm" aria-hidden>
-        <Progress.Section value={part(done)} color="teal" /><Progress.Section value={part(s?.users.failed ?? 0)} color="red" />
+        <Progress.Section value={part(s?.users.success ?? 0)} color="teal" /><Progress.Section value={part(s?.users.failed ?? 0)} color="red" />
       </Progress.Root>
-      <Text size="xs" c="dimmed" mt={4} className="numbers">{s ? `${number(s.users.impacted)} in scope · ${number(s.users.success)} in step${s.users.pending ? ` · ${number(s.users.pending)} pending` : ''}${s.users.failed ? ` · ${number(s.users.failed)} failed` : ''}` : '…'}</Text>
+      <Text size="xs" c="dimmed" mt={4} className="numbers">{s ? `${number(s.users.impacted)} in scope · ${number(s.users.success)} in step${s.users.unsynced ? ` · ${number(s.users.unsynced)} unsynced` : ''}${s.users.partial ? ` · ${number(s.users.partial)} partially synced` : ''}${s.users.pending ? ` · ${number(s.users.pending)} pending` : ''}${s.users.failed ? ` · ${number(s.users.failed)} failed` : ''}` : '…'}</Text>
     </div>
   );
 }
