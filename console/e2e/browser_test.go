@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +31,9 @@ type browser struct {
 	t    *testing.T
 	ctx  context.Context
 	base string
+
+	mu     sync.Mutex
+	errors []string // of the pages
 }
 
 // chromium is where the browser is: PATH, or what CHROMIUM says.
@@ -57,8 +61,34 @@ func newBrowser(t *testing.T, base string) *browser {
 	t.Cleanup(func() { cancel(); stop() })
 	must(t, chromedp.Do(ctx)) // the browser lives as long as the context that it starts with
 	b := &browser{t: t, ctx: ctx, base: base}
+	b.listen()
 	b.do(chromedp.EmulateViewport(1440, 900))
 	return b
+}
+
+// listen notes what goes wrong inside of pages: exceptions, refusals by the content security policy, whatever is logged as an error.
+// A request that the server refuses is no mistake of the page.
+func (b *browser) listen() {
+	messages := chromedp.Console(b.ctx)
+	go func() {
+		for m, err := range messages {
+			if err != nil {
+				return
+			}
+			if (m.IsException() || m.Type == chromedp.ConsoleError) && m.Source != "network" {
+				b.mu.Lock()
+				b.errors = append(b.errors, m.String())
+				b.mu.Unlock()
+			}
+		}
+	}()
+	b.t.Cleanup(func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, text := range b.errors {
+			b.t.Errorf("inside of a page: %s", text)
+		}
+	})
 }
 
 func must(t testing.TB, err error) {

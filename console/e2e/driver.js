@@ -12,7 +12,7 @@
     if (aria) return clean(aria);
     const labelled = el.getAttribute('aria-labelledby');
     if (labelled && byIds(labelled)) return byIds(labelled);
-    if (el.labels && el.labels.length) return clean([...el.labels].map((l) => l.textContent).join(' ')).replace(/ \*$/, '');
+    if (el.labels && el.labels.length) return clean([...el.labels].map((l) => l.innerText).join(' ')).replace(/ \*$/, '');
     return clean(el.textContent);
   };
   const visible = (el) => {

@@ -2,7 +2,7 @@
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, keepPreviousData } from '@tanstack/react-query';
 import { notifications } from '@mantine/notifications';
 import { useMemo } from 'react';
-import { cursorOf, errorText, get, post, put, query } from './api';
+import { ApiError, cursorOf, errorText, get, post, put, query } from './api';
 import type { Activity, Attribute, Mapping, Metadata, Page, Population, Rule, Store, StoreStatus, StoreType, SyncStatus, User } from './types';
 
 export const useStores = () => useQuery({ queryKey: ['stores'], queryFn: ({ signal }) => get<Page<'stores', Store>>('/propagation/stores', signal).then((p) => p._embedded.stores) });
@@ -74,8 +74,11 @@ export function useAct<A, R>(act: (argument: A) => Promise<R>, stale: unknown[][
   });
 }
 
-/** Publishing is part of saving here: what is edited takes effect with the next revision. */
-export const publish = () => post('/propagation/revisions');
+/** Publishing is part of saving here: what is edited takes effect with the next revision. Before there is a plan there is no rule, and nothing to publish. */
+export const publish = () =>
+  post('/propagation/revisions').catch((error: unknown) => {
+    if (!(error instanceof ApiError && error.at('plan'))) throw error;
+  });
 
 /** The body that replaces a store; secrets are left out, so they stay. */
 export const storeBody = (s: Store) => ({ name: s.name, description: s.description ?? '', type: s.type, status: s.status, managed: s.managed, configuration: s.configuration });

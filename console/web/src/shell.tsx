@@ -8,6 +8,7 @@ import { send } from './api';
 import { fail } from './data';
 import { useConnected } from './live';
 import { useSession } from './session';
+import { Boundary } from './ui/boundary';
 
 interface Place { label: string; to?: string; icon?: typeof IconUsers; below?: Place[] }
 
@@ -98,7 +99,7 @@ export function Shell({ children }: { children: ReactNode }) {
         </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main className="shell-main" id="main" tabIndex={-1} style={{ outline: 'none' }}>
-        <Box maw={1240} mx="auto">{children}</Box>
+        <Box maw={1240} mx="auto"><Boundary place={pathname}>{children}</Boundary></Box>
       </AppShell.Main>
     </AppShell>
   );

@@ -25,12 +25,12 @@ export const ownerships: Record<Exclude<Account['ownership'], ''>, { label: stri
   RELEASED: { label: 'Released', color: 'gray', help: 'Its rule was deleted. The account is left alone until a rule covers the person again.' },
 };
 
-export const verbs: Record<Operation['verb'], { label: string; done: string; color: string }> = {
-  CREATE: { label: 'Create', done: 'will be created', color: 'teal' },
-  UPDATE: { label: 'Update', done: 'will be changed', color: 'blue' },
-  ENABLE: { label: 'Enable', done: 'will be enabled', color: 'teal' },
-  DISABLE: { label: 'Disable', done: 'will be disabled', color: 'red' },
-  DELETE: { label: 'Delete', done: 'will be deleted', color: 'red' },
+export const verbs: Record<Operation['verb'], { label: string; color: string }> = {
+  create: { label: 'Create', color: 'teal' },
+  update: { label: 'Update', color: 'blue' },
+  enable: { label: 'Enable', color: 'teal' },
+  disable: { label: 'Disable', color: 'red' },
+  delete: { label: 'Delete', color: 'red' },
 };
 
 export const summaryHelp = {

@@ -76,7 +76,7 @@ export interface SyncedRule {
 }
 export interface Change { attribute: string; from: unknown; to: unknown }
 export interface Operation {
-  verb: 'CREATE' | 'UPDATE' | 'ENABLE' | 'DISABLE' | 'DELETE'; kind: string; object: { id: string; name: string }; remoteId: string; changes: Change[]; why: string; withheld: string | null;
+  verb: 'create' | 'update' | 'enable' | 'disable' | 'delete'; kind: string; object: { id: string; name: string }; remoteId: string; changes: Change[]; why: string; withheld: string | null;
 }
 export interface Summary {
   create: number; update: number; enable: number; disable: number; delete: number; memberAdd: number; memberRemove: number; unchanged: number; withheld: number;

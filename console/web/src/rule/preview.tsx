@@ -30,8 +30,8 @@ export function PreviewPanel({ ruleId }: { ruleId: string }) {
   if (!q.data) return <Stack><Text size="sm" c="dimmed">Looking at everybody…</Text><Loading rows={5} /></Stack>;
   const s = q.data.pages[0].summary;
   const cards: [string, number, string | undefined, string][] = [
-    ['Created', s.create, 'CREATE', 'teal'], ['Changed', s.update, 'UPDATE', 'blue'], ['Enabled', s.enable, 'ENABLE', 'teal'], ['Disabled', s.disable, 'DISABLE', 'red'],
-    ...(s.delete ? [['Deleted', s.delete, 'DELETE', 'red'] as [string, number, string, string]] : []), ['Left alone', s.unchanged, undefined, 'gray'], ['Withheld', s.withheld, 'WITHHELD', 'orange'],
+    ['Created', s.create, 'create', 'teal'], ['Changed', s.update, 'update', 'blue'], ['Enabled', s.enable, 'enable', 'teal'], ['Disabled', s.disable, 'disable', 'red'],
+    ...(s.delete ? [['Deleted', s.delete, 'delete', 'red'] as [string, number, string, string]] : []), ['Left alone', s.unchanged, undefined, 'gray'], ['Withheld', s.withheld, 'WITHHELD', 'orange'],
   ];
   const total = s.create + s.update + s.enable + s.disable + s.delete;
   return (
@@ -50,7 +50,7 @@ export function PreviewPanel({ ruleId }: { ruleId: string }) {
       </SimpleGrid>
       {s.disable + s.delete > 0 && (
         <Alert color="red" title={`${plural(s.disable + s.delete, 'person loses', 'people lose')} access`}>
-          {operations.filter((o) => (o.verb === 'DISABLE' || o.verb === 'DELETE') && !o.withheld).slice(0, 5).map((o) => o.object.name).join(', ')}
+          {operations.filter((o) => (o.verb === 'disable' || o.verb === 'delete') && !o.withheld).slice(0, 5).map((o) => o.object.name).join(', ')}
           {s.disable + s.delete > 5 ? ` and ${number(s.disable + s.delete - 5)} more.` : '.'} Look at the list before you go on.
         </Alert>
       )}
@@ -62,7 +62,7 @@ export function PreviewPanel({ ruleId }: { ruleId: string }) {
             more={found.length > shownRows ? () => setShown(shownRows + 100) : undefined}
             columns={[
               { label: 'Person', cell: (o) => <Link to={`/directory/users/${o.object.id}`}><Text span size="sm">{o.object.name}</Text></Link> },
-              { label: 'What', width: 120, cell: (o) => <Status label={o.withheld ? 'Withheld' : verbs[o.verb].label} color={o.withheld ? 'orange' : verbs[o.verb].color} help={o.withheld ? sentence(o.withheld) : undefined} /> },
+              { label: 'What', width: 120, cell: (o) => <Status label={o.withheld ? 'Withheld' : verbs[o.verb]?.label ?? o.verb} color={o.withheld ? 'orange' : verbs[o.verb]?.color} help={o.withheld ? sentence(o.withheld) : undefined} /> },
               { label: 'Why and what differs', cell: (o) => (
                 <Box>
                   <Text size="sm" className="wrap">{sentence(o.why)}</Text>
