@@ -32,6 +32,7 @@
     spot(role, wanted) {
       const el = this.find(role, wanted);
       if (!el) return { why: 'there is none' };
+      if (document.querySelector('[aria-label="Loading"]')) return { why: 'the page is loading' };
       if (el.disabled || el.getAttribute('aria-disabled') === 'true' || el.dataset.disabled || el.dataset.loading) return { why: 'it is disabled' };
       const target = /radio|checkbox/.test(el.type ?? '') && el.labels?.length ? (el.parentElement.querySelector('label, span') ?? el.labels[0]) : el;
       let r = target.getBoundingClientRect();

@@ -161,14 +161,3 @@ func (w *world) seed(members string) {
 	must(w.t, err)
 	_ = response.Body.Close()
 }
-
-// faults has the workspace refuse something.
-func (w *world) faults(list string) {
-	w.t.Helper()
-	response, err := http.Post(w.slack+"/sandbox/faults", "application/json", strings.NewReader(list))
-	must(w.t, err)
-	_ = response.Body.Close()
-	if response.StatusCode != http.StatusNoContent {
-		w.t.Fatalf("the workspace takes no such fault: %d", response.StatusCode)
-	}
-}

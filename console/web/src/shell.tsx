@@ -1,6 +1,6 @@
 import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Menu, NavLink, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconActivity, IconArrowsExchange, IconLayoutDashboard, IconLogout, IconMoon, IconPlugConnectedX, IconSettings, IconSun, IconUserCircle, IconUsers } from '@tabler/icons-react';
+import { IconActivity, IconArrowsExchange, IconLayoutDashboard, IconLogout, IconMoon, IconPlugConnectedX, IconSettings, IconSun, IconUser, IconUserCircle, IconUsers } from '@tabler/icons-react';
 import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, type ReactNode } from 'react';
 import { Link, useLocation, useNavigate } from 'react-router';
@@ -125,7 +125,7 @@ function Account() {
     <Menu position="bottom-end" width={240}>
       <Menu.Target>
         <UnstyledButton aria-label={`Account of ${name}`} px={4} py={2}>
-          <Avatar color="lagoon" size={32} radius="xl" variant="filled">{initials(name)}</Avatar>
+          <Avatar color="lagoon" size={32} radius="xl" variant="filled"><IconUser size={18} stroke={1.8} /></Avatar>
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>

@@ -1,4 +1,4 @@
-import { Alert, Anchor, Button, Group, Modal, Paper, SimpleGrid, Stack, Stepper, Text, Textarea, TextInput, Title, UnstyledButton } from '@mantine/core';
+import { Alert, Anchor, Button, Group, Modal, Paper, SimpleGrid, Stack, Text, Textarea, TextInput, Title, UnstyledButton } from '@mantine/core';
 import { IconAddressBook, IconCircleCheck, IconPlugConnected } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -9,6 +9,7 @@ import type { Check, Store, StoreType, TestResult } from '../types';
 import { Checks } from '../ui/checks';
 import { Failed, Loading, PageHead } from '../ui/parts';
 import { Preferences, SettingField, type Values } from '../ui/settings';
+import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
 
 const root = '/integrations/provisioning';
@@ -65,12 +66,7 @@ export default function NewConnection() {
   return (
     <>
       <PageHead title="New connection" crumbs={[['Provisioning', root + '/connections']]} />
-      <Stepper active={step} size="sm" mb="xl" iconSize={30} wrap={false} styles={{ stepBody: { display: 'var(--steps, block)' }, separator: { minWidth: 8 } }} className="wizard-steps">
-        <Stepper.Step label="Type" />
-        <Stepper.Step label="Name" />
-        <Stepper.Step label="Authentication" />
-        <Stepper.Step label="Preferences" />
-      </Stepper>
+      <Steps labels={['Type', 'Name', 'Authentication', 'Preferences']} active={step} />
       <Paper p={{ base: 'md', sm: 'xl' }} maw={820}>
         {step === 0 && <Choose chosen={chosen} onChoose={setChosen} onNext={() => setStep(1)} />}
         {step === 1 && chosen && (
@@ -79,7 +75,7 @@ export default function NewConnection() {
               <Group gap="sm"><StoreIcon type={chosen.type} /><Title order={2}>{chosen.name}</Title></Group>
               <TextInput label="Name" description="The connection appears under this name in the provisioning list after you save it." required value={name} onChange={(e) => setName(e.currentTarget.value)} error={saveError?.at('name')} maxLength={256} autoFocus />
               <Textarea label="Description" value={description} onChange={(e) => setDescription(e.currentTarget.value)} error={saveError?.at('description')} maxLength={1024} autosize minRows={2} />
-              <Steps back={() => setStep(0)} next="Next" disabled={!name.trim()} />
+              <Buttons back={() => setStep(0)} next="Next" disabled={!name.trim()} />
             </Stack>
           </form>
         )}
@@ -102,7 +98,7 @@ export default function NewConnection() {
               <Group>
                 <Button variant="default" leftSection={<IconPlugConnected size={16} />} loading={test.isPending} onClick={() => test.mutate()} disabled={fields.some((f) => f.section === 'AUTHENTICATION' && f.required && !values[f.name])}>Test connection</Button>
               </Group>
-              <Steps back={() => setStep(1)} next="Next" disabled={tested !== 'valid'} />
+              <Buttons back={() => setStep(1)} next="Next" disabled={tested !== 'valid'} />
             </Stack>
           </form>
         )}
@@ -113,7 +109,7 @@ export default function NewConnection() {
               {tested === 'invalid' && <Alert color="orange" title="This connection is invalid">It can be saved, but cannot be used for provisioning until it tests valid.</Alert>}
               <Preferences fields={fields} values={values} onChange={set} managed={managed} onManaged={setManaged} error={saveError} />
               {save.error && <Failed error={save.error} title="The connection was not saved" />}
-              <Steps back={() => setStep(2)} next="Save" loading={save.isPending} />
+              <Buttons back={() => setStep(2)} next="Save" loading={save.isPending} />
             </Stack>
           </form>
         )}
@@ -135,7 +131,7 @@ export default function NewConnection() {
   );
 }
 
-function Steps({ back, next, disabled, loading }: { back?: () => void; next: string; disabled?: boolean; loading?: boolean }) {
+function Buttons({ back, next, disabled, loading }: { back?: () => void; next: string; disabled?: boolean; loading?: boolean }) {
   return (
     <Group justify="space-between" mt="sm">
       {back ? <Button variant="default" onClick={back}>Back</Button> : <span />}
@@ -198,7 +194,7 @@ function Choose({ chosen, onChoose, onNext }: { chosen?: StoreType; onChoose: (t
             </div>
           ))}
         </SimpleGrid>
-        <Steps back={() => setKind(false)} next="Next" disabled={!chosen} />
+        <Buttons back={() => setKind(false)} next="Next" disabled={!chosen} />
       </Stack>
     </form>
   );

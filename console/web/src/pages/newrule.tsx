@@ -1,4 +1,4 @@
-import { Anchor, Button, Group, Paper, Select, Stack, Stepper, Text, Textarea, TextInput, Title } from '@mantine/core';
+import { Anchor, Button, Group, Paper, Select, Stack, Text, Textarea, TextInput, Title } from '@mantine/core';
 import { IconArrowRight } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -10,6 +10,7 @@ import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PreviewPanel } from '../rule/preview';
 import { Empty, Failed, Loading, PageHead } from '../ui/parts';
+import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
 
 const root = '/integrations/provisioning';
@@ -22,9 +23,7 @@ export default function NewRule() {
   return (
     <>
       <PageHead title="New rule" crumbs={[['Provisioning', root + '/connections'], ['Rules', root + '/rules']]} />
-      <Stepper active={active} size="sm" mb="xl" iconSize={30} wrap={false} className="wizard-steps">
-        <Stepper.Step label="Source and target" /><Stepper.Step label="User filter" /><Stepper.Step label="Mapping" /><Stepper.Step label="Preview" />
-      </Stepper>
+      <Steps labels={['Source and target', 'User filter', 'Mapping', 'Preview']} active={active} />
       {active === 0 ? <Create /> : <Continue key={step} id={id} step={steps[active - 1]} />}
     </>
   );
@@ -75,7 +74,7 @@ function Create() {
               <Group gap={8} h={36}><StoreIcon type="directory" size={26} /><Text size="sm">Lockstep directory</Text></Group>
             </div>
             <IconArrowRight size={18} aria-label="to" style={{ marginBottom: 9 }} />
-            <Select label="Target" required placeholder="Choose a connection" data={targets.map((s) => ({ value: s.id, label: s.name }))} value={target} onChange={setTarget} error={error?.at('targetStore.id', 'targetStore')} flex="1 1 220px" />
+            <Select label="Target" required placeholder="Choose a connection" data={targets.map((s) => ({ value: s.id, label: s.name }))} value={target} allowDeselect={false} onChange={setTarget} error={error?.at('targetStore.id', 'targetStore')} flex="1 1 220px" />
           </Group>
           <Text size="sm" c="dimmed">Source and target cannot be changed later.</Text>
           {create.error && !error?.at('name', 'description', 'targetStore.id', 'targetStore') && <Failed error={create.error} title="The rule was not created" />}
