@@ -37,8 +37,9 @@ check: setup ## Formatting, vet, architecture, linters, race detector
 	else $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION) run ./...; fi
 	$(GO) test -race -timeout 30m ./...
 
-bench: ## Measure
+bench: ## Measure: the parts, then the whole program (ARGS="-big -write docs/performance.md" as the table in the docs)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./bench $(ARGS)
 
 fuzz: ## Fuzz every target for FUZZTIME (30s) each
 	@grep -rlE '^func Fuzz' --include='*_test.go' . | xargs -r -n1 dirname | sort -u | while read -r pkg; do \

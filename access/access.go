@@ -1,10 +1,11 @@
-// Package access says who may use Lockstep's doors: API clients with the short-lived tokens they are given, administrators with
-// their sessions, and the roles of both.
+// Package access says who may use Lockstep's doors: API clients, their roles, and the short-lived tokens they are given.
 package access
 
 import (
 	"context"
 	"time"
+
+	"lockstep/directory"
 )
 
 // Role says what a client may do.
@@ -39,10 +40,13 @@ type Token struct {
 type Store interface {
 	AdministratorStore
 
-	InsertClient(ctx context.Context, c Client) error
+	// InsertClient keeps a client and the log's line about it in one transaction; DeleteClient likewise.
+	InsertClient(ctx context.Context, c Client, line directory.Activity) error
 	Client(ctx context.Context, id string) (Client, error)
 	Clients(ctx context.Context, envID string) ([]Client, error)
-	DeleteClient(ctx context.Context, envID, id string) error
+	DeleteClient(ctx context.Context, envID, id string, line directory.Activity) error
+	// Append writes a line into the log; an environment that does not exist is a problem.NotFound.
+	Append(ctx context.Context, line directory.Activity) error
 	InsertToken(ctx context.Context, t Token) error
 	Token(ctx context.Context, hash string) (Token, error)
 	// DeleteExpiredTokens also forgets sessions and one-time links that are over.

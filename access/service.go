@@ -7,6 +7,7 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -73,6 +74,7 @@ type Service struct {
 	store Store
 	now   func() time.Time
 
+	refusals  refusals
 	passwords *passwords
 
 	mu       sync.Mutex
@@ -125,7 +127,8 @@ func (s *Service) CreateClient(ctx context.Context, envID, name string, role Rol
 		ID: uuid.NewString(), EnvironmentID: envID, Name: name, Role: role, SecretHash: hash(clientMark, value),
 		CreatedAt: s.now().UTC().Truncate(time.Microsecond),
 	}
-	if err := s.store.InsertClient(ctx, c); err != nil {
+	line := s.line(ctx, &c, "CREATED", fmt.Sprintf("client %s was created with the role %q", name, role))
+	if err := s.store.InsertClient(ctx, c, line); err != nil {
 		return Client{}, secret.Text{}, err
 	}
 	return c, secret.New(value), nil
@@ -151,7 +154,14 @@ func (s *Service) Clients(ctx context.Context, envID string) ([]Client, error) {
 
 // DeleteClient ends a client and its tokens.
 func (s *Service) DeleteClient(ctx context.Context, envID, id string) error {
-	if err := s.store.DeleteClient(ctx, envID, id); err != nil {
+	c, err := s.store.Client(ctx, id)
+	if err != nil {
+		return err
+	}
+	if c.EnvironmentID != envID {
+		return problem.Missing("client")
+	}
+	if err := s.store.DeleteClient(ctx, envID, id, s.line(ctx, &c, "DELETED", "client "+c.Name+" was deleted")); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -176,10 +186,16 @@ func (s *Service) Authenticate(ctx context.Context, envID, clientID string, give
 		c.SecretHash = unknownHash
 	}
 	same := subtle.ConstantTimeCompare([]byte(c.SecretHash), []byte(hash(clientMark, given.Reveal()))) == 1
-	if err != nil || !same || c.EnvironmentID != envID {
-		return Client{}, errCredentials
+	if err == nil && same && c.EnvironmentID == envID {
+		return c, nil
 	}
-	return c, nil
+	if err != nil || c.EnvironmentID != envID { // nobody learns of another environment's clients
+		c = Client{EnvironmentID: envID}
+	}
+	if err := s.refused(ctx, &c); err != nil {
+		return Client{}, err
+	}
+	return Client{}, errCredentials
 }
 
 // Issue gives a client a token.

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"lockstep/access"
 	"lockstep/directory"
@@ -189,4 +192,48 @@ func TestDeletedClients(t *testing.T) {
 	unauthorized(t, "on another replica after 10 s", err)
 	_, err = w.Authenticate(ctx, w.env, c.ID, s)
 	unauthorized(t, "a deleted client", err)
+}
+
+// TestLog: creating and deleting a client, and failing to sign in as one, are in the log with their actor, and never a secret.
+func TestLog(t *testing.T) {
+	w := newWorld(t)
+	ctx := directory.WithOrigin(t.Context(), directory.Origin{Actor: directory.Actor{Type: "CLIENT", ID: "a", Name: "admin"}, CorrelationID: "c", Address: "192.0.2.7"})
+	c, password, err := w.CreateClient(ctx, w.env, "ci", access.ReadOnly)
+	must(t, err)
+	fail := func(id string) {
+		t.Helper()
+		_, err := w.Authenticate(ctx, w.env, id, secret.New("wrong-"+password.Reveal()))
+		unauthorized(t, "a wrong secret", err)
+	}
+	for range 3 { // one line a minute
+		fail(c.ID)
+	}
+	w.now = w.now.Add(time.Minute)
+	fail(c.ID)
+	fail("00000000-0000-4000-8000-000000000000")
+	_, err = w.Authenticate(ctx, "00000000-0000-4000-8000-000000000000", c.ID, password)
+	unauthorized(t, "another environment", err)
+	must(t, w.DeleteClient(ctx, w.env, c.ID))
+	if err := w.DeleteClient(ctx, w.env, c.ID); !problem.Is(err, problem.NotFound) {
+		t.Error(err)
+	}
+	log, err := w.db.Activities(ctx, w.env, directory.ActivityQuery{Kind: directory.KindClient, Limit: 100})
+	must(t, err)
+	var got []string
+	for _, a := range slices.Backward(log) {
+		got = append(got, fmt.Sprintf("%s %s %s %t: %s", a.Type, a.Actor.Name, a.ObjectName, a.Success, a.Description))
+		if a.CorrelationID != "c" || strings.Contains(fmt.Sprint(a), password.Reveal()) {
+			t.Errorf("%+v", a)
+		}
+	}
+	want := []string{
+		`CLIENT.CREATED admin ci true: client ci was created with the role "Read Only"`,
+		`CLIENT.SIGN_ON_FAILED unknown ci false: somebody tried to sign in as client "ci" with a wrong secret, from 192.0.2.7`,
+		`CLIENT.SIGN_ON_FAILED unknown ci false: somebody tried to sign in as client "ci" with a wrong secret, from 192.0.2.7; 2 more attempts failed since the last line about it`,
+		`CLIENT.SIGN_ON_FAILED unknown  false: somebody tried to sign in as a client that does not exist, from 192.0.2.7`,
+		`CLIENT.DELETED admin ci true: client ci was deleted`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }

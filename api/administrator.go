@@ -10,153 +10,158 @@ import (
 
 // consoleRoutes are what PingOne has no public operation for, and the console needs.
 func (s *server) consoleRoutes() []route {
-	const (
-		read, all      = access.Read, access.EditAll
-		get, post, put = http.MethodGet, http.MethodPost, http.MethodPut
-		env            = "/{environmentID}"
-		p              = env + "/propagation"
-	)
+	const administrators, administrator = env + "/administrators", env + "/administrators/{administratorID}"
+	minutes := parameter{name: "minutes", doc: "How far back; left out: an hour.", kind: "integer"}
+	flag := func(name, doc string) parameter { return parameter{name: name, doc: doc, kind: "boolean"} }
+	options := []parameter{
+		flag("dryRun", "Only report what would happen."), flag("createAttributes", "Declare unknown columns as attributes."),
+		flag("allOrNothing", "Change nothing if any row is refused."), {name: "population", doc: "Where new people go; left out: the default population."},
+	}
 	return []route{
-		{get, env + "/administrators", all, "List administrators", s.listAdministrators, false},
-		{post, env + "/administrators", all, "Create an administrator", s.createAdministrator, false},
-		{get, env + "/administrators/{administratorID}", all, "Read an administrator", s.readAdministrator, false},
-		{put, env + "/administrators/{administratorID}", all, "Change an administrator's name, role or password", s.updateAdministrator, false},
-		{http.MethodDelete, env + "/administrators/{administratorID}", all, "Delete an administrator", s.deleteAdministrator, false},
-		{get, env + "/profile", read, "Read who is signed in", s.readProfile, false},
-		{put, env + "/profile", read, "Change one's own name", s.updateProfile, false},
-		{get, p + "/storeMetadata", read, "The catalogue: what types of stores there are", s.listStoreMetadata, false},
-		{get, p + "/stores/{storeID}/status", read, "What a connection is doing, how it tested, what is left of its budgets", s.connectionStatus, false},
-		{get, p + "/throughput", read, "Writes lately, succeeded and failed; ?minutes= says how far back", s.throughput, false},
-		{post, p + "/expressions/evaluate", read, "The value of an expression for a user", s.evaluate, false},
-		{post, env + "/users/import", access.EditDirectory, "Take over people from a CSV file; ?dryRun=true only reports", s.importUsers, true},
-		{put, env + "/profile/password", read, "Change one's own password; other sessions end", s.changePassword, false},
+		{get, administrators, "listAdministrators", all, "List administrators", reads(s.listAdministrators), paging},
+		{post, administrators, "createAdministrator", all, "Create an administrator", takes(created, s.createAdministrator), nil},
+		{get, administrator, "readAdministrator", all, "Read an administrator", reads(s.readAdministrator), nil},
+		{put, administrator, "updateAdministrator", all, "Change an administrator's name, role or password; what is left out stays", takes(http.StatusOK, s.updateAdministrator), nil},
+		{del, administrator, "deleteAdministrator", all, "Delete an administrator", does(s.deleteAdministrator), nil},
+		{get, env + "/profile", "readProfile", read, "Read who is signed in", reads(s.readProfile), nil},
+		{put, env + "/profile", "updateProfile", read, "Change one's own name", takes(http.StatusOK, s.updateProfile), nil},
+		{put, env + "/profile/password", "changePassword", read, "Change one's own password; other sessions end", takes(http.StatusOK, s.changePassword), nil},
+		{get, propagation + "/storeMetadata", "listStoreMetadata", read, "The catalogue: what types of stores there are", reads(s.listStoreMetadata), paging},
+		{get, propagation + "/stores/{storeID}/status", "readStoreStatus", read, "What a connection is doing, how it tested, what is left of its budgets", reads(s.connectionStatus), nil},
+		{get, propagation + "/throughput", "readThroughput", read, "Writes lately, succeeded and failed", reads(s.throughput), []parameter{minutes}},
+		{post, propagation + "/expressions/evaluate", "evaluateExpression", read, "The value of an expression for a user", takes(http.StatusOK, s.evaluate), nil},
+		{post, env + "/users/import", "importUsers", people, "Take over people from a CSV file", streams(s.importUsers), options},
 	}
 }
 
-func (r *request) administrator(a *access.Administrator) map[string]any {
-	return optional(map[string]any{
-		"id": a.ID, "username": a.Username, "name": a.Name, "role": string(a.Role), "environment": map[string]any{"id": a.EnvironmentID},
-		"createdAt": stamp(a.CreatedAt), "updatedAt": stamp(a.UpdatedAt), "lastSignOnAt": stamp(a.LastSignOnAt),
-		"_links": map[string]any{"self": link(r.here("/administrators/" + a.ID))},
-	})
+// Administrator is a person who signs in to the console.
+type Administrator struct {
+	Links        Links       `json:"_links"`
+	ID           string      `json:"id" format:"uuid"`
+	Username     string      `json:"username"`
+	Name         string      `json:"name,omitempty"`
+	Role         access.Role `json:"role"`
+	LastSignOnAt Stamp       `json:"lastSignOnAt,omitzero"`
+	Times
 }
 
-func (s *server) listAdministrators(r *request) (int, any, error) {
-	all, err := s.Access.Administrators(r.Context(), r.env)
-	return http.StatusOK, r.collection("administrators", list(all, r.administrator), "", int64(len(all))), err
+// Administrators is what a list of administrators embeds.
+type Administrators struct {
+	Administrators []Administrator `json:"administrators"`
 }
 
-func (s *server) readAdministrator(r *request) (int, any, error) {
-	id, err := r.id("administratorID", "administrator")
+// NewAdministratorBody is what a new administrator is made of.
+type NewAdministratorBody struct {
+	_        struct{} `additionalProperties:"true"`
+	Username string   `json:"username"`
+	Name     string   `json:"name,omitempty"`
+	Role     string   `json:"role"`
+	Password string   `json:"password"`
+}
+
+// AdministratorBody is what may change about an administrator; what is left out stays.
+type AdministratorBody struct {
+	_        struct{} `additionalProperties:"true"`
+	Name     *string  `json:"name,omitempty"`
+	Role     *string  `json:"role,omitempty"`
+	Password *string  `json:"password,omitempty"`
+}
+
+// ProfileBody is what people may change about themselves.
+type ProfileBody struct {
+	_    struct{} `additionalProperties:"true"`
+	Name string   `json:"name"`
+}
+
+// PasswordBody changes one's own password.
+type PasswordBody struct {
+	_       struct{} `additionalProperties:"true"`
+	Current string   `json:"currentPassword"`
+	New     string   `json:"newPassword"`
+}
+
+func (r *request) administrator(a *access.Administrator) Administrator {
+	return Administrator{
+		Links: Links{"self": {r.here("/administrators/" + a.ID)}}, ID: a.ID, Username: a.Username, Name: a.Name, Role: a.Role,
+		LastSignOnAt: Stamp(a.LastSignOnAt), Times: times(a.CreatedAt, a.UpdatedAt),
+	}
+}
+
+func (s *server) listAdministrators(r *request) (Collection[Administrators], error) {
+	list, err := s.Access.Administrators(r.Context(), r.env)
 	if err != nil {
-		return 0, nil, err
+		return Collection[Administrators]{}, err
 	}
-	a, err := s.Access.Administrator(r.Context(), r.env, id)
-	return http.StatusOK, r.administrator(&a), err
+	return whole(r, list, r.administrator, func(l []Administrator) Administrators { return Administrators{l} })
 }
 
-func (s *server) createAdministrator(r *request) (int, any, error) {
-	body, err := r.object(false)
-	if err != nil {
-		return 0, nil, err
-	}
-	f := &fields{object: body}
-	n := access.NewAdministrator{Username: f.text("username"), Name: f.text("name"), Role: access.Role(f.text("role")), Password: secret.New(f.text("password"))}
-	if n.Role == "" {
-		f.list.Add(problem.RequiredValue, "role", "a role is required")
-	}
-	if err := f.err(); err != nil {
-		return 0, nil, err
-	}
-	a, err := s.Access.CreateAdministrator(r.Context(), r.env, n)
-	return http.StatusCreated, r.administrator(&a), err
+func (s *server) readAdministrator(r *request) (Administrator, error) {
+	a, err := s.Access.Administrator(r.Context(), r.env, r.PathValue("administratorID"))
+	return r.administrator(&a), err
 }
 
-func (s *server) updateAdministrator(r *request) (int, any, error) {
-	id, err := r.id("administratorID", "administrator")
+func (s *server) createAdministrator(r *request, in NewAdministratorBody) (Administrator, error) {
+	role, err := access.ParseRole(in.Role)
 	if err != nil {
-		return 0, nil, err
+		return Administrator{}, err
 	}
-	body, err := r.object(false)
-	if err != nil {
-		return 0, nil, err
-	}
-	f := &fields{object: body}
-	var edit access.AdministratorEdit
-	if _, ok := body["name"]; ok {
-		name := f.text("name")
-		edit.Name = &name
-	}
-	if _, ok := body["role"]; ok {
-		role := access.Role(f.text("role"))
+	a, err := s.Access.CreateAdministrator(r.Context(), r.env, access.NewAdministrator{Username: in.Username, Name: in.Name, Role: role, Password: secret.New(in.Password)})
+	return r.administrator(&a), err
+}
+
+func (s *server) updateAdministrator(r *request, in AdministratorBody) (Administrator, error) {
+	edit := access.AdministratorEdit{Name: in.Name}
+	if in.Role != nil {
+		role, err := access.ParseRole(*in.Role)
+		if err != nil {
+			return Administrator{}, err
+		}
 		edit.Role = &role
 	}
-	if _, ok := body["password"]; ok {
-		password := secret.New(f.text("password"))
+	if in.Password != nil {
+		password := secret.New(*in.Password)
 		edit.Password = &password
 	}
-	if err := f.err(); err != nil {
-		return 0, nil, err
-	}
-	a, err := s.Access.UpdateAdministrator(r.Context(), r.env, id, edit)
-	return http.StatusOK, r.administrator(&a), err
+	a, err := s.Access.UpdateAdministrator(r.Context(), r.env, r.PathValue("administratorID"), edit)
+	return r.administrator(&a), err
 }
 
-func (s *server) deleteAdministrator(r *request) (int, any, error) {
-	id, err := r.id("administratorID", "administrator")
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusNoContent, nil, s.Access.DeleteAdministrator(r.Context(), r.env, id)
+func (s *server) deleteAdministrator(r *request) error {
+	return s.Access.DeleteAdministrator(r.Context(), r.env, r.PathValue("administratorID"))
 }
 
 var errNoProfile = problem.New(problem.NotFound, "an API client has no profile; only administrators do")
 
-func (s *server) readProfile(r *request) (int, any, error) {
+func (s *server) readProfile(r *request) (Administrator, error) {
 	if r.caller.administratorID == "" {
-		return 0, nil, errNoProfile
+		return Administrator{}, errNoProfile
 	}
 	a, err := s.Access.Administrator(r.Context(), r.env, r.caller.administratorID)
-	return http.StatusOK, r.administrator(&a), err
+	return r.administrator(&a), err
 }
 
-func (s *server) updateProfile(r *request) (int, any, error) {
+func (s *server) updateProfile(r *request, in ProfileBody) (Administrator, error) {
 	if r.caller.administratorID == "" {
-		return 0, nil, errNoProfile
+		return Administrator{}, errNoProfile
 	}
-	body, err := r.object(false)
-	if err != nil {
-		return 0, nil, err
-	}
-	f := &fields{object: body}
-	name := f.text("name")
-	if err := f.err(); err != nil {
-		return 0, nil, err
-	}
-	a, err := s.Access.UpdateAdministrator(r.Context(), r.env, r.caller.administratorID, access.AdministratorEdit{Name: &name})
-	return http.StatusOK, r.administrator(&a), err
+	a, err := s.Access.UpdateAdministrator(r.Context(), r.env, r.caller.administratorID, access.AdministratorEdit{Name: &in.Name})
+	return r.administrator(&a), err
 }
 
-func (s *server) changePassword(r *request) (int, any, error) {
+func (s *server) changePassword(r *request, in PasswordBody) (Administrator, error) {
 	if r.caller.administratorID == "" {
-		return 0, nil, errNoProfile
-	}
-	body, err := r.object(false)
-	if err != nil {
-		return 0, nil, err
-	}
-	f := &fields{object: body}
-	current, next := secret.New(f.text("currentPassword")), secret.New(f.text("newPassword"))
-	if err := f.err(); err != nil {
-		return 0, nil, err
+		return Administrator{}, errNoProfile
 	}
 	key := "password|" + r.caller.administratorID
 	if s.throttle.wait(key) > 0 {
-		return 0, nil, problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again")
+		return Administrator{}, problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again")
 	}
-	err = s.Access.ChangePassword(r.Context(), r.caller.administratorID, current, next, sessionToken(r.Request))
-	if problem.Is(err, problem.InvalidData) {
-		s.throttle.failed(key)
+	err := s.Access.ChangePassword(r.Context(), r.caller.administratorID, secret.New(in.Current), secret.New(in.New), sessionToken(r.Request))
+	if err != nil {
+		if problem.Is(err, problem.InvalidData) {
+			s.throttle.failed(key)
+		}
+		return Administrator{}, err
 	}
-	return http.StatusNoContent, nil, err
+	return s.readProfile(r)
 }

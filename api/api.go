@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"strings"
@@ -60,6 +61,7 @@ type Config struct {
 	Ready       func(ctx context.Context) error
 	Version     string
 	Closing     <-chan struct{} // closed when the server stops, so that event streams end
+	Heartbeat   time.Duration   // of event streams; 0 = 15 s
 }
 
 const (
@@ -78,36 +80,30 @@ func New(c Config) http.Handler {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Heartbeat <= 0 {
+		c.Heartbeat = 15 * time.Second
+	}
 	s := &server{Config: c, throttle: newThrottle(), origins: trusted(c.ExternalURL)}
 	mux := http.NewServeMux()
-	for _, r := range s.routes() {
-		mux.Handle(r.method+" "+base+r.path, s.guarded(r))
+	routes := s.routes()
+	for i := range routes {
+		mux.Handle(routes[i].method+" "+base+routes[i].path, s.guarded(&routes[i]))
 	}
 	mux.HandleFunc("POST /{environmentID}/as/token", s.token)
 	s.sessionRoutes(mux)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
-	})
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{"OK"}) })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.HandleFunc("GET /v1/openapi.json", s.openAPI)
+	mux.HandleFunc("GET /v1/openapi.json", s.openAPI(routes))
 	return s.outer(mux)
 }
 
 const base = "/v1/environments"
 
-// route is one operation of the API.
-type route struct {
-	method, path string
-	action       access.Action
-	summary      string
-	serve        func(*request) (int, any, error)
-	stream       bool
-}
-
 // request is a request whose caller is known.
 type request struct {
 	*http.Request
 	server *server
+	route  *route
 	env    string
 	caller caller
 	writer http.ResponseWriter
@@ -137,15 +133,18 @@ func (s *server) outer(mux *http.ServeMux) http.Handler {
 		h.Set("X-Correlation-Id", id)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Cache-Control", "no-store")
-		r = r.WithContext(directory.WithOrigin(r.Context(), directory.Origin{Actor: directory.System, CorrelationID: id}))
+		r = r.WithContext(directory.WithOrigin(r.Context(), directory.Origin{Actor: directory.System, CorrelationID: id, Address: host(r)}))
 		start := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() {
-			if p := recover(); p != nil && p != http.ErrAbortHandler { //nolint:errorlint // the value itself is meant
-				s.Logger.Error("a request failed inside", "correlation", id, "panic", p, "stack", string(debug.Stack()))
-				if recorder.status == 0 {
-					s.writeError(recorder, r, errors.New("panic"))
+			if p := recover(); p != nil {
+				if p != http.ErrAbortHandler { //nolint:errorlint // the value itself is meant
+					s.Logger.Error("a request failed inside", "correlation", id, "panic", p, "stack", string(debug.Stack()))
 				}
+				if recorder.status != 0 {
+					panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+				}
+				s.writeError(recorder, r, errors.New("panic"))
 			}
 			s.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", recorder.status, "took", time.Since(start), "correlation", id)
 		}()
@@ -173,6 +172,12 @@ func (s *server) unmatched(w http.ResponseWriter, r *http.Request, mux *http.Ser
 		return
 	}
 	s.writeError(w, r, problem.New(problem.NotFound, "there is nothing at this path; see /v1/openapi.json for what there is"))
+}
+
+// host is the address that a request came from: the client's, or the proxy's that stands before the server.
+func host(r *http.Request) string {
+	out, _, _ := net.SplitHostPort(r.RemoteAddr)
+	return out
 }
 
 func correlation(r *http.Request) string {
@@ -209,15 +214,17 @@ func (w *statusRecorder) Write(p []byte) (int, error) {
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // guarded authenticates and authorises, runs the operation, and writes its answer.
-func (s *server) guarded(rt route) http.Handler {
+func (s *server) guarded(rt *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
 		who, err := s.authenticate(hr)
 		if err != nil {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
+			if problem.Is(err, problem.Unauthorized) {
+				w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
+			}
 			s.writeError(w, hr, err)
 			return
 		}
-		r := &request{Request: hr, server: s, env: hr.PathValue("environmentID"), caller: who, writer: w}
+		r := &request{Request: hr, server: s, route: rt, env: hr.PathValue("environmentID"), caller: who, writer: w}
 		if r.env != "" && uuid.Validate(r.env) != nil {
 			s.writeError(w, hr, problem.Missing("environment"))
 			return
@@ -233,31 +240,44 @@ func (s *server) guarded(rt route) http.Handler {
 		origin := directory.OriginOf(hr.Context())
 		origin.Actor = who.actor
 		ctx := directory.WithOrigin(hr.Context(), origin)
-		if !rt.stream {
+		if !rt.handler.stream {
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, budget)
 			defer cancel()
 		}
 		r.Request = hr.WithContext(ctx)
-		status, body, err := rt.serve(r)
+		out, err := r.run()
 		switch {
 		case err != nil:
 			s.writeError(w, hr, err)
-		case status == 0: // the operation has written its answer
-		case body == nil:
-			w.WriteHeader(status)
+		case rt.handler.stream: // the operation has written its answer
+		case out == nil:
+			w.WriteHeader(rt.handler.status)
 		default:
-			writeJSON(w, status, body)
+			writeJSON(w, rt.handler.status, out)
 		}
 	})
 }
 
+// run checks what every operation needs checked, and runs it.
+func (r *request) run() (any, error) {
+	if err := errors.Join(r.checkPath(), r.checkQuery()); err != nil {
+		return nil, err
+	}
+	return r.route.handler.run(r)
+}
+
+// Health says whether the server is well.
+type Health struct {
+	Status string `json:"status" enum:"OK,UNAVAILABLE"`
+}
+
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	if err := s.Ready(r.Context()); err != nil {
-		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"status": "UNAVAILABLE"})
+		writeJSON(w, http.StatusServiceUnavailable, Health{"UNAVAILABLE"})
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]string{"status": "OK"})
+	writeJSON(w, http.StatusOK, Health{"OK"})
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

@@ -2,42 +2,29 @@ package api
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"mime"
 	"net/http"
-	"strconv"
+	"reflect"
 	"strings"
-	"time"
 	"unicode/utf8"
-
-	"github.com/google/uuid"
 
 	"lockstep/internal/problem"
 )
 
 const maxNesting = 64
 
-// object reads a JSON object. No body at all is an empty object where optional.
-func (r *request) object(optional bool) (map[string]any, error) {
+// body reads a JSON object into the type that an operation takes. Where it may be left out, that gives the empty one.
+func body[I any](r *request, sparse bool) (I, error) {
+	var in I
 	raw, err := readBody(r.writer, r.Request)
-	if err != nil {
-		return nil, err
+	if err != nil || len(raw) == 0 && sparse {
+		return in, err
 	}
-	if len(raw) == 0 && optional {
-		return map[string]any{}, nil
-	}
-	var out map[string]any
-	if err := decode(raw, &out); err != nil {
-		return nil, err
-	}
-	if out == nil {
-		return nil, problem.New(problem.InvalidRequest, "the body must be a JSON object")
-	}
-	return out, nil
+	return in, decode(raw, &in)
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -54,18 +41,16 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, problem.New(problem.InvalidRequest, "the body could not be read to its end")
 	}
-	return bytes.TrimSpace(raw), nil
+	return bytes.TrimRight(raw, " \t\r\n"), nil // not on the left: positions count from the start
 }
 
-// decode reads JSON strictly: one value, valid UTF-8, no NUL, bounded nesting. Errors say where, never what.
+// decode reads JSON strictly: one value, valid UTF-8, no NUL, no member twice, bounded nesting. Errors say where, never what.
 func decode(raw []byte, into any) error {
 	switch {
 	case len(raw) == 0:
 		return problem.New(problem.InvalidRequest, "the body is empty; a JSON object is needed")
 	case !utf8.Valid(raw):
 		return problem.New(problem.InvalidRequest, "the body is not valid UTF-8")
-	case bytes.Contains(raw, []byte(`\u0000`)):
-		return problem.New(problem.InvalidRequest, "the body contains a NUL character")
 	case nesting(raw) > maxNesting:
 		return problem.New(problem.InvalidRequest, "the body is nested deeper than %d", maxNesting)
 	}
@@ -75,17 +60,96 @@ func decode(raw []byte, into any) error {
 	var kind *json.UnmarshalTypeError
 	switch {
 	case errors.As(err, &syntax):
-		return problem.New(problem.InvalidRequest, "the body is not valid JSON at character %d", syntax.Offset)
+		return problem.New(problem.InvalidRequest, "the body is not valid JSON at %s", position(raw, syntax.Offset))
+	case errors.As(err, &kind) && kind.Field == "" || string(bytes.TrimSpace(raw)) == "null":
+		return errNoObject
 	case errors.As(err, &kind):
-		p := problem.New(problem.InvalidData, "The input is not acceptable:")
-		p.Details = []problem.Detail{{Code: problem.InvalidValue, Target: kind.Field, Message: fmt.Sprintf("this is a %s, which is the wrong type", kind.Value)}}
-		return p
+		var l problem.List
+		l.Add(problem.InvalidValue, kind.Field, "%s is needed", needed(kind.Type))
+		return l.Err("The input is not acceptable:")
 	case err != nil:
 		return problem.New(problem.InvalidRequest, "the body is not valid JSON: it ends too early")
-	case d.More():
-		return problem.New(problem.InvalidRequest, "the body has more than one JSON value")
 	}
-	return nil
+	// Not d.More(): it takes a stray } or ] for the end.
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return problem.New(problem.InvalidRequest, "the body has more than one JSON value, or something behind it")
+	}
+	return unambiguous(raw)
+}
+
+var errNoObject = problem.New(problem.InvalidRequest, "the body must be a JSON object")
+
+// needed says in words what a member must be.
+func needed(t reflect.Type) string {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list"
+	case reflect.Struct, reflect.Map:
+		return "an object"
+	default:
+		return "a number"
+	}
+}
+
+// unambiguous refuses what decoding would hide or a database cannot keep: a member that stands twice, in whatever case, and NUL.
+// The syntax of raw was checked before.
+func unambiguous(raw []byte) error {
+	type level struct {
+		seen map[string]string // as they were spelled, by the folded name; nil in a list
+		name bool              // the next token is the name of a member
+	}
+	levels := []level{{}}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return nil //nolint:nilerr // the end
+		}
+		top := &levels[len(levels)-1]
+		text, isText := token.(string)
+		switch {
+		case isText && strings.Contains(text, "\x00"):
+			return problem.New(problem.InvalidRequest, "the body contains a NUL character")
+		case top.name && isText:
+			folded := strings.ToLower(strings.ToUpper(text))
+			switch earlier, twice := top.seen[folded]; {
+			case twice && earlier == text:
+				return problem.New(problem.InvalidRequest, "the body has a member twice, at %s", position(raw, d.InputOffset()))
+			case twice:
+				return problem.New(problem.InvalidRequest, "the body has a member twice, in different spellings, at %s", position(raw, d.InputOffset()))
+			}
+			top.seen[folded], top.name = text, false
+			continue
+		case token == json.Delim('{'):
+			levels = append(levels, level{map[string]string{}, true})
+			continue
+		case token == json.Delim('['):
+			levels = append(levels, level{})
+			continue
+		case token == json.Delim('}') || token == json.Delim(']'):
+			levels = levels[:len(levels)-1]
+			top = &levels[len(levels)-1]
+		}
+		top.name = top.seen != nil // a value is complete
+	}
+}
+
+// position says in words where the byte number offset, counted from 1, stands.
+func position(raw []byte, offset int64) string {
+	before := raw[:min(max(offset-1, 0), int64(len(raw)))]
+	line := bytes.Count(before, []byte("\n")) + 1
+	character := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
+	if line == 1 {
+		return fmt.Sprintf("character %d", character)
+	}
+	return fmt.Sprintf("line %d, character %d", line, character)
 }
 
 func nesting(raw []byte) int {
@@ -105,155 +169,4 @@ func nesting(raw []byte) int {
 		}
 	}
 	return deepest
-}
-
-// fields reads members of an object by type and notes what is wrong with them.
-type fields struct {
-	object map[string]any
-	list   problem.List
-	prefix string
-}
-
-func (f *fields) wrong(name, want string) {
-	f.list.Add(problem.InvalidValue, f.prefix+name, "%s is needed", want)
-}
-
-func (f *fields) text(name string) string {
-	v, ok := f.object[name]
-	s, isText := v.(string)
-	if ok && v != nil && !isText {
-		f.wrong(name, "text")
-	}
-	return s
-}
-
-func (f *fields) flag(name string) bool {
-	v, ok := f.object[name]
-	b, isFlag := v.(bool)
-	if ok && v != nil && !isFlag {
-		f.wrong(name, "true or false")
-	}
-	return b
-}
-
-func (f *fields) child(name string) map[string]any {
-	v, ok := f.object[name]
-	m, isObject := v.(map[string]any)
-	if ok && v != nil && !isObject {
-		f.wrong(name, "an object")
-	}
-	return m
-}
-
-// id reads {"name":{"id":"…"}}.
-func (f *fields) id(name string) string {
-	child := fields{object: f.child(name), prefix: f.prefix + name + "."}
-	id := child.text("id")
-	if !child.list.Empty() {
-		f.wrong(name+".id", "text")
-	}
-	return id
-}
-
-// ids reads {"name":[{"id":"…"}]}.
-func (f *fields) ids(name string) []string {
-	v, ok := f.object[name]
-	list, isList := v.([]any)
-	if ok && v != nil && !isList {
-		f.wrong(name, "a list")
-	}
-	var out []string
-	for _, e := range list {
-		m, _ := e.(map[string]any)
-		id, isText := m["id"].(string)
-		if !isText {
-			f.wrong(name, "a list of objects with an id")
-			return nil
-		}
-		out = append(out, id)
-	}
-	return out
-}
-
-func (f *fields) err() error { return f.list.Err("The input is not acceptable:") }
-
-// page is the paging of a list.
-type page struct {
-	limit int
-	after string
-}
-
-const (
-	defaultPage = 100
-	maxPage     = 1000
-)
-
-func (r *request) page(largest int) (page, error) {
-	out := page{limit: min(defaultPage, largest)}
-	q := r.URL.Query()
-	if raw := q.Get("limit"); raw != "" {
-		n, err := strconv.Atoi(raw)
-		if err != nil || n < 1 {
-			return out, problem.New(problem.InvalidRequest, "limit must be a whole number of at least 1")
-		}
-		out.limit = min(n, largest)
-	}
-	if raw := q.Get("cursor"); raw != "" {
-		decoded, err := base64.RawURLEncoding.DecodeString(raw)
-		value, ok := strings.CutPrefix(string(decoded), "v1:")
-		if err != nil || !ok || len(value) > 100 || uuid.Validate(value) != nil && !digits(value) {
-			return out, problem.New(problem.InvalidRequest, "the cursor is not one that this list gave; start without it")
-		}
-		out.after = value
-	}
-	return out, nil
-}
-
-func digits(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r < '0' || r > '9' }) && len(s) < 19
-}
-
-// collection is a list in HAL's shape. next is the position after this page, "" on the last one; total may be -1.
-func (r *request) collection(key string, items []any, next string, total int64) map[string]any {
-	if items == nil {
-		items = []any{}
-	}
-	links := map[string]any{"self": link(r.href(r.URL.RequestURI()))}
-	if next != "" {
-		q := r.URL.Query()
-		q.Set("cursor", base64.RawURLEncoding.EncodeToString([]byte("v1:"+next)))
-		links["next"] = link(r.href(r.URL.Path + "?" + q.Encode()))
-	}
-	out := map[string]any{"_links": links, "_embedded": map[string]any{key: items}, "size": len(items)}
-	if total >= 0 {
-		out["count"] = total
-	}
-	return out
-}
-
-func link(href string) map[string]any { return map[string]any{"href": href} }
-
-func stamp(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UTC().Format("2006-01-02T15:04:05.000Z")
-}
-
-func list[T any](in []T, render func(*T) map[string]any) []any {
-	out := make([]any, len(in))
-	for i := range in {
-		out[i] = render(&in[i])
-	}
-	return out
-}
-
-// optional leaves out what has no value.
-func optional(m map[string]any) map[string]any {
-	for k, v := range m {
-		if v == nil || v == "" {
-			delete(m, k)
-		}
-	}
-	return m
 }

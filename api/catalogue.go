@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net/http"
 	"strconv"
 	"time"
 
@@ -9,85 +8,120 @@ import (
 	"lockstep/provision"
 )
 
-// listStoreMetadata is the catalogue: the types of stores there are.
-func (s *server) listStoreMetadata(r *request) (int, any, error) {
-	types := s.Catalogue.Types()
-	items := make([]any, len(types))
-	for i, t := range types {
-		items[i] = map[string]any{
-			"type": t.Name, "name": t.Title, "description": t.Description, "groups": t.Groups, "target": t.Name != provision.TypeDirectory,
-			"_links": map[string]any{"self": link(r.here("/propagation/storeMetadata/" + t.Name))},
-		}
-	}
-	return http.StatusOK, r.collection("storeMetadata", items, "", int64(len(items))), nil
+// StoreType is an entry of the catalogue.
+type StoreType struct {
+	Type        string `json:"type"`
+	Name        string `json:"name"`
+	Description string `json:"description"`
+	Groups      bool   `json:"groups"`
+	Target      bool   `json:"target" doc:"People can be provisioned to it."`
 }
 
-// section says under which heading of PingOne's wizard a setting stands.
-func section(f *provision.Field) string {
-	switch {
-	case f.Credentials:
-		return "AUTHENTICATION"
-	case f.Preference:
-		return "PREFERENCES"
-	default:
-		return "ACTIONS"
-	}
+// StoreTypes is what the catalogue embeds.
+type StoreTypes struct {
+	StoreMetadata []StoreType `json:"storeMetadata"`
 }
 
-// connectionStatus answers what a connection's runner is doing, and how its last test went.
-func (s *server) connectionStatus(r *request) (int, any, error) {
+func (s *server) listStoreMetadata(r *request) (Collection[StoreTypes], error) {
+	return whole(r, s.Catalogue.Types(), func(t *provision.Type) StoreType {
+		return StoreType{Type: t.Name, Name: t.Title, Description: t.Description, Groups: t.Groups, Target: t.Name != provision.TypeDirectory}
+	}, func(l []StoreType) StoreTypes { return StoreTypes{l} })
+}
+
+// ConnectionState is what a connection's runner is doing, and how its last test went.
+type ConnectionState struct {
+	Paused        bool          `json:"paused"`
+	LastSyncAt    OptionalStamp `json:"lastSyncAt"`
+	RatePerMinute float64       `json:"ratePerMinute"`
+	Budgets       []BudgetLevel `json:"budgets"`
+	Halt          *HaltState    `json:"halt"`
+	Test          *TestedState  `json:"test"`
+}
+
+// BudgetLevel is one of the target's limits, and what is left of it.
+type BudgetLevel struct {
+	Name      string  `json:"name"`
+	PerMinute float64 `json:"perMinute"`
+	Burst     float64 `json:"burst"`
+	Available float64 `json:"available"`
+}
+
+// HaltState says why a connection writes nothing.
+type HaltState struct {
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Since   Stamp  `json:"since,omitzero"`
+	ProbeAt Stamp  `json:"probeAt,omitzero"`
+}
+
+// TestedState is how a saved connection was last tested.
+type TestedState struct {
+	ConnectionTest
+	At Stamp `json:"at"`
+}
+
+func (s *server) connectionStatus(r *request) (ConnectionState, error) {
 	c, err := s.connection(r)
 	if err != nil {
-		return 0, nil, err
+		return ConnectionState{}, err
 	}
 	status, err := s.Engine.ConnectionStatus(r.Context(), r.env, c.ID)
 	if err != nil {
-		return 0, nil, err
+		return ConnectionState{}, err
 	}
 	tested, err := s.Provision.LastTest(r.Context(), c.ID)
 	if err != nil {
-		return 0, nil, err
+		return ConnectionState{}, err
 	}
-	budgets := make([]any, len(status.Budgets))
-	for i, b := range status.Budgets {
-		budgets[i] = map[string]any{"name": b.Name, "perMinute": b.PerMinute, "burst": b.Burst, "available": b.Available}
-	}
-	out := map[string]any{
-		"paused": status.Paused, "lastSyncAt": stamp(status.LastSyncAt), "ratePerMinute": status.RatePerMinute, "budgets": budgets, "halt": nil, "test": nil,
-		"_links": map[string]any{"self": link(r.here("/propagation/stores/" + c.ID + "/status"))},
+	out := ConnectionState{
+		Paused: status.Paused, LastSyncAt: OptionalStamp{Stamp(status.LastSyncAt)}, RatePerMinute: status.RatePerMinute,
+		Budgets: each(status.Budgets, func(b *provision.BudgetLevel) BudgetLevel { return BudgetLevel(*b) }),
 	}
 	if h := status.Halt; h != nil && h.Fault != nil {
-		out["halt"] = map[string]any{"message": h.Fault.Message, "hint": h.Fault.Hint, "since": stamp(h.Since), "probeAt": stamp(h.ProbeAt)}
+		out.Halt = &HaltState{h.Fault.Message, h.Fault.Hint, Stamp(h.Since), Stamp(h.ProbeAt)}
 	}
 	if tested != nil {
-		result := "OK"
+		result := provision.CheckOK
 		if !tested.OK() {
-			result = "FAILED"
+			result = provision.CheckFailed
 		}
-		out["test"] = map[string]any{"status": result, "at": stamp(tested.At), "checks": tested.Checks}
+		out.Test = &TestedState{ConnectionTest{result, tested.Checks}, Stamp(tested.At)}
 	}
-	return http.StatusOK, out, nil
+	return out, nil
 }
 
-// evaluate answers the value of an expression for a user, or what is wrong with it.
-func (s *server) evaluate(r *request) (int, any, error) {
-	body, err := r.object(false)
-	if err != nil {
-		return 0, nil, err
+// EvaluationBody is an expression to try.
+type EvaluationBody struct {
+	_          struct{}   `additionalProperties:"true"`
+	Expression string     `json:"expression"`
+	User       *Reference `json:"user,omitempty"`
+}
+
+// Evaluation is an expression's value; null is no value.
+type Evaluation struct {
+	Value any `json:"value"`
+}
+
+func (s *server) evaluate(r *request, in EvaluationBody) (Evaluation, error) {
+	if in.Expression == "" {
+		var l problem.List
+		l.Add(problem.RequiredValue, "expression", "an expression is required")
+		return Evaluation{}, l.Err("The input is not acceptable:")
 	}
-	f := &fields{object: body}
-	expression, user := f.text("expression"), f.id("user")
-	if expression == "" {
-		f.list.Add(problem.RequiredValue, "expression", "an expression is required")
-	}
-	if err := f.err(); err != nil {
-		return 0, nil, err
-	}
-	value, err := s.Engine.Evaluate(r.Context(), r.env, expression, user)
-	if err != nil {
-		return 0, nil, err
-	}
-	return http.StatusOK, map[string]any{"value": value}, nil
+	value, err := s.Engine.Evaluate(r.Context(), r.env, in.Expression, in.User.id())
+	return Evaluation{value}, err
+}
+
+// Throughput is how much was written in a span of time that begins at At.
+type Throughput struct {
+	At      Stamp `json:"at"`
+	Success int64 `json:"success"`
+	Failed  int64 `json:"failed"`
+}
+
+// Throughputs is what the list embeds.
+type Throughputs struct {
+	Throughput []Throughput `json:"throughput"`
 }
 
 const (
@@ -96,26 +130,25 @@ const (
 	defaultMinutes = 60
 )
 
-// throughput answers how much was written lately, in sixty steps; ?minutes= says how far back.
-func (s *server) throughput(r *request) (int, any, error) {
+// throughput answers how much was written lately, in sixty steps.
+func (s *server) throughput(r *request) (Collection[Throughputs], error) {
 	minutes := defaultMinutes
-	if raw := r.URL.Query().Get("minutes"); raw != "" {
+	if raw := r.parameter("minutes"); raw != "" {
 		n, err := strconv.Atoi(raw)
 		if err != nil || n < 1 || n > maxSpan {
-			return 0, nil, problem.New(problem.InvalidRequest, "minutes must be a whole number from 1 to %d", maxSpan)
+			return Collection[Throughputs]{}, problem.New(problem.InvalidRequest, "minutes must be a whole number from 1 to %d", maxSpan)
 		}
 		minutes = n
 	}
 	span := time.Duration(minutes) * time.Minute
 	step := span / throughputs
-	since := time.Now().UTC().Truncate(step).Add(step - span)
-	rows, err := s.Log.Throughput(r.Context(), r.env, since, step, throughputs)
+	rows, err := s.Log.Throughput(r.Context(), r.env, time.Now().UTC().Truncate(step).Add(step-span), step, throughputs)
 	if err != nil {
-		return 0, nil, err
+		return Collection[Throughputs]{}, err
 	}
-	items := make([]any, len(rows))
+	items := make([]Throughput, len(rows))
 	for i, t := range rows {
-		items[i] = map[string]any{"at": stamp(t.At), "success": t.Success, "failed": t.Failed}
+		items[i] = Throughput{Stamp(t.At), t.Success, t.Failed}
 	}
-	return http.StatusOK, r.collection("throughput", items, "", int64(len(items))), nil
+	return collection(r, Throughputs{items}, len(items), "", int64(len(items))), nil
 }

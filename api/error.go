@@ -18,25 +18,42 @@ var statuses = map[problem.Code]int{
 
 const unsupportedMedia problem.Code = "UNSUPPORTED_MEDIA_TYPE"
 
-// errorBody is PingOne's error shape. The id is the request's correlation id.
-func errorBody(r *http.Request, code, message string, details []problem.Detail) map[string]any {
-	out := map[string]any{"id": directory.OriginOf(r.Context()).CorrelationID, "code": code, "message": message}
-	if len(details) > 0 {
-		list := make([]map[string]any, len(details))
-		for i, d := range details {
-			list[i] = map[string]any{"code": d.Code, "target": d.Target, "message": d.Message}
-			if len(d.AllowedValues) > 0 {
-				list[i]["innerError"] = map[string]any{"allowedValues": d.AllowedValues}
-			}
+// Error is PingOne's error shape.
+type Error struct {
+	ID      string        `json:"id" doc:"The request's correlation id; it finds the request in the server's log."`
+	Code    string        `json:"code"`
+	Message string        `json:"message" doc:"A plain sentence with a next step."`
+	Details []ErrorDetail `json:"details,omitempty" doc:"The places in the input that were wrong."`
+}
+
+// ErrorDetail is one place in the input.
+type ErrorDetail struct {
+	Code       string      `json:"code" enum:"INVALID_VALUE,REQUIRED_VALUE,UNIQUENESS_VIOLATION,CONSTRAINT_VIOLATION"`
+	Target     string      `json:"target" doc:"The member, as name.given."`
+	Message    string      `json:"message"`
+	InnerError *InnerError `json:"innerError,omitempty"`
+}
+
+// InnerError says what would be acceptable.
+type InnerError struct {
+	AllowedValues []string `json:"allowedValues,omitempty"`
+}
+
+func errorBody(r *http.Request, code, message string, details []problem.Detail) Error {
+	out := Error{ID: directory.OriginOf(r.Context()).CorrelationID, Code: code, Message: message}
+	for _, d := range details {
+		detail := ErrorDetail{Code: d.Code, Target: d.Target, Message: d.Message}
+		if len(d.AllowedValues) > 0 {
+			detail.InnerError = &InnerError{d.AllowedValues}
 		}
-		out["details"] = list
+		out.Details = append(out.Details, detail)
 	}
 	return out
 }
 
 // writeError answers a problem as it is; anything else is ours to find in the log by the id that the caller gets.
 func (s *server) writeError(w http.ResponseWriter, r *http.Request, err error) {
-	if p, ok := errors.AsType[*problem.Error](err); ok {
+	if p, ok := errors.AsType[*problem.Error](err); ok && statuses[p.Code] != 0 {
 		writeJSON(w, statuses[p.Code], errorBody(r, string(p.Code), p.Message, p.Details))
 		return
 	}

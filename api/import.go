@@ -21,24 +21,23 @@ const (
 
 // importUsers takes over people from a CSV file. With Accept: application/x-ndjson it tells how far it is, a line each, and ends with
 // the report; otherwise it answers the report alone.
-func (s *server) importUsers(r *request) (int, any, error) {
+func (s *server) importUsers(r *request) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "text/csv" {
-		return 0, nil, problem.New(unsupportedMedia, "the body must be a CSV file, with the content type text/csv")
+		return problem.New(unsupportedMedia, "the body must be a CSV file, with the content type text/csv")
 	}
 	controller := http.NewResponseController(r.writer)
 	_ = controller.SetReadDeadline(time.Now().Add(importBudget))
 	_ = controller.SetWriteDeadline(time.Now().Add(importBudget))
 	raw, err := io.ReadAll(http.MaxBytesReader(r.writer, r.Body, maxImport))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return 0, nil, problem.New(problem.TooLarge, "the file is larger than %d MiB; split it, or use: lockstep import", maxImport>>20)
+		return problem.New(problem.TooLarge, "the file is larger than %d MiB; split it, or use: lockstep import", maxImport>>20)
 	}
 	if err != nil {
-		return 0, nil, problem.New(problem.InvalidRequest, "the file could not be read to its end")
+		return problem.New(problem.InvalidRequest, "the file could not be read to its end")
 	}
-	q := r.URL.Query()
-	yes := func(name string) bool { return strings.EqualFold(q.Get(name), "true") }
+	yes := func(name string) bool { return strings.EqualFold(r.parameter(name), "true") }
 	options := directory.ImportOptions{
-		DryRun: yes("dryRun"), CreateAttributes: yes("createAttributes"), AllOrNothing: yes("allOrNothing"), Population: q.Get("population"),
+		DryRun: yes("dryRun"), CreateAttributes: yes("createAttributes"), AllOrNothing: yes("allOrNothing"), Population: r.parameter("population"),
 	}
 	streamed := strings.Contains(r.Header.Get("Accept"), "application/x-ndjson")
 	started := false
@@ -58,12 +57,13 @@ func (s *server) importUsers(r *request) (int, any, error) {
 	report, err := s.Directory.Import(r.Context(), r.env, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }, options)
 	switch {
 	case err == nil && !streamed:
-		return http.StatusOK, report, nil
+		writeJSON(r.writer, http.StatusOK, report)
+		return nil
 	case err == nil:
 		say(map[string]any{"report": report})
-		return 0, nil, nil
+		return nil
 	case !started:
-		return 0, nil, err
+		return err
 	}
 	// The status is sent already; what went wrong is the last line.
 	message := "something failed inside; the rows before this are taken over"
@@ -73,5 +73,5 @@ func (s *server) importUsers(r *request) (int, any, error) {
 		s.Logger.Error("an import failed inside", "error", err, "correlation", directory.OriginOf(r.Context()).CorrelationID)
 	}
 	say(map[string]any{"error": message})
-	return 0, nil, nil
+	return nil
 }

@@ -2,149 +2,145 @@ package api
 
 import (
 	"net/http"
-	"strings"
+	"slices"
 
 	"lockstep/access"
 )
 
+const (
+	read, people, all = access.Read, access.EditDirectory, access.EditAll
+	get, post, put    = http.MethodGet, http.MethodPost, http.MethodPut
+	patch, del        = http.MethodPatch, http.MethodDelete
+	created, accepted = http.StatusCreated, http.StatusAccepted
+	env               = "/{environmentID}"
+	propagation       = env + "/propagation"
+)
+
 // routes lists every operation. The OpenAPI document is made from it.
-func (s *server) routes() []route { //nolint:funlen // the table of the API
-	const (
-		read, people, all = access.Read, access.EditDirectory, access.EditAll
-		get, post, put    = http.MethodGet, http.MethodPost, http.MethodPut
-		patch, del        = http.MethodPatch, http.MethodDelete
-		env               = "/{environmentID}"
-		p                 = env + "/propagation"
-	)
-	return append([]route{
-		{get, "", read, "List the environments of the token", s.listEnvironments, false},
-		{get, env, read, "Read an environment", s.readEnvironment, false},
-
-		{get, env + "/users", read, "List users; ?filter= takes a SCIM filter", s.listUsers, false},
-		{post, env + "/users", people, "Create a user", s.createUser, false},
-		{get, env + "/users/{userID}", read, "Read a user", s.readUser, false},
-		{put, env + "/users/{userID}", people, "Replace a user", s.replaceUser, false},
-		{patch, env + "/users/{userID}", people, "Change attributes of a user; null clears", s.patchUser, false},
-		{del, env + "/users/{userID}", people, "Delete a user", s.deleteUser, false},
-		{get, env + "/users/{userID}/enabled", read, "Read whether a user is enabled", s.readEnabled, false},
-		{put, env + "/users/{userID}/enabled", people, "Enable or disable a user", s.setEnabled, false},
-		{get, env + "/users/{userID}/population", read, "Read a user's population", s.readUserPopulation, false},
-		{put, env + "/users/{userID}/population", people, "Move a user", s.moveUser, false},
-		{get, env + "/users/{userID}/syncedRules", read, "Where a user stands under each rule", s.listSyncedRules, false},
-		{get, env + "/users/{userID}/syncedRules/{ruleID}", read, "Where a user stands under a rule", s.readSyncedRule, false},
-		{post, env + "/users/{userID}/syncedRules/{ruleID}", all, "Provision a user now", s.onDemand, false},
-
-		{get, env + "/populations", read, "List populations", s.listPopulations, false},
-		{post, env + "/populations", people, "Create a population", s.createPopulation, false},
-		{get, env + "/populations/{populationID}", read, "Read a population", s.readPopulation, false},
-		{put, env + "/populations/{populationID}", people, "Replace a population", s.replacePopulation, false},
-		{del, env + "/populations/{populationID}", people, "Delete an empty population", s.deletePopulation, false},
-
-		{get, env + "/schemas", read, "List schemas: there is one, User", s.listSchemas, false},
-		{get, env + "/schemas/{schemaID}", read, "Read a schema", s.readSchema, false},
-		{get, env + "/schemas/{schemaID}/attributes", read, "List the attributes of users", s.listAttributes, false},
-		{post, env + "/schemas/{schemaID}/attributes", people, "Declare an attribute", s.createAttribute, false},
-		{get, env + "/schemas/{schemaID}/attributes/{attributeID}", read, "Read an attribute", s.readAttribute, false},
-		{put, env + "/schemas/{schemaID}/attributes/{attributeID}", people, "Change how an attribute is shown", s.updateAttribute, false},
-		{patch, env + "/schemas/{schemaID}/attributes/{attributeID}", people, "Change how an attribute is shown", s.updateAttribute, false},
-		{del, env + "/schemas/{schemaID}/attributes/{attributeID}", people, "End an attribute", s.deleteAttribute, false},
-
-		{get, p + "/plans", read, "List plans: none or one", s.listPlans, false},
-		{post, p + "/plans", all, "Create the plan", s.createPlan, false},
-		{get, p + "/plans/{planID}", read, "Read a plan", s.readPlan, false},
-		{put, p + "/plans/{planID}", all, "Replace a plan", s.updatePlan, false},
-		{del, p + "/plans/{planID}", all, "Delete a plan with its rules and mappings", s.deletePlan, false},
-		{get, p + "/plans/{planID}/rules", read, "List the rules of a plan", s.listRules, false},
-		{post, p + "/plans/{planID}/rules", all, "Create a rule in a plan", s.createRule, false},
-
-		{get, p + "/stores", read, "List stores (connections)", s.listStores, false},
-		{post, p + "/stores", all, "Create a store", s.createStore, false},
-		{post, p + "/stores/connection/status", all, "Test a connection that is not saved", s.testStore, false},
-		{get, p + "/stores/{storeID}", read, "Read a store", s.readStore, false},
-		{put, p + "/stores/{storeID}", all, "Replace a store; a secret that is left out stays", s.updateStore, false},
-		{del, p + "/stores/{storeID}", all, "Delete a store that no rule uses", s.deleteStore, false},
-		{post, p + "/stores/{storeID}/connection/status", all, "Test a saved connection", s.testSavedStore, false},
-		{post, p + "/stores/{storeID}/pause", all, "Pause a connection", s.pauseStore, false},
-		{post, p + "/stores/{storeID}/resume", all, "Resume a connection", s.resumeStore, false},
-		{get, p + "/stores/{storeID}/accounts", read, "The link table of a connection", s.listAccounts, false},
-		{del, p + "/stores/{storeID}/accounts/{accountID}", all, "Unlink an account", s.unlink, false},
-		{get, p + "/stores/{storeID}/holds", read, "Operations that are held: none in this release", s.listHolds, false},
-		{post, p + "/holds/{holdID}", all, "Decide about held operations", s.decideHold, false},
-		{post, p + "/storeMetadata/{type}", read, "What a type of store asks for and can hold", s.storeMetadata, false},
-
-		{get, p + "/rules", read, "List rules", s.listRules, false},
-		{post, p + "/rules", all, "Create a rule", s.createRule, false},
-		{get, p + "/rules/{ruleID}", read, "Read a rule", s.readRule, false},
-		{put, p + "/rules/{ruleID}", all, "Replace a rule", s.updateRule, false},
-		{del, p + "/rules/{ruleID}", all, "Delete a rule; ?deprovision=true", s.deleteRule, false},
-		{get, p + "/rules/{ruleID}/mappings", read, "List the mappings of a rule", s.listMappings, false},
-		{post, p + "/rules/{ruleID}/mappings", all, "Create a mapping", s.createMapping, false},
-		{post, p + "/rules/{ruleID}/preview", read, "What the rule would do now; nothing is written", s.preview, false},
-		{get, p + "/rules/{ruleID}/syncStatus", read, "The sync status of a rule", s.syncStatus, false},
-		{get, p + "/rules/{ruleID}/syncedUsers", read, "The users of a rule; ?status=FAILED", s.syncedUsers, false},
-		{get, p + "/rules/{ruleID}/syncedGroups", read, "The groups of a rule: none in this release", s.syncedGroups, false},
-		{post, p + "/rules/{ruleID}/resync", all, "Start a full reconciliation", s.resync, false},
-
-		{get, p + "/mappings/{mappingID}", read, "Read a mapping", s.readMapping, false},
-		{put, p + "/mappings/{mappingID}", all, "Replace a mapping", s.updateMapping, false},
-		{del, p + "/mappings/{mappingID}", all, "Delete a mapping", s.deleteMapping, false},
-		{del, p + "/mapping/{mappingID}", all, "Delete a mapping, by the path that PingOne's Go SDK takes", s.deleteMapping, false},
-
-		{get, p + "/revisions", read, "List revisions, newest first", s.listRevisions, false},
-		{post, p + "/revisions", all, "Publish what is drafted", s.publish, false},
-		{get, p + "/revisions/{revisionID}", read, "Read a revision; id:latest is the newest", s.readRevision, false},
-		{get, p + "/events", read, "Follow what happens, as server-sent events", s.events, true},
-
-		{get, env + "/activities", read, "The activity log, newest first", s.listActivities, false},
-		{get, env + "/activities/{activityID}", read, "Read an activity", s.readActivity, false},
-		{get, env + "/clients", all, "List API clients", s.listClients, false},
-		{post, env + "/clients", all, "Create an API client; its secret is answered once", s.createClient, false},
-		{del, env + "/clients/{clientID}", all, "Delete an API client", s.deleteClient, false},
-	}, s.consoleRoutes()...)
+func (s *server) routes() []route {
+	return slices.Concat(s.directoryRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.ruleRoutes(), s.logRoutes(), s.consoleRoutes())
 }
 
-// openAPI describes the operations.
-func (s *server) openAPI(w http.ResponseWriter, r *http.Request) {
-	paths := map[string]map[string]any{}
-	for _, rt := range s.routes() {
-		path := base + rt.path
-		if paths[path] == nil {
-			paths[path] = map[string]any{}
-		}
-		var parameters []any
-		for part := range strings.SplitSeq(rt.path, "/") {
-			if name, ok := strings.CutPrefix(part, "{"); ok {
-				parameters = append(parameters, map[string]any{"name": strings.TrimSuffix(name, "}"), "in": "path", "required": true, "schema": map[string]any{"type": "string"}})
-			}
-		}
-		operation := map[string]any{
-			"summary":  rt.summary,
-			"security": []any{map[string]any{"bearer": []any{}}},
-			"responses": map[string]any{
-				"2XX": map[string]any{"description": "done"}, "4XX": map[string]any{"description": "the request is at fault", "content": map[string]any{
-					"application/json": map[string]any{"schema": map[string]any{"$ref": "#/components/schemas/Error"}},
-				}},
-			},
-		}
-		if parameters != nil {
-			operation["parameters"] = parameters
-		}
-		if rt.method == http.MethodPost || rt.method == http.MethodPut || rt.method == http.MethodPatch {
-			operation["requestBody"] = map[string]any{"content": map[string]any{"application/json": map[string]any{"schema": map[string]any{"type": "object"}}}}
-		}
-		paths[path][strings.ToLower(rt.method)] = operation
+func (s *server) directoryRoutes() []route {
+	filter := parameter{name: "filter", doc: `A SCIM filter, such as: enabled eq true and name.family sw "M"`}
+	const users, user, populations, population = env + "/users", env + "/users/{userID}", env + "/populations", env + "/populations/{populationID}"
+	return []route{
+		{get, "", "listEnvironments", read, "List the environments of the token", reads(s.listEnvironments), paging},
+		{get, env, "readEnvironment", read, "Read an environment", reads(s.readEnvironment), nil},
+
+		{get, users, "listUsers", read, "List users", reads(s.listUsers), paged(filter)},
+		{post, users, "createUser", people, "Create a user", takes(created, s.createUser), nil},
+		{get, user, "readUser", read, "Read a user", reads(s.readUser), nil},
+		{put, user, "replaceUser", people, "Replace a user; what is left out is cleared", takes(http.StatusOK, s.replaceUser), nil},
+		{patch, user, "updateUser", people, "Change attributes of a user; null clears", takes(http.StatusOK, s.patchUser), nil},
+		{del, user, "deleteUser", people, "Delete a user", does(s.deleteUser), nil},
+		{get, user + "/enabled", "readUserEnabled", read, "Read whether a user is enabled", reads(s.readEnabled), nil},
+		{put, user + "/enabled", "updateUserEnabled", people, "Enable or disable a user", takes(http.StatusOK, s.setEnabled), nil},
+		{get, user + "/population", "readUserPopulation", read, "Read a user's population", reads(s.readUserPopulation), nil},
+		{put, user + "/population", "updateUserPopulation", people, "Move a user", takes(http.StatusOK, s.moveUser), nil},
+		{get, user + "/syncedRules", "listUserSyncedRules", read, "Where a user stands under each rule", reads(s.listSyncedRules), paging},
+		{get, user + "/syncedRules/{ruleID}", "readUserSyncedRule", read, "Where a user stands under a rule", reads(s.readSyncedRule), nil},
+		{post, user + "/syncedRules/{ruleID}", "provisionUser", all, "Provision a user now", reads(s.onDemand), nil},
+
+		{get, populations, "listPopulations", read, "List populations", reads(s.listPopulations), paging},
+		{post, populations, "createPopulation", people, "Create a population", takes(created, s.createPopulation), nil},
+		{get, population, "readPopulation", read, "Read a population", reads(s.readPopulation), nil},
+		{put, population, "replacePopulation", people, "Replace a population", takes(http.StatusOK, s.replacePopulation), nil},
+		{del, population, "deletePopulation", people, "Delete an empty population", does(s.deletePopulation), nil},
 	}
-	text := map[string]any{"type": "string"}
-	writeJSON(w, http.StatusOK, map[string]any{
-		"openapi": "3.1.0", "info": map[string]any{"title": "Lockstep", "version": s.Version, "description": "Provisioning in PingOne's words."},
-		"servers": []any{map[string]any{"url": s.origin(r)}}, "paths": paths,
-		"components": map[string]any{
-			"securitySchemes": map[string]any{"bearer": map[string]any{"type": "http", "scheme": "bearer"}},
-			"schemas": map[string]any{"Error": map[string]any{"type": "object", "properties": map[string]any{
-				"id": text, "code": text, "message": text, "details": map[string]any{"type": "array", "items": map[string]any{
-					"type": "object", "properties": map[string]any{"code": text, "target": text, "message": text, "innerError": map[string]any{"type": "object"}},
-				}},
-			}}},
-		},
-	})
+}
+
+func (s *server) schemaRoutes() []route {
+	const schema = env + "/schemas/{schemaID}"
+	const attributes, attribute = schema + "/attributes", schema + "/attributes/{attributeID}"
+	return []route{
+		{get, env + "/schemas", "listSchemas", read, "List schemas: there is one, User", reads(s.listSchemas), paging},
+		{get, schema, "readSchema", read, "Read a schema", reads(s.readSchema), nil},
+		{get, attributes, "listAttributes", read, "List the attributes of users", reads(s.listAttributes), paging},
+		{post, attributes, "createAttribute", people, "Declare an attribute", takes(created, s.createAttribute), nil},
+		{get, attribute, "readAttribute", read, "Read an attribute", reads(s.readAttribute), nil},
+		{put, attribute, "replaceAttribute", people, "Change how an attribute is shown", takes(http.StatusOK, s.updateAttribute), nil},
+		{patch, attribute, "updateAttribute", people, "Change how an attribute is shown; what is left out stays", takes(http.StatusOK, s.updateAttribute), nil},
+		{del, attribute, "deleteAttribute", people, "End an attribute", does(s.deleteAttribute), nil},
+	}
+}
+
+func (s *server) planRoutes() []route {
+	const plans, plan, revisions = propagation + "/plans", propagation + "/plans/{planID}", propagation + "/revisions"
+	return []route{
+		{get, plans, "listPlans", read, "List plans: none or one", reads(s.listPlans), paging},
+		{post, plans, "createPlan", all, "Create the plan", takes(created, s.createPlan), nil},
+		{get, plan, "readPlan", read, "Read a plan", reads(s.readPlan), nil},
+		{put, plan, "replacePlan", all, "Replace a plan", takes(http.StatusOK, s.updatePlan), nil},
+		{del, plan, "deletePlan", all, "Delete a plan with its rules and mappings", does(s.deletePlan), nil},
+		{get, plan + "/rules", "listPlanRules", read, "List the rules of a plan", reads(s.listRules), paging},
+		{post, plan + "/rules", "createPlanRule", all, "Create a rule in a plan", takes(created, s.createRule), nil},
+
+		{get, revisions, "listRevisions", read, "List revisions, newest first", reads(s.listRevisions), paging},
+		{post, revisions, "createRevision", all, "Publish what is drafted", answers(created, s.publish), nil},
+		{get, revisions + "/id:latest", "readLatestRevision", read, "Read the newest revision", reads(s.latestRevision), nil},
+		{get, revisions + "/{revisionID}", "readRevision", read, "Read a revision", reads(s.readRevision), nil},
+	}
+}
+
+func (s *server) storeRoutes() []route {
+	const stores, store = propagation + "/stores", propagation + "/stores/{storeID}"
+	ownership := parameter{name: "ownership", doc: "Only accounts that are owned like this.", allowed: words(ownershipNames)}
+	name := parameter{name: "name", doc: "Only accounts whose name has this in it."}
+	object := parameter{name: "objectId", doc: "Only the account of this user.", id: true}
+	return []route{
+		{get, stores, "listStores", read, "List stores (connections)", reads(s.listStores), paging},
+		{post, stores, "createStore", all, "Create a store", takes(created, s.createStore), nil},
+		{post, stores + "/connection/status", "testStore", all, "Test a connection that is not saved", takes(http.StatusOK, s.testStore), nil},
+		{get, store, "readStore", read, "Read a store", reads(s.readStore), nil},
+		{put, store, "replaceStore", all, "Replace a store; a secret that is left out stays", takes(http.StatusOK, s.updateStore), nil},
+		{del, store, "deleteStore", all, "Delete a store that no rule uses", does(s.deleteStore), nil},
+		{post, store + "/connection/status", "testSavedStore", all, "Test a saved connection", mayTake(http.StatusOK, s.testSavedStore), nil},
+		{post, store + "/pause", "pauseStore", all, "Pause a connection", does(s.pauseStore), nil},
+		{post, store + "/resume", "resumeStore", all, "Resume a connection", does(s.resumeStore), nil},
+		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object, name)},
+		{del, store + "/accounts/{accountID}", "deleteAccount", all, "Unlink an account", does(s.unlink), nil},
+		{get, store + "/holds", "listHolds", read, "Operations that are held: none in this release", reads(s.listHolds), paging},
+		{post, propagation + "/holds/{holdID}", "decideHold", all, "Decide about held operations", takes(http.StatusOK, s.decideHold), nil},
+		{post, propagation + "/storeMetadata/{type}", "readStoreMetadata", read, "What a type of store asks for and can hold", mayTake(http.StatusOK, s.storeMetadata), nil},
+	}
+}
+
+func (s *server) ruleRoutes() []route {
+	const rules, rule, mapping = propagation + "/rules", propagation + "/rules/{ruleID}", propagation + "/mappings/{mappingID}"
+	deprovision := parameter{name: "deprovision", doc: "Whether the next revision deprovisions what the rule provisioned; the target store must be managed.", kind: "boolean"}
+	return []route{
+		{get, rules, "listRules", read, "List rules", reads(s.listRules), paging},
+		{post, rules, "createRule", all, "Create a rule", takes(created, s.createRule), nil},
+		{get, rule, "readRule", read, "Read a rule", reads(s.readRule), nil},
+		{put, rule, "replaceRule", all, "Replace a rule", takes(http.StatusOK, s.updateRule), nil},
+		{del, rule, "deleteRule", all, "Delete a rule", does(s.deleteRule), []parameter{deprovision}},
+		{get, rule + "/mappings", "listMappings", read, "List the mappings of a rule", reads(s.listMappings), paging},
+		{post, rule + "/mappings", "createMapping", all, "Create a mapping", takes(created, s.createMapping), nil},
+		{post, rule + "/preview", "previewRule", read, "What the rule would do now; nothing is written", mayTake(http.StatusOK, s.preview), paging},
+		{get, rule + "/syncStatus", "readSyncStatus", read, "The sync status of a rule", reads(s.syncStatus), nil},
+		{get, rule + "/syncedUsers", "listSyncedUsers", read, "The users of a rule", reads(s.syncedUsers), paged(statusParameter)},
+		{get, rule + "/syncedGroups", "listSyncedGroups", read, "The groups of a rule: none in this release", reads(s.syncedGroups), paging},
+		{post, rule + "/resync", "resyncRule", all, "Start a full reconciliation", answers(accepted, s.resync), nil},
+
+		{get, mapping, "readMapping", read, "Read a mapping", reads(s.readMapping), nil},
+		{put, mapping, "replaceMapping", all, "Replace a mapping", takes(http.StatusOK, s.updateMapping), nil},
+		{del, mapping, "deleteMapping", all, "Delete a mapping", does(s.deleteMapping), nil},
+		{del, propagation + "/mapping/{mappingID}", "deleteMappingSDK", all, "Delete a mapping, by the path that PingOne's Go SDK takes", does(s.deleteMapping), nil},
+	}
+}
+
+func (s *server) logRoutes() []route {
+	filter := parameter{name: "filter", doc: `Conditions joined by "and": recordedAt with eq, gt, ge, lt, le; action.type, correlationId, resources.type, resources.id, store.id and rule.id with eq.`}
+	const clients, client = env + "/clients", env + "/clients/{clientID}"
+	return []route{
+		{get, propagation + "/events", "followEvents", read, "Follow what happens, as server-sent events", streams(s.events), nil},
+		{get, env + "/activities", "listActivities", read, "The activity log, newest first", reads(s.listActivities), paged(filter)},
+		{get, env + "/activities/{activityID}", "readActivity", read, "Read an activity", reads(s.readActivity), nil},
+
+		{get, clients, "listClients", all, "List API clients", reads(s.listClients), paging},
+		{post, clients, "createClient", all, "Create an API client; its secret is answered once", takes(created, s.createClient), nil},
+		{get, client, "readClient", all, "Read an API client", reads(s.readClient), nil},
+		{del, client, "deleteClient", all, "Delete an API client", does(s.deleteClient), nil},
+	}
 }

@@ -97,16 +97,39 @@ func (s *server) sessionRoutes(mux *http.ServeMux) {
 	mux.HandleFunc("POST /v1/setup", s.setUp)
 }
 
-// session renders who is signed in, and where.
-func (s *server) session(r *http.Request, a *access.Administrator) (map[string]any, error) {
+// Session is who is signed in, and where.
+type Session struct {
+	Administrator *SessionAdministrator `json:"administrator"`
+	SetupNeeded   bool                  `json:"setupNeeded"`
+	Environment   *NamedReference       `json:"environment,omitempty"`
+	Version       string                `json:"version,omitempty"`
+	APIURL        string                `json:"apiUrl,omitempty"`
+}
+
+// SessionAdministrator is the person of a session.
+type SessionAdministrator struct {
+	ID       string      `json:"id"`
+	Username string      `json:"username"`
+	Name     string      `json:"name"`
+	Role     access.Role `json:"role"`
+}
+
+// SignOnBody is what people sign in with; the rest is for the first administrator.
+type SignOnBody struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Name     string `json:"name,omitempty"`
+	Token    string `json:"token,omitempty"`
+}
+
+func (s *server) session(r *http.Request, a *access.Administrator) (Session, error) {
 	env, err := s.Directory.Environment(r.Context(), a.EnvironmentID)
 	if err != nil {
-		return nil, err
+		return Session{}, err
 	}
-	return map[string]any{
-		"administrator": map[string]any{"id": a.ID, "username": a.Username, "name": a.Name, "role": string(a.Role)},
-		"environment":   map[string]any{"id": env.ID, "name": env.Name}, "version": s.Version, "apiUrl": s.origin(r) + base + "/" + env.ID,
-		"_links": map[string]any{"self": link(s.origin(r) + "/v1/session")},
+	return Session{
+		Administrator: &SessionAdministrator{ID: a.ID, Username: a.Username, Name: a.Name, Role: a.Role},
+		Environment:   &NamedReference{ID: env.ID, Name: env.Name}, Version: s.Version, APIURL: s.origin(r) + base + "/" + env.ID,
 	}, nil
 }
 
@@ -119,7 +142,7 @@ func (s *server) readSession(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		// Not a 401: a page that asks who is signed in gets the answer "nobody".
-		writeJSON(w, http.StatusOK, map[string]any{"administrator": nil, "setupNeeded": needed})
+		writeJSON(w, http.StatusOK, Session{SetupNeeded: needed})
 		return
 	}
 	s.answerSession(w, r, &a, err)
@@ -138,27 +161,22 @@ func (s *server) answerSession(w http.ResponseWriter, r *http.Request, a *access
 	writeJSON(w, http.StatusOK, body)
 }
 
-// credentials reads a body of texts; it refuses other sites' pages first.
-func (s *server) credentials(w http.ResponseWriter, r *http.Request) (*fields, error) {
+// credentials reads a body; it refuses other sites' pages first.
+func (s *server) credentials(w http.ResponseWriter, r *http.Request) (SignOnBody, error) {
 	if err := s.checkOrigin(r); err != nil {
-		return nil, err
+		return SignOnBody{}, err
 	}
-	body, err := (&request{Request: r, server: s, writer: w}).object(false)
-	return &fields{object: body}, err
+	return body[SignOnBody](&request{Request: r, server: s, writer: w}, false)
 }
 
 // signOn opens a session. Whoever guesses waits: by address and name, and by address alone.
 func (s *server) signOn(w http.ResponseWriter, r *http.Request) {
-	f, err := s.credentials(w, r)
+	in, err := s.credentials(w, r)
 	if err != nil {
 		s.writeError(w, r, err)
 		return
 	}
-	username, password := f.text("username"), secret.New(f.text("password"))
-	if err := f.err(); err != nil {
-		s.writeError(w, r, err)
-		return
-	}
+	username, password := in.Username, secret.New(in.Password)
 	if len(username) > maxUsername {
 		username = username[:maxUsername] // nobody has it
 	}
@@ -205,17 +223,13 @@ func (s *server) signOff(w http.ResponseWriter, r *http.Request) {
 
 // setUp makes the first administrator by the link that the server printed.
 func (s *server) setUp(w http.ResponseWriter, r *http.Request) {
-	f, err := s.credentials(w, r)
+	in, err := s.credentials(w, r)
 	if err != nil {
 		s.writeError(w, r, err)
 		return
 	}
-	n := access.NewAdministrator{Username: f.text("username"), Name: f.text("name"), Password: secret.New(f.text("password"))}
-	invitation := secret.New(f.text("token"))
-	if err := f.err(); err != nil {
-		s.writeError(w, r, err)
-		return
-	}
+	n := access.NewAdministrator{Username: in.Username, Name: in.Name, Password: secret.New(in.Password)}
+	invitation := secret.New(in.Token)
 	envs, err := s.Directory.Environments(r.Context())
 	if err != nil {
 		s.writeError(w, r, err)

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"net"
 	"net/http"
 	"net/url"
 	"sync"
@@ -13,6 +12,26 @@ import (
 	"lockstep/internal/secret"
 )
 
+// TokenRequest is the form that asks for an access token.
+type TokenRequest struct {
+	GrantType    string `json:"grant_type" enum:"client_credentials"`
+	ClientID     string `json:"client_id,omitempty" doc:"Unless it comes by HTTP Basic."`
+	ClientSecret string `json:"client_secret,omitempty" doc:"Unless it comes by HTTP Basic."`
+}
+
+// Token is an access token.
+type Token struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type" enum:"Bearer"`
+	ExpiresIn   int    `json:"expires_in" doc:"Seconds."`
+}
+
+// OAuthError is OAuth's error shape (RFC 6749 §5.2).
+type OAuthError struct {
+	Error       string `json:"error" enum:"invalid_request,invalid_client,unsupported_grant_type"`
+	Description string `json:"error_description"`
+}
+
 // token is OAuth 2's token endpoint, for client credentials (RFC 6749 §4.4).
 func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	env := r.PathValue("environmentID")
@@ -21,7 +40,12 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 		oauthError(w, http.StatusBadRequest, "invalid_request", "the body must be form-encoded")
 		return
 	}
-	if r.PostForm.Get("grant_type") != "client_credentials" {
+	switch r.PostForm.Get("grant_type") {
+	case "client_credentials":
+	case "":
+		oauthError(w, http.StatusBadRequest, "invalid_request", "grant_type is missing; send a form with grant_type=client_credentials")
+		return
+	default:
 		oauthError(w, http.StatusBadRequest, "unsupported_grant_type", "grant_type must be client_credentials")
 		return
 	}
@@ -31,31 +55,35 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	} else {
 		id, password = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	if wait := s.throttle.wait(host + "|" + id); wait > 0 {
+	if uuid.Validate(id) != nil {
+		id = "" // no client has it, and the throttle must not remember whatever somebody sends
+	}
+	key := host(r) + "|" + id
+	if s.throttle.wait(key) > 0 {
 		w.Header().Set("Retry-After", "1")
 		oauthError(w, http.StatusTooManyRequests, "invalid_client", "too many attempts failed; wait a moment")
 		return
 	}
-	if uuid.Validate(env) != nil || uuid.Validate(id) != nil {
-		s.refuse(w, host+"|"+id)
+	if uuid.Validate(env) != nil {
+		s.refuse(w, key)
 		return
 	}
 	client, err := s.Access.Authenticate(r.Context(), env, id, secret.New(password))
 	if problem.Is(err, problem.Unauthorized) {
-		s.refuse(w, host+"|"+id)
+		s.refuse(w, key)
 		return
 	}
 	if err != nil {
 		s.writeError(w, r, err)
 		return
 	}
+	s.throttle.succeeded(key)
 	token, life, err := s.Access.Issue(r.Context(), client)
 	if err != nil {
 		s.writeError(w, r, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"access_token": token.Reveal(), "token_type": "Bearer", "expires_in": int(life.Seconds())})
+	writeJSON(w, http.StatusOK, Token{AccessToken: token.Reveal(), TokenType: "Bearer", ExpiresIn: int(life.Seconds())})
 }
 
 func unescape(s string) string {
@@ -72,7 +100,7 @@ func (s *server) refuse(w http.ResponseWriter, key string) {
 }
 
 func oauthError(w http.ResponseWriter, status int, code, description string) {
-	writeJSON(w, status, map[string]string{"error": code, "error_description": description})
+	writeJSON(w, status, OAuthError{Error: code, Description: description})
 }
 
 // throttle slows down whoever guesses: after ten failures in a row, one attempt a second.
@@ -102,6 +130,12 @@ func (t *throttle) wait(key string) time.Duration {
 		return 0
 	}
 	return time.Until(f.last.Add(time.Second))
+}
+
+func (t *throttle) succeeded(key string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.failures, key)
 }
 
 func (t *throttle) failed(key string) {

@@ -33,6 +33,9 @@ func (s *Service) CreateAttribute(ctx context.Context, envID string, a Attribute
 	a.CreatedAt = s.instant()
 	a.UpdatedAt = a.CreatedAt
 	err := s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		existing, err := tx.CustomAttributes(ctx, envID)
 		if err != nil {
 			return err
@@ -94,6 +97,9 @@ var reservedNames = []string{
 func (s *Service) UpdateAttribute(ctx context.Context, envID, id, displayName, description string) (Attribute, error) {
 	var out Attribute
 	err := s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		a, err := attributeByID(ctx, tx, envID, id)
 		if err != nil {
 			return err
@@ -130,6 +136,9 @@ func (s *Service) UpdateAttribute(ctx context.Context, envID, id, displayName, d
 func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
 	var name string
 	err := s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		a, err := attributeByID(ctx, tx, envID, id)
 		if err != nil {
 			return err

@@ -60,10 +60,11 @@ type Actor struct {
 // System is the actor of what Lockstep does by itself.
 var System = Actor{Type: "SYSTEM", ID: "lockstep", Name: "Lockstep"}
 
-// Origin is the actor of a request and the id by which the request is found again in logs and activities.
+// Origin is the actor of a request, the id by which the request is found again in logs and activities, and where it came from.
 type Origin struct {
 	Actor         Actor
 	CorrelationID string
+	Address       string // "" = not over the network, or not known
 }
 
 type originKey struct{}

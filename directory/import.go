@@ -219,7 +219,7 @@ func (im *importer) apply(ctx context.Context, batch []importRow) error {
 			im.report.Refusals = slices.Clip(before.Refusals) // the transaction may run again
 			return im.applyTo(ctx, tx, batch)
 		})
-		if !errors.Is(err, ErrUsernameTaken) || try == importTries {
+		if !errors.Is(err, ErrUsernameTaken) && !errors.Is(err, ErrValueTaken) || try == importTries {
 			return takenOr(err)
 		}
 	}

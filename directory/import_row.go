@@ -3,20 +3,64 @@ package directory
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
+
+	"lockstep/internal/problem"
 )
 
-// applyTo takes over a batch: one read, few writes, and the log last.
+// refresh makes sure that the columns still mean what they meant when the header was read: attributes can be edited while a long
+// file is taken over.
+func (im *importer) refresh(ctx context.Context, tx Tx) error {
+	schema, err := schemaOf(ctx, tx, im.envID)
+	if err != nil || im.options.DryRun { // which knows attributes that are yet to be declared
+		return err
+	}
+	for i := range im.columns {
+		was := im.columns[i].attribute
+		if now, ok := schema.Attribute(was.Name); was.SchemaType == SchemaCustom && (!ok || now.ID != was.ID) {
+			return problem.New(problem.Conflict, "the attribute of a column was deleted while the file was taken over; import the file again")
+		}
+	}
+	im.schema = schema
+	return nil
+}
+
+// placed makes sure that the populations in which users are put are still there.
+func (im *importer) placed(ctx context.Context, tx Tx, lists ...[]User) error {
+	looked := map[string]bool{}
+	for _, u := range slices.Concat(lists...) {
+		if looked[u.PopulationID] {
+			continue
+		}
+		looked[u.PopulationID] = true
+		if _, err := tx.Population(ctx, im.envID, u.PopulationID); problem.Is(err, problem.NotFound) {
+			return problem.New(problem.Conflict, "a population was deleted while the file was taken over; import the file again")
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// applyTo takes over a batch: few reads, few writes, and the log last.
 func (im *importer) applyTo(ctx context.Context, tx Tx, batch []importRow) error {
+	if err := im.refresh(ctx, tx); err != nil {
+		return err
+	}
 	folded := make([]string, len(batch))
 	for i := range batch {
 		folded[i] = batch[i].folded
 	}
 	existing, err := tx.UsersByUsername(ctx, im.envID, folded)
+	if err != nil {
+		return err
+	}
+	holders, err := im.holders(ctx, tx, batch)
 	if err != nil {
 		return err
 	}
@@ -28,10 +72,8 @@ func (im *importer) applyTo(ctx context.Context, tx Tx, batch []importRow) error
 			u.forget(im.schema)
 			before = &u
 		}
-		after, changes, ok, err := im.judge(ctx, tx, &batch[i], before)
+		after, changes, ok := im.judge(&batch[i], before, holders)
 		switch {
-		case err != nil:
-			return err
 		case !ok: // refused, and said so
 		case before == nil:
 			inserts = append(inserts, after)
@@ -49,6 +91,9 @@ func (im *importer) applyTo(ctx context.Context, tx Tx, batch []importRow) error
 	if len(activities) == 0 || im.options.DryRun {
 		return errUnchanged // rolled back; what was counted stays counted
 	}
+	if err := im.placed(ctx, tx, inserts, updates); err != nil {
+		return err
+	}
 	if err := tx.InsertUsers(ctx, inserts); err != nil {
 		return err
 	}
@@ -59,49 +104,81 @@ func (im *importer) applyTo(ctx context.Context, tx Tx, batch []importRow) error
 }
 
 // judge works out the user that a row gives and what it changes; before is nil for a new user. It refuses a row that cannot be
-// taken over; an error is something else that went wrong.
-func (im *importer) judge(ctx context.Context, tx Tx, row *importRow, before *User) (after User, changes []AttributeChange, ok bool, err error) {
+// taken over.
+func (im *importer) judge(row *importRow, before *User, holders map[uniqueValue]string) (after User, changes []AttributeChange, ok bool) {
 	after, ok = im.person(row, before)
 	if !ok {
-		return after, nil, false, nil
+		return after, nil, false
 	}
 	if before != nil {
 		if changes = diff(before, &after); len(changes) == 0 {
-			return after, nil, true, nil
+			return after, nil, true
 		}
 	}
 	if err := after.check(im.schema, before); err != nil {
 		im.refuseFor(row.line, err)
-		return after, nil, false, nil
+		return after, nil, false
 	}
-	if err := im.service.checkUnique(ctx, tx, im.schema, before, &after); isProblem(err) {
-		im.refuseFor(row.line, err)
-		return after, nil, false, nil
-	} else if err != nil {
-		return after, nil, false, err
-	}
-	return after, changes, im.claimUnique(row.line, before, &after), nil
+	err := after.unique(im.schema, before, func(a Attribute, value any) error { return im.claimUnique(row.line, after.ID, a, value, holders) })
+	return after, changes, err == nil
 }
 
-// claimUnique refuses a value of a unique attribute that an earlier row of the file gave: the store does not know that one yet.
-func (im *importer) claimUnique(line int, before, after *User) bool {
-	for i := range im.schema.custom {
-		a := &im.schema.custom[i]
-		value := after.Custom[a.Name]
-		if !a.Unique || value == nil || before != nil && reflect.DeepEqual(before.Custom[a.Name], value) {
+// uniqueValue is a value of a unique attribute, as JSON.
+type uniqueValue struct{ attribute, value string }
+
+func uniqueOf(a Attribute, value any) (uniqueValue, error) {
+	raw, err := json.Marshal(value)
+	return uniqueValue{a.Name, string(raw)}, err
+}
+
+// holders finds who has the unique values that a batch gives, with one question an attribute.
+func (im *importer) holders(ctx context.Context, tx Tx, batch []importRow) (map[uniqueValue]string, error) {
+	out := map[uniqueValue]string{}
+	for i := range im.columns {
+		a := im.columns[i].attribute
+		if !a.Unique || a.SchemaType != SchemaCustom {
 			continue
 		}
-		raw, err := json.Marshal(value)
-		if err != nil {
-			im.refuse(line, im.header(a.Name), "the value cannot be kept")
-			return false
+		var values []any
+		for _, row := range batch {
+			if v, message := a.read(strings.TrimSpace(row.fields[i])); v != nil && message == "" {
+				values = append(values, v)
+			}
 		}
-		if first := im.claim(im.claimed, a.Name+"\x00"+string(raw), line); first != line {
-			im.refuse(line, im.header(a.Name), fmt.Sprintf("line %d of the file has the same value, which must be unique", first))
-			return false
+		holders, err := tx.Holders(ctx, a, values)
+		if err != nil {
+			return nil, err
+		}
+		for n, holder := range holders {
+			key, err := uniqueOf(a, values[n])
+			if err != nil {
+				return nil, err
+			}
+			out[key] = holder
 		}
 	}
-	return true
+	return out, nil
+}
+
+var errRefused = errors.New("the row is refused")
+
+// claimUnique refuses a value that somebody else holds, or that an earlier row of the file gave: the store does not know that one
+// yet.
+func (im *importer) claimUnique(line int, id string, a Attribute, value any, holders map[uniqueValue]string) error {
+	key, err := uniqueOf(a, value)
+	if err != nil {
+		im.refuse(line, im.header(a.Name), "the value cannot be kept")
+		return errRefused
+	}
+	if holder := holders[key]; holder != "" && holder != id {
+		im.refuse(line, im.header(a.Name), valueTaken)
+		return errRefused
+	}
+	if first := im.claim(im.claimed, a.Name+"\x00"+key.value, line); first != line {
+		im.refuse(line, im.header(a.Name), fmt.Sprintf("line %d of the file has the same value, which must be unique", first))
+		return errRefused
+	}
+	return nil
 }
 
 // person is the user as the row says.

@@ -23,6 +23,9 @@ func (s *Service) CreatePopulation(ctx context.Context, envID string, p Populati
 	p.CreatedAt = s.instant()
 	p.UpdatedAt = p.CreatedAt
 	err := s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		if _, err := tx.Environment(ctx, envID); err != nil {
 			return err
 		}
@@ -42,8 +45,14 @@ func (s *Service) CreatePopulation(ctx context.Context, envID string, p Populati
 func (s *Service) UpdatePopulation(ctx context.Context, envID, id string, edit func(*Population) error) (Population, error) {
 	var p Population
 	err := s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		before, err := tx.Population(ctx, envID, id)
 		if err != nil {
+			return err
+		}
+		if before.UserCount, err = tx.CountPopulation(ctx, envID, id); err != nil {
 			return err
 		}
 		p = before
@@ -110,8 +119,14 @@ func (s *Service) checkPopulation(ctx context.Context, tx Tx, p *Population) err
 // DeletePopulation deletes an empty population that is not the default.
 func (s *Service) DeletePopulation(ctx context.Context, envID, id string) error {
 	return s.edit(ctx, envID, func(tx Tx) error {
+		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
+			return err
+		}
 		p, err := tx.Population(ctx, envID, id)
 		if err != nil {
+			return err
+		}
+		if p.UserCount, err = tx.CountPopulation(ctx, envID, id); err != nil {
 			return err
 		}
 		switch {

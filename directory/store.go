@@ -48,9 +48,16 @@ type Tx interface {
 	// Environments lists all environments, oldest first, and keeps others from adding one until the transaction ends.
 	Environments(ctx context.Context) ([]Environment, error)
 
+	// LockEnvironment keeps populations and attributes of an environment as they are until the transaction ends; exclusive also
+	// keeps everybody else from editing users or either of them. It comes before anything else that an edit reads: who waits for
+	// it must hold nothing that others wait for.
+	LockEnvironment(ctx context.Context, envID string, exclusive bool) error
+
+	// Population, PopulationByName and DefaultPopulation do not count users; CountPopulation does.
 	Population(ctx context.Context, envID, id string) (Population, error)
 	PopulationByName(ctx context.Context, envID, name string) (Population, error)
 	DefaultPopulation(ctx context.Context, envID string) (Population, error)
+	CountPopulation(ctx context.Context, envID, id string) (int64, error)
 	InsertPopulation(ctx context.Context, p Population) error
 	UpdatePopulation(ctx context.Context, p Population) error // also moves the default flag: at most one is the default
 	DeletePopulation(ctx context.Context, envID, id string) error
@@ -62,9 +69,10 @@ type Tx interface {
 
 	User(ctx context.Context, envID, id string) (User, error)
 	UsersByUsername(ctx context.Context, envID string, folded []string) (map[string]User, error)
-	// UsersWith answers the ids of users that hold a value (compared as its JSON) of a custom attribute, at most limit.
-	UsersWith(ctx context.Context, envID, attribute string, value any, limit int) ([]string, error)
-	// InsertUsers and UpdateUsers write many rows with few statements. A username that is taken is ErrUsernameTaken.
+	// Holders answers who holds each of the values of a unique attribute: the user's id, or "" for nobody.
+	Holders(ctx context.Context, a Attribute, values []any) ([]string, error)
+	// InsertUsers and UpdateUsers write many rows with few statements. A username that is taken is ErrUsernameTaken, the value of
+	// a unique attribute that somebody else holds is ErrValueTaken.
 	InsertUsers(ctx context.Context, users []User) error
 	UpdateUsers(ctx context.Context, users []User) error
 	DeleteUser(ctx context.Context, envID, id string) error

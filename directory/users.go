@@ -9,8 +9,11 @@ import (
 	"lockstep/internal/problem"
 )
 
-// ErrUsernameTaken is the store's answer to a username that somebody else in the environment has.
-var ErrUsernameTaken = errors.New("the username is taken")
+// The store's answers to what somebody else in the environment has.
+var (
+	ErrUsernameTaken = errors.New("the username is taken")
+	ErrValueTaken    = errors.New("the value of a unique attribute is taken")
+)
 
 func usernameTaken() error {
 	var l problem.List
@@ -40,28 +43,36 @@ func (s *Service) CreateUser(ctx context.Context, envID string, u User) (User, e
 		if err := u.check(schema, nil); err != nil {
 			return err
 		}
-		if err := s.checkUnique(ctx, tx, schema, nil, &u); err != nil {
+		if err := checkUnique(ctx, tx, schema, nil, &u); err != nil {
 			return err
 		}
 		if err := tx.InsertUsers(ctx, []User{u}); err != nil {
-			return takenOr(err)
+			return err
 		}
 		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "CREATED", u.ID, u.Username, nil)})
 	})
 	if err != nil {
-		return User{}, err
+		return User{}, takenOr(err)
 	}
 	return u, nil
 }
 
 func takenOr(err error) error {
-	if errors.Is(err, ErrUsernameTaken) {
+	switch {
+	case errors.Is(err, ErrUsernameTaken):
 		return usernameTaken()
+	case errors.Is(err, ErrValueTaken):
+		return problem.New(problem.Conflict, "a value that must be unique was given to somebody else at this moment; try again")
+	default:
+		return err
 	}
-	return err
 }
 
+// schemaOf answers the attributes that users of the environment have until the edit ends. It comes first in an edit of users.
 func schemaOf(ctx context.Context, tx Tx, envID string) (*Schema, error) {
+	if err := tx.LockEnvironment(ctx, envID, false); err != nil {
+		return nil, err
+	}
 	custom, err := tx.CustomAttributes(ctx, envID)
 	if err != nil {
 		return nil, err
@@ -86,26 +97,36 @@ func (s *Service) place(ctx context.Context, tx Tx, u *User) error {
 	return err
 }
 
-// checkUnique makes sure that nobody else has the values of unique attributes that are new since before; nil is a new user.
-func (s *Service) checkUnique(ctx context.Context, tx Tx, schema *Schema, before, u *User) error {
+// unique visits the values of unique attributes that are new since before; nil is a new user.
+func (u *User) unique(schema *Schema, before *User, visit func(a Attribute, value any) error) error {
 	for _, a := range schema.custom {
 		value := u.Custom[a.Name]
 		if !a.Unique || value == nil || before != nil && reflect.DeepEqual(before.Custom[a.Name], value) {
 			continue
 		}
-		ids, err := tx.UsersWith(ctx, u.EnvironmentID, a.Name, value, 2)
-		if err != nil {
+		if err := visit(a, value); err != nil {
 			return err
-		}
-		for _, id := range ids {
-			if id != u.ID {
-				var l problem.List
-				l.Add(problem.UniquenessViolation, a.Name, "another user of this environment has this value")
-				return l.Err("The user cannot be saved:")
-			}
 		}
 	}
 	return nil
+}
+
+const valueTaken = "another user of this environment has this value"
+
+// checkUnique makes sure that nobody else has the values of unique attributes that are new since before; nil is a new user.
+func checkUnique(ctx context.Context, tx Tx, schema *Schema, before, u *User) error {
+	return u.unique(schema, before, func(a Attribute, value any) error {
+		holders, err := tx.Holders(ctx, a, []any{value})
+		if err != nil {
+			return err
+		}
+		if holders[0] != "" && holders[0] != u.ID {
+			var l problem.List
+			l.Add(problem.UniquenessViolation, a.Name, valueTaken)
+			return l.Err("The user cannot be saved:")
+		}
+		return nil
+	})
 }
 
 // UpdateUser lets edit change a user. Only what it changes is judged, so that a user whose data no longer meets the rules
@@ -113,11 +134,11 @@ func (s *Service) checkUnique(ctx context.Context, tx Tx, schema *Schema, before
 func (s *Service) UpdateUser(ctx context.Context, envID, id string, edit func(*User) error) (User, error) {
 	var u User
 	err := s.edit(ctx, envID, func(tx Tx) error {
-		before, err := tx.User(ctx, envID, id)
+		schema, err := schemaOf(ctx, tx, envID)
 		if err != nil {
 			return err
 		}
-		schema, err := schemaOf(ctx, tx, envID)
+		before, err := tx.User(ctx, envID, id)
 		if err != nil {
 			return err
 		}
@@ -139,17 +160,17 @@ func (s *Service) UpdateUser(ctx context.Context, envID, id string, edit func(*U
 		if len(changes) == 0 {
 			return errUnchanged
 		}
-		if err := s.checkUnique(ctx, tx, schema, &before, &u); err != nil {
+		if err := checkUnique(ctx, tx, schema, &before, &u); err != nil {
 			return err
 		}
 		u.UpdatedAt = s.instant()
 		if err := tx.UpdateUsers(ctx, []User{u}); err != nil {
-			return takenOr(err)
+			return err
 		}
 		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "UPDATED", u.ID, u.Username, changes)})
 	})
 	if err != nil {
-		return User{}, err
+		return User{}, takenOr(err)
 	}
 	return u, nil
 }

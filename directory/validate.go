@@ -2,7 +2,6 @@ package directory
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -250,10 +249,4 @@ func holdsNUL(value any) bool {
 		}
 	}
 	return false
-}
-
-// isProblem reports whether an error is about the input, which an import reports and goes on after.
-func isProblem(err error) bool {
-	var p *problem.Error
-	return errors.As(err, &p)
 }

@@ -18,40 +18,39 @@ type Checker struct {
 
 var _ provision.Checker = Checker{}
 
-// CheckFilter implements provision.Checker.
-func (c Checker) CheckFilter(ctx context.Context, envID, expression string) error {
+// Language implements provision.Checker.
+func (c Checker) Language(ctx context.Context, envID string) (provision.Language, error) {
 	schema, err := c.Schema(ctx, envID)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	return language{schema}, nil
+}
+
+type language struct{ schema *directory.Schema }
+
+// CheckFilter implements provision.Language.
+func (l language) CheckFilter(expression string) error {
 	f, err := filter.Parse(expression)
 	if err != nil {
 		return err
 	}
-	_, err = filter.Compile(f, schema.Filter())
+	_, err = filter.Compile(f, l.schema.Filter())
 	return err
 }
 
-// CheckExpression implements provision.Checker.
-func (c Checker) CheckExpression(ctx context.Context, envID, expression string) error {
-	schema, err := c.Schema(ctx, envID)
-	if err != nil {
-		return err
-	}
-	_, err = mapping.CompileExpression(expression, mapping.SchemaOf(schema))
+// CheckExpression implements provision.Language.
+func (l language) CheckExpression(expression string) error {
+	_, err := mapping.CompileExpression(expression, mapping.SchemaOf(l.schema))
 	return err
 }
 
-// CheckAttribute implements provision.Checker.
-func (c Checker) CheckAttribute(ctx context.Context, envID, path string) error {
-	schema, err := c.Schema(ctx, envID)
-	if err != nil {
-		return err
-	}
-	if _, ok := schema.Attribute(path); ok {
+// CheckAttribute implements provision.Language.
+func (l language) CheckAttribute(path string) error {
+	if _, ok := l.schema.Attribute(path); ok {
 		return nil
 	}
-	if near := nearest.Name(path, schema.Names()); near != "" {
+	if near := nearest.Name(path, l.schema.Names()); near != "" {
 		return fmt.Errorf("users have no such attribute; did you mean %q?", near)
 	}
 	return fmt.Errorf("users have no such attribute")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"lockstep/directory"
 	"lockstep/provision"
@@ -59,6 +61,10 @@ func (r *runner) reconsider(ctx context.Context, ids []string, p provision.Prior
 
 func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, cause string) error {
 	now := r.engine.now()
+	items, err := r.recheck(ctx, items, now)
+	if err != nil {
+		return err
+	}
 	var rows []*provision.Account
 	for _, it := range items {
 		if it.concerns() && it.mark(r.line, now, p, cause) {
@@ -69,10 +75,35 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 	if len(rows) == 0 {
 		return nil
 	}
-	if err := r.engine.store.Record(ctx, rows, nil, nil); err != nil {
+	err = r.engine.store.Record(ctx, rows, nil, nil)
+	if errors.Is(err, provision.ErrLinked) {
+		return errRaced
+	}
+	if err != nil {
 		return fmt.Errorf("mark due work: %w", err)
 	}
 	return nil
+}
+
+// errRaced says that somebody outside made a row at the same moment, to have its person provisioned. The step is taken again.
+var errRaced = errors.New("a row was made by somebody else meanwhile")
+
+// recheck evaluates again whom the evaluation would put to rest although they are due now: they may have been marked after their
+// users were read, and then the mark is about a state that was not read.
+func (r *runner) recheck(ctx context.Context, items []*item, now time.Time) ([]*item, error) {
+	var again []string
+	items = slices.DeleteFunc(items, func(it *item) bool {
+		marked := !it.row.DueAt.IsZero() && !it.row.DueAt.After(now) && !it.due(r.line)
+		if marked {
+			again = append(again, it.want.Ref.ID)
+		}
+		return marked
+	})
+	if len(again) == 0 {
+		return items, nil
+	}
+	more, err := r.line.evaluate(ctx, r.engine.store, r.envID, again)
+	return append(items, more...), err
 }
 
 // free leaves out the objects in a visit, and notes that they changed.

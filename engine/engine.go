@@ -229,7 +229,7 @@ func (r *runner) note(action string, success bool, description string) {
 		Kind: directory.KindConnection, ObjectID: r.connectionID, ObjectName: r.line.connection.Name, ConnectionID: r.connectionID,
 		Success: success, Description: description,
 	}
-	if err := r.recorder.drop(nil, a); err != nil {
+	if err := r.recorder.log(a); err != nil {
 		r.fail(err)
 	}
 }

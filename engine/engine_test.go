@@ -467,7 +467,7 @@ func TestPartlyRefusedCreateIsInTheLog(t *testing.T) {
 	w.provision("population.id pr", nil)
 	for _, m := range []provision.Mapping{
 		{TargetAttribute: "userName", SourceAttribute: "username"}, {TargetAttribute: "primaryEmail", SourceAttribute: "email"},
-		{TargetAttribute: "startDate", Expression: "'2026-01-01'"}, // which the workspace does not keep, so that it is sent once more
+		{TargetAttribute: "manager", Expression: "'nobody'"}, // who does not exist: the profile is dropped, and sent once more
 	} {
 		_, err := w.provisions.CreateMapping(t.Context(), w.env.ID, w.rule.ID, m)
 		must(t, err)

@@ -16,13 +16,20 @@ type item struct {
 	want    provision.Desired
 	row     *provision.Account // what is known; a row without ID is new
 	stored  provision.Account  // the row as it was read, to see whether it changed
+	foreign *provision.Account // the listed account that is to become theirs
 	outcome plan.Outcome
 	tries   map[string]int // substitutes tried, by attribute
 }
 
 // evaluate takes users through steps 3 to 6: scope, mapping, normalising, planning. Ids of users who are gone are evaluated
 // too, when a row remembers them. Nothing is written.
+//
+// The rows are read before the users: a mark that a row carries is then about users as they are read here, or older.
 func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []string) ([]*item, error) {
+	rows, err := l.read(ctx, store, ids)
+	if err != nil {
+		return nil, err
+	}
 	users, err := store.UsersByID(ctx, envID, ids)
 	if err != nil {
 		return nil, fmt.Errorf("read users: %w", err)
@@ -31,19 +38,35 @@ func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []st
 	for i := range users {
 		byID[users[i].ID] = &users[i]
 	}
-	return l.evaluateUsers(ctx, store, envID, ids, byID)
+	if err := l.fresh(ctx, store, envID); err != nil {
+		return nil, err
+	}
+	return l.items(envID, ids, byID, rows), nil
 }
 
+func (l *line) read(ctx context.Context, store Store, ids []string) ([]provision.Account, error) {
+	rows, err := store.AccountsByObject(ctx, l.connection.ID, directory.KindUser, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read accounts: %w", err)
+	}
+	return rows, nil
+}
+
+// evaluateUsers is evaluate for users who were read already.
 func (l *line) evaluateUsers(
 	ctx context.Context, store Store, envID string, ids []string, users map[string]*directory.User,
 ) ([]*item, error) {
 	if err := l.fresh(ctx, store, envID); err != nil {
 		return nil, err
 	}
-	rows, err := store.AccountsByObject(ctx, l.connection.ID, directory.KindUser, ids)
+	rows, err := l.read(ctx, store, ids)
 	if err != nil {
-		return nil, fmt.Errorf("read accounts: %w", err)
+		return nil, err
 	}
+	return l.items(envID, ids, users, rows), nil
+}
+
+func (l *line) items(envID string, ids []string, users map[string]*directory.User, rows []provision.Account) []*item {
 	byObject := make(map[string]*provision.Account, len(rows))
 	for i := range rows {
 		byObject[rows[i].ObjectID] = &rows[i]
@@ -66,7 +89,7 @@ func (l *line) evaluateUsers(
 		it.plan(l.policy)
 		items = append(items, it)
 	}
-	return items, nil
+	return items
 }
 
 // plan compares what is wanted with what is known now.

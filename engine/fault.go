@@ -46,7 +46,7 @@ func (r *runner) postpone(it *item, fault *provision.Fault) {
 		wait := max(fault.RetryAfter, retryFirst)
 		r.pacer.throttle(fault.Throttled, wait)
 		it.row.DueAt, it.row.Status = now.Add(wait), provision.StatusPending
-		r.conclude(it, nil)
+		r.conclude(it)
 		return
 	}
 	first := it.row.Fault == nil || it.row.Fault.Code != fault.Code
@@ -74,10 +74,10 @@ func (r *runner) refuse(it *item, fault *provision.Fault) {
 
 func (r *runner) failed(it *item, fault *provision.Fault, first bool) {
 	if first {
-		r.conclude(it, nil, r.activity(it, actionFailed, false, fault.Error(), nil))
+		r.conclude(it, r.activity(it, actionFailed, false, fault.Error(), nil))
 		return
 	}
-	r.conclude(it, nil)
+	r.conclude(it)
 }
 
 // gone forgets a link whose account does not exist any more, and plans again.

@@ -112,6 +112,14 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 		}
 	}
 	first := r.state.RevisionID == ""
+	if first && r.state.Cursor == 0 {
+		// Everybody is about to be evaluated: what the feed says until here would only have it done twice.
+		head, err := r.engine.store.FeedHead(ctx, r.envID)
+		if err != nil {
+			return fmt.Errorf("read the feed: %w", err)
+		}
+		r.state.Cursor = head
+	}
 	r.state.RevisionID = revision.ID
 	if _, runs := r.line.runs(); runs && r.line.rules.Any() {
 		r.begin(fmt.Sprintf("revision %d was published", revision.Number), first || r.state.LastSyncAt.IsZero())

@@ -86,9 +86,9 @@ func (r *recorder) alone(ctx context.Context, e *entry) error {
 	return r.store.Record(ctx, []*provision.Account{e.account}, e.remove, e.activities)
 }
 
-// drop commits that rows are forgotten.
-func (r *recorder) drop(remove []string, activities ...directory.Activity) error {
-	return r.save(nil, remove, activities...)
+// log commits activities that belong to no row.
+func (r *recorder) log(activities ...directory.Activity) error {
+	return r.save(nil, nil, activities...)
 }
 
 // save commits one row with its activities and waits until it is kept.
@@ -96,6 +96,19 @@ func (r *recorder) save(account *provision.Account, remove []string, activities 
 	e := &entry{account: account, remove: remove, activities: activities, committed: make(chan error, 1)}
 	r.in <- e
 	return <-e.committed
+}
+
+// all commits entries, many at a time, and answers the error of each.
+func (r *recorder) all(entries []*entry) []error {
+	for _, e := range entries {
+		e.committed = make(chan error, 1)
+		r.in <- e
+	}
+	out := make([]error, len(entries))
+	for i, e := range entries {
+		out[i] = <-e.committed
+	}
+	return out
 }
 
 // stop waits until everything is committed.

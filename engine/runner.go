@@ -176,6 +176,9 @@ func (r *runner) loop(ctx context.Context) error {
 			return err
 		}
 		pause, err := r.turn(ctx)
+		if errors.Is(err, errRaced) {
+			continue
+		}
 		if errors.Is(err, errStale) {
 			r.mu.Lock()
 			r.stale = true // compile again, then go on where this turn stopped
@@ -243,14 +246,17 @@ func (r *runner) idle(ctx context.Context, pause time.Duration) {
 }
 
 func (r *runner) untilDue(ctx context.Context) (time.Duration, error) {
+	r.mu.Lock()
+	working := len(r.inflight)
+	r.mu.Unlock()
+	if working > 0 { // a visit that ends pokes
+		return idleTick, nil
+	}
 	next, err := r.engine.store.NextDue(ctx, r.connectionID)
 	if err != nil {
 		return 0, fmt.Errorf("read due work: %w", err)
 	}
-	r.mu.Lock()
-	working := len(r.inflight)
-	r.mu.Unlock()
-	if next.IsZero() || working > 0 { // a visit that ends pokes
+	if next.IsZero() {
 		return idleTick, nil
 	}
 	return min(max(next.Sub(r.engine.now()), time.Millisecond), idleTick), nil

@@ -210,17 +210,15 @@ func (e *Engine) Unlink(ctx context.Context, envID, connectionID, accountID stri
 		CorrelationID: directory.OriginOf(ctx).CorrelationID, Kind: row.Kind, ObjectID: row.ObjectID, ObjectName: row.ObjectName,
 		ConnectionID: row.ConnectionID, RuleID: row.RuleID, Success: true, Description: "unlinked from its account on the target by an administrator",
 	}
-	if err := e.store.Record(ctx, nil, []string{row.ID}, []directory.Activity{activity}); err != nil {
-		return fmt.Errorf("unlink the account: %w", err)
-	}
+	var foreign []*provision.Account
 	if row.RemoteID != "" {
-		foreign := &provision.Account{
+		foreign = append(foreign, &provision.Account{
 			EnvironmentID: envID, ConnectionID: row.ConnectionID, Kind: row.Kind, Ownership: provision.Foreign, RemoteID: row.RemoteID,
 			Remote: row.Remote, UpdatedAt: e.now(),
-		}
-		if err := e.store.Record(ctx, []*provision.Account{foreign}, nil, nil); err != nil {
-			return fmt.Errorf("keep the unlinked account: %w", err)
-		}
+		})
+	}
+	if err := e.store.Record(ctx, foreign, []string{row.ID}, []directory.Activity{activity}); err != nil {
+		return fmt.Errorf("unlink the account: %w", err)
 	}
 	e.Wake(envID)
 	return nil

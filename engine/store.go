@@ -41,6 +41,10 @@ type Accounts interface {
 	AccountsByObject(ctx context.Context, connectionID string, kind directory.Kind, objectIDs []string) ([]provision.Account, error)
 	// AccountsByRemote answers the rows of those remote ids that are known.
 	AccountsByRemote(ctx context.Context, connectionID string, kind directory.Kind, remoteIDs []string) ([]provision.Account, error)
+	// News answers those of the listed accounts that are not known as they are, with their rows if there are any.
+	News(ctx context.Context, connectionID string, kind directory.Kind, listed []provision.Remote) ([]provision.News, error)
+	// CountRemote counts the rows that have a remote account.
+	CountRemote(ctx context.Context, connectionID string, kind directory.Kind) (int64, error)
 	// Unlinked answers the foreign rows that hold one of the match keys.
 	Unlinked(ctx context.Context, connectionID string, kind directory.Kind, matchKeys []string) ([]provision.Account, error)
 	// DueAccounts lists rows that are due at now, by priority, then by due time, except the objects named.
@@ -57,6 +61,7 @@ type Accounts interface {
 
 	// Record commits rows and activities together. A row without ID is inserted (its id is set); a row that ties a remote
 	// account which another row holds is provision.ErrLinked. Rows in remove are deleted in the same transaction, first.
+	// A row that MarkDue marked since it was read stays due, with the cause of the mark; so does one that is Gone.
 	Record(ctx context.Context, save []*provision.Account, remove []string, activities []directory.Activity) error
 	// MarkDue makes rows due, of all objects whose row of the connection matches q.
 	MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error)

@@ -1,17 +1,25 @@
 package engine
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"hash/maphash"
-	"reflect"
+	"maps"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"lockstep/connector"
 	"lockstep/directory"
 	"lockstep/provision"
 )
 
-const sweepBatch = 500
+const sweepBatch = 1000
+
+var walkers = min(runtime.GOMAXPROCS(0), 4)
 
 // begin starts a full reconciliation, or starts the one in progress over: everybody is evaluated, after the target's accounts
 // were listed if list is set and the target can.
@@ -66,7 +74,10 @@ func (r *runner) sweepList(ctx context.Context) error {
 	}
 	lister := r.line.target.(connector.Lister) //nolint:forcetypeassert // begin looked
 	seen := newSeen()
-	err := lister.List(withPriority(ctx, provision.PriorityBackfill), directory.KindUser, func(rows []provision.Remote, _ int) error {
+	list := func(ctx context.Context, page func([]provision.Remote) error) error {
+		return lister.List(withPriority(ctx, provision.PriorityBackfill), directory.KindUser, func(rows []provision.Remote, _ int) error { return page(rows) })
+	}
+	err := ahead(ctx, list, func(rows []provision.Remote) error {
 		for i := range rows {
 			seen.add(rows[i].ID)
 		}
@@ -85,6 +96,33 @@ func (r *runner) sweepList(ctx context.Context) error {
 	return r.keepState(ctx)
 }
 
+// ahead lets produce fetch the next page while consume is busy with the one before.
+func ahead[T any](ctx context.Context, produce func(context.Context, func(T) error) error, consume func(T) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pages, produced := make(chan T), make(chan error, 1)
+	go func() {
+		defer close(pages)
+		produced <- produce(ctx, func(page T) error {
+			select {
+			case pages <- page:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	var failed error
+	for page := range pages {
+		if failed == nil {
+			if failed = consume(page); failed != nil {
+				cancel()
+			}
+		}
+	}
+	return cmp.Or(failed, <-produced)
+}
+
 // listFailed waits before the target is listed again; a halting fault stops the connection.
 func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 	if fault.Kind == provision.Halted {
@@ -100,44 +138,37 @@ func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 	return nil
 }
 
+// refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.
 func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) error {
-	ids := make([]string, len(remotes))
-	for i := range remotes {
-		ids[i] = remotes[i].ID
-	}
-	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindUser, ids)
+	visited := r.visiting()
+	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, remotes)
 	if err != nil {
 		return fmt.Errorf("read accounts: %w", err)
 	}
-	known := make(map[string]*provision.Account, len(rows))
-	for i := range rows {
-		known[rows[i].RemoteID] = &rows[i]
-	}
 	now := r.engine.now()
-	var save []*provision.Account
-	for i := range remotes {
-		remote := &remotes[i]
-		row := known[remote.ID]
+	save := make([]*entry, 0, len(news))
+	for i := range news {
+		row := news[i].Account
 		switch {
 		case row == nil:
 			row = &provision.Account{
-				EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Ownership: provision.Foreign, RemoteID: remote.ID,
+				EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Ownership: provision.Foreign, RemoteID: news[i].Remote.ID,
 			}
-		case row.ObjectID != "" && r.busy(row.ObjectID):
+		case visited[row.ObjectID]:
 			continue // its visit knows better
-		case row.Remote != nil && reflect.DeepEqual(*row.Remote, *remote):
-			continue
 		}
-		row.Remote, row.UpdatedAt = remote, now
+		row.Remote, row.UpdatedAt = news[i].Remote, now
 		if row.ObjectID == "" {
-			row.MatchKey = r.line.matchKey(row.Kind, remote)
+			row.MatchKey = r.line.matchKey(row.Kind, row.Remote)
 		}
-		save = append(save, row)
+		save = append(save, &entry{account: row})
 	}
-	if len(save) == 0 {
-		return nil
+	for _, err := range r.recorder.all(save) {
+		if err != nil && !errors.Is(err, provision.ErrLinked) { // linked: a visit has just adopted it
+			return fmt.Errorf("keep what the target listed: %w", err)
+		}
 	}
-	return r.engine.store.Record(ctx, save, nil, nil)
+	return nil
 }
 
 func (r *runner) busy(id string) bool {
@@ -146,10 +177,27 @@ func (r *runner) busy(id string) bool {
 	return r.inflight[id]
 }
 
+// visiting answers the objects in a visit. New visits begin only in the runner's loop, so that whoever takes it before reading
+// rows knows which of them may have changed since.
+func (r *runner) visiting() map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.inflight)
+}
+
 // markUnseen makes accounts of ours that were not listed be read one by one; foreign ones that are gone are forgotten.
 func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
+	// Every account that was listed has a row by now; if there are no more rows than that, none is missing.
+	known, err := r.engine.store.CountRemote(ctx, r.connectionID, directory.KindUser)
+	if err != nil {
+		return fmt.Errorf("count accounts: %w", err)
+	}
+	if known == seen.count() {
+		return nil
+	}
 	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Limit: sweepBatch}
 	for {
+		visited := r.visiting()
 		page, err := r.engine.store.AccountPage(ctx, q)
 		if err != nil {
 			return fmt.Errorf("read accounts: %w", err)
@@ -159,7 +207,7 @@ func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
 		for i := range page {
 			row := &page[i]
 			switch {
-			case row.RemoteID == "" || seen.has(row.RemoteID) || row.ObjectID != "" && r.busy(row.ObjectID):
+			case row.RemoteID == "" || seen.has(row.RemoteID) || visited[row.ObjectID]:
 			case row.ObjectID == "":
 				remove = append(remove, row.ID)
 			default:
@@ -210,6 +258,8 @@ func (r *runner) sweepWalk(ctx context.Context) error {
 	return nil
 }
 
+// walk evaluates a batch of users: reading what is known of them costs more than deciding, so it is done by as many as there are
+// processors, each with a part.
 func (r *runner) walk(ctx context.Context, users []directory.User) error {
 	byID := make(map[string]*directory.User, len(users))
 	ids := make([]string, 0, len(users))
@@ -217,10 +267,21 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
-	items, err := r.line.evaluateUsers(ctx, r.engine.store, r.envID, r.free(ids), byID)
-	if err != nil {
+	ids = r.free(ids)
+	parts := slices.Collect(slices.Chunk(ids, max(1, (len(ids)+walkers-1)/walkers)))
+	evaluated := make([][]*item, len(parts))
+	group, groupCtx := errgroup.WithContext(ctx)
+	for i, part := range parts {
+		group.Go(func() error {
+			var err error
+			evaluated[i], err = r.line.evaluateUsers(groupCtx, r.engine.store, r.envID, part, byID)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return err
 	}
+	items := slices.Concat(evaluated...)
 	if r.state.Sweep.List {
 		if err := r.match(ctx, items); err != nil {
 			return err
@@ -250,44 +311,63 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 	for _, row := range rows {
 		found[row.MatchKey] = append(found[row.MatchKey], row)
 	}
+	var taken []*item
 	for key, its := range wanting {
 		for _, it := range its {
 			switch rows := found[key]; {
 			case len(rows) == 0:
 				it.row.Phase = provision.PhaseAbsent
 			case len(rows) == 1 && len(its) == 1:
-				if err := r.take(ctx, it, &rows[0]); err != nil {
-					return err
-				}
+				it.foreign = &rows[0]
+				taken = append(taken, it)
 			}
 			// Otherwise the visit looks closer and says what is wrong.
+		}
+	}
+	return r.take(taken)
+}
+
+// take adopts listed accounts: the foreign row becomes the person's.
+func (r *runner) take(items []*item) error {
+	entries := make([]*entry, len(items))
+	before := make([]*provision.Account, len(items))
+	for i, it := range items {
+		before[i] = it.row
+		entries[i] = r.taking(it)
+	}
+	for i, err := range r.recorder.all(entries) {
+		it := items[i]
+		switch {
+		case errors.Is(err, provision.ErrLinked):
+			it.row = before[i] // somebody was quicker: the visit looks closer
+			it.plan(r.line.policy)
+		case err != nil:
+			return fmt.Errorf("adopt an account: %w", err)
+		default:
+			it.stored = *it.row
 		}
 	}
 	return nil
 }
 
-// take adopts a listed account: the foreign row becomes the person's.
-func (r *runner) take(ctx context.Context, it *item, foreign *provision.Account) error {
-	row := *it.row
-	row.ID = foreign.ID
+// taking ties the person to the foreign row that was found.
+func (r *runner) taking(it *item) *entry {
+	row, foreign := *it.row, it.foreign
+	var remove []string
+	if row.ID == "" {
+		row.ID = foreign.ID
+	} else {
+		remove = []string{foreign.ID}
+	}
 	row.RemoteID, row.Remote, row.Ownership = foreign.RemoteID, foreign.Remote, provision.Adopted
 	row.Phase, row.MatchKey, row.UpdatedAt = provision.PhaseNone, "", r.engine.now()
-	var remove []string
-	if it.row.ID != "" {
-		remove = []string{foreign.ID}
-		row.ID = it.row.ID
-	}
 	it.row = &row
 	it.describe()
 	it.plan(r.line.policy)
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
 	why := "an account with the same " + r.line.identifies() + " was there; it is adopted"
-	err := r.engine.store.Record(ctx, []*provision.Account{it.row}, remove, []directory.Activity{r.activity(it, actionLinked, true, why, nil)})
-	if err != nil {
-		return fmt.Errorf("adopt an account: %w", err)
-	}
-	it.stored = *it.row
-	return nil
+	kept := row // the recorder reads it while the item goes on
+	return &entry{account: &kept, remove: remove, activities: []directory.Activity{r.activity(it, actionLinked, true, why, nil)}}
 }
 
 // sweepAfter looks at rows whose user is gone, and ends the reconciliation.
@@ -324,6 +404,8 @@ type seen struct {
 func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), set: map[uint64]struct{}{}} }
 
 func (s *seen) add(id string) { s.set[maphash.String(s.seed, id)] = struct{}{} }
+
+func (s *seen) count() int64 { return int64(len(s.set)) }
 
 func (s *seen) has(id string) bool {
 	_, ok := s.set[maphash.String(s.seed, id)]

@@ -232,12 +232,9 @@ func (r *runner) finish(it *item) {
 		it.row.SyncedAt = now
 	}
 	r.progress.succeeded(now)
-	var remove []string
-	if !it.want.InScope && !it.want.Leave && it.row.RemoteID == "" {
-		// Nobody covers them and they have no account: nothing is left to remember.
-		remove = []string{it.row.ID}
-	}
-	r.conclude(it, remove)
+	// Nobody covers them and they have no account: nothing is left to remember.
+	it.row.Gone = !it.want.InScope && !it.want.Leave && it.row.RemoteID == ""
+	r.conclude(it)
 }
 
 // leave keeps what was found out; the row stays due.
@@ -246,23 +243,17 @@ func (r *runner) leave(it *item) {
 		it.row.DueAt, it.row.Status = r.engine.now(), provision.StatusPending
 	}
 	if it.changed() {
-		r.conclude(it, nil)
+		r.conclude(it)
 	}
 }
 
 // conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
-func (r *runner) conclude(it *item, remove []string, activities ...directory.Activity) {
+func (r *runner) conclude(it *item, activities ...directory.Activity) {
 	if r.again(it.want.Ref.ID) {
 		it.row.DueAt, it.row.Status, it.row.Priority = r.engine.now(), provision.StatusPending, provision.PriorityLive
-		remove = nil
+		it.row.Gone = false
 	}
-	var err error
-	if len(remove) > 0 && remove[0] != "" {
-		err = r.recorder.drop(remove, activities...)
-	} else if len(remove) == 0 {
-		err = r.save(it, nil, activities...)
-	}
-	if err != nil {
+	if err := r.save(it, nil, activities...); err != nil {
 		// The row in the store is as it was: still due, so nothing is lost.
 		r.fail(fmt.Errorf("record the result: %w", err))
 	}

@@ -134,6 +134,17 @@ type Account struct {
 	Cause         string // what made it due, in a sentence: "username changed", "full resync by admin"
 	SyncedAt      time.Time
 	UpdatedAt     time.Time
+	// Marks counts how often the row was marked due from outside of its visits. Recording a row keeps it due if it was marked
+	// since it was read.
+	Marks int64
+	// Gone says that nothing is left to remember: recording the row deletes it, unless it was marked since it was read.
+	Gone bool
+}
+
+// News is a listed account that is not known as it was listed.
+type News struct {
+	Remote  *Remote
+	Account *Account // what was known; nil: nothing
 }
 
 // Linked reports whether the row ties an object to a remote account that may be written.

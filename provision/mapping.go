@@ -29,8 +29,12 @@ func (s *Service) CreateMapping(ctx context.Context, envID, ruleID string, m Map
 	m.ID, m.EnvironmentID, m.RuleID = uuid.NewString(), envID, ruleID
 	m.CreatedAt = s.instant()
 	m.UpdatedAt = m.CreatedAt
-	err := s.edit(ctx, func(tx Tx) error {
-		r, err := s.checkMapping(ctx, tx, &m)
+	language, err := s.language(ctx, envID)
+	if err != nil {
+		return m, err
+	}
+	err = s.edit(ctx, func(tx Tx) error {
+		r, err := s.checkMapping(ctx, tx, language, &m)
 		if err != nil {
 			return err
 		}
@@ -44,7 +48,11 @@ func (s *Service) CreateMapping(ctx context.Context, envID, ruleID string, m Map
 
 // UpdateMapping replaces a mapping. Its rule cannot be changed.
 func (s *Service) UpdateMapping(ctx context.Context, envID, id string, m Mapping) (Mapping, error) {
-	err := s.edit(ctx, func(tx Tx) error {
+	language, err := s.language(ctx, envID)
+	if err != nil {
+		return m, err
+	}
+	err = s.edit(ctx, func(tx Tx) error {
 		before, err := mappingIn(ctx, tx, envID, id)
 		if err != nil {
 			return err
@@ -53,7 +61,7 @@ func (s *Service) UpdateMapping(ctx context.Context, envID, id string, m Mapping
 			return invalid(problem.InvalidValue, "rule.id", "a mapping cannot be moved to another rule")
 		}
 		m.ID, m.EnvironmentID, m.RuleID, m.CreatedAt, m.UpdatedAt = id, envID, before.RuleID, before.CreatedAt, s.instant()
-		r, err := s.checkMapping(ctx, tx, &m)
+		r, err := s.checkMapping(ctx, tx, language, &m)
 		if err != nil {
 			return err
 		}
@@ -101,7 +109,7 @@ func mappingChanges(before, after *Mapping) []directory.AttributeChange {
 }
 
 // checkMapping validates a mapping in its rule, and answers the rule.
-func (s *Service) checkMapping(ctx context.Context, tx Tx, m *Mapping) (Rule, error) {
+func (s *Service) checkMapping(ctx context.Context, tx Tx, language Language, m *Mapping) (Rule, error) {
 	r, err := liveRule(ctx, tx, m.EnvironmentID, m.RuleID)
 	if err != nil {
 		return r, err
@@ -125,7 +133,7 @@ func (s *Service) checkMapping(ctx context.Context, tx Tx, m *Mapping) (Rule, er
 		})
 	}
 	s.checkTarget(&l, m, target.Type, others)
-	s.checkSource(ctx, &l, m)
+	checkSource(&l, language, m)
 	return r, l.Err("The mapping cannot be saved:")
 }
 
@@ -148,7 +156,7 @@ func (s *Service) checkTarget(l *problem.List, m *Mapping, targetType string, ot
 	}
 }
 
-func (s *Service) checkSource(ctx context.Context, l *problem.List, m *Mapping) {
+func checkSource(l *problem.List, language Language, m *Mapping) {
 	m.SourceAttribute, m.Expression = strings.TrimSpace(m.SourceAttribute), strings.TrimSpace(m.Expression)
 	switch {
 	case m.SourceAttribute == "" && m.Expression == "":
@@ -156,11 +164,11 @@ func (s *Service) checkSource(ctx context.Context, l *problem.List, m *Mapping) 
 	case m.SourceAttribute != "" && m.Expression != "":
 		l.Add(problem.InvalidValue, "sourceAttribute", "give either sourceAttribute or expression, not both")
 	case m.Expression != "":
-		if err := s.checker.CheckExpression(ctx, m.EnvironmentID, m.Expression); err != nil {
+		if err := language.CheckExpression(m.Expression); err != nil {
 			l.Add(problem.InvalidValue, "expression", "the expression cannot be read %v", err)
 		}
 	default:
-		if err := s.checker.CheckAttribute(ctx, m.EnvironmentID, m.SourceAttribute); err != nil {
+		if err := language.CheckAttribute(m.SourceAttribute); err != nil {
 			l.Add(problem.InvalidValue, "sourceAttribute", "%v", err)
 		}
 	}

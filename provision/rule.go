@@ -34,11 +34,15 @@ func (s *Service) CreateRule(ctx context.Context, envID string, r Rule) (Rule, e
 	r.ID, r.EnvironmentID, r.Active = uuid.NewString(), envID, false
 	r.CreatedAt = s.instant()
 	r.UpdatedAt = r.CreatedAt
-	err := s.edit(ctx, func(tx Tx) error {
+	language, err := s.language(ctx, envID)
+	if err != nil {
+		return r, err
+	}
+	err = s.edit(ctx, func(tx Tx) error {
 		if err := s.checkEnds(ctx, tx, &r); err != nil {
 			return err
 		}
-		if err := s.checkRule(ctx, &r); err != nil {
+		if err := checkRule(language, &r); err != nil {
 			return err
 		}
 		if err := tx.SaveRule(ctx, r); err != nil {
@@ -80,13 +84,13 @@ func (s *Service) checkEnds(ctx context.Context, tx Tx, r *Rule) error {
 	return l.Err("The rule cannot be saved:")
 }
 
-func (s *Service) checkRule(ctx context.Context, r *Rule) error {
+func checkRule(language Language, r *Rule) error {
 	var l problem.List
 	checkName(&l, &r.Name, true)
 	directory.CheckLines(&l, "description", r.Description, maxDescription)
 	r.PopulationExpression = strings.TrimSpace(r.PopulationExpression)
 	if r.PopulationExpression != "" {
-		if err := s.checker.CheckFilter(ctx, r.EnvironmentID, r.PopulationExpression); err != nil {
+		if err := language.CheckFilter(r.PopulationExpression); err != nil {
 			l.Add(problem.InvalidValue, "populationExpression", "the filter cannot be read %v", err)
 		}
 	}
@@ -118,7 +122,11 @@ func checkIDs(l *problem.List, target string, ids []string) {
 
 // UpdateRule replaces what can be changed of a rule. Source and target cannot.
 func (s *Service) UpdateRule(ctx context.Context, envID, id string, r Rule) (Rule, error) {
-	err := s.edit(ctx, func(tx Tx) error {
+	language, err := s.language(ctx, envID)
+	if err != nil {
+		return r, err
+	}
+	err = s.edit(ctx, func(tx Tx) error {
 		before, err := liveRule(ctx, tx, envID, id)
 		if err != nil {
 			return err
@@ -138,7 +146,7 @@ func (s *Service) UpdateRule(ctx context.Context, envID, id string, r Rule) (Rul
 		}
 		r.ID, r.EnvironmentID, r.PlanID, r.SourceID, r.TargetID = id, envID, before.PlanID, before.SourceID, before.TargetID
 		r.Position, r.CreatedAt, r.UpdatedAt = before.Position, before.CreatedAt, s.instant()
-		if err := s.checkRule(ctx, &r); err != nil {
+		if err := checkRule(language, &r); err != nil {
 			return err
 		}
 		differs := ruleChanges(&before, &r)

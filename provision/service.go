@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,11 +15,18 @@ import (
 	"lockstep/internal/problem"
 )
 
-// Checker knows the languages of filters and expressions. The error is a sentence that says what is wrong and where.
+// Checker knows the languages of filters and expressions.
 type Checker interface {
-	CheckFilter(ctx context.Context, envID, expression string) error
-	CheckExpression(ctx context.Context, envID, expression string) error
-	CheckAttribute(ctx context.Context, envID, path string) error
+	// Language answers what can be said about the users of an environment. It reads the store, and its error is the store's:
+	// nothing is wrong with what the user gave. It is asked before an edit begins, which must not wait for a second connection.
+	Language(ctx context.Context, envID string) (Language, error)
+}
+
+// Language judges what users of the API write. An error is a sentence that says what is wrong and where.
+type Language interface {
+	CheckFilter(expression string) error
+	CheckExpression(expression string) error
+	CheckAttribute(path string) error
 }
 
 // Deps is what a Service needs. Now, NewID and Wake may be nil.
@@ -54,6 +62,15 @@ func NewService(store Store, d Deps) *Service {
 		s.wake = func(string) {}
 	}
 	return s
+}
+
+// language is Checker.Language, with an error that is not about the input.
+func (s *Service) language(ctx context.Context, envID string) (Language, error) {
+	l, err := s.checker.Language(ctx, envID)
+	if err != nil {
+		return nil, fmt.Errorf("read the attributes of users: %w", err)
+	}
+	return l, nil
 }
 
 func (s *Service) instant() time.Time { return s.now().UTC().Truncate(time.Microsecond) }

@@ -449,3 +449,32 @@ func TestDeprovisioningNeedsAManagedConnection(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// failing is a checker whose store cannot be reached.
+type failing struct{}
+
+var errDown = errors.New("the database is down")
+
+func (failing) Language(context.Context, string) (provision.Language, error) { return nil, errDown }
+
+// A store that cannot be reached is nobody's input: it must not be told as a value that is wrong.
+func TestCheckerFails(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.furnish(t)
+	r := w.rule(t, "Rule")
+	m, err := w.CreateMapping(t.Context(), w.env, r.ID, provision.Mapping{TargetAttribute: "userName", SourceAttribute: "username"})
+	must(t, err)
+	w.Service = provision.NewService(w.db, provision.Deps{Catalogue: all.NewCatalogue(), Checker: failing{}})
+	r.PopulationExpression = "population.id pr"
+	_, created := w.CreateRule(t.Context(), w.env, r)
+	_, updated := w.UpdateRule(t.Context(), w.env, r.ID, r)
+	_, mapped := w.CreateMapping(t.Context(), w.env, r.ID, provision.Mapping{TargetAttribute: "title", Expression: "user.title"})
+	_, remapped := w.UpdateMapping(t.Context(), w.env, m.ID, m)
+	for _, err := range []error{created, updated, mapped, remapped} {
+		var refused *problem.Error
+		if !errors.Is(err, errDown) || errors.As(err, &refused) {
+			t.Errorf("%v", err)
+		}
+	}
+}

@@ -26,7 +26,8 @@ type Store interface {
 	// Tested is how a connection was last tested; a problem.NotFound when it was not.
 	Tested(ctx context.Context, connectionID string) (Tested, error)
 
-	// EditProvisioning runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict.
+	// EditProvisioning runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict. One edit
+	// runs at a time, so fn should not wait for anything else.
 	EditProvisioning(ctx context.Context, fn func(tx Tx) error) error
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"lockstep/access"
+	"lockstep/directory"
 )
 
 func scanClient(s scanner) (access.Client, error) {
@@ -18,10 +19,23 @@ func scanClient(s scanner) (access.Client, error) {
 const selectClients = `SELECT id, environment_id, name, role, secret_hash, created_at FROM clients`
 
 // InsertClient implements access.Store.
-func (db *DB) InsertClient(ctx context.Context, c access.Client) error {
-	_, err := db.write.ExecContext(ctx, `INSERT INTO clients (id, environment_id, name, role, secret_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
-		c.ID, c.EnvironmentID, c.Name, string(c.Role), c.SecretHash, micros(c.CreatedAt))
-	return err
+func (db *DB) InsertClient(ctx context.Context, c access.Client, line directory.Activity) error {
+	return db.transact(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO clients (id, environment_id, name, role, secret_hash, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+			c.ID, c.EnvironmentID, c.Name, string(c.Role), c.SecretHash, micros(c.CreatedAt))
+		if err != nil {
+			return err
+		}
+		return t.Append(ctx, []directory.Activity{line})
+	})
+}
+
+// Append implements access.Store.
+func (db *DB) Append(ctx context.Context, line directory.Activity) error {
+	if _, err := db.Environment(ctx, line.EnvironmentID); err != nil {
+		return err
+	}
+	return db.transact(ctx, func(t *tx) error { return t.Append(ctx, []directory.Activity{line}) })
 }
 
 // Client implements access.Store.
@@ -35,14 +49,16 @@ func (db *DB) Clients(ctx context.Context, envID string) ([]access.Client, error
 }
 
 // DeleteClient implements access.Store.
-func (db *DB) DeleteClient(ctx context.Context, envID, id string) error {
+func (db *DB) DeleteClient(ctx context.Context, envID, id string, line directory.Activity) error {
 	return db.transact(ctx, func(t *tx) error {
 		r, err := t.ExecContext(ctx, `DELETE FROM clients WHERE environment_id = $1 AND id = $2`, envID, id)
 		if err := affected(r, err, "client"); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `DELETE FROM tokens WHERE client_id = $1`, id)
-		return err
+		if _, err := t.ExecContext(ctx, `DELETE FROM tokens WHERE client_id = $1`, id); err != nil {
+			return err
+		}
+		return t.Append(ctx, []directory.Activity{line})
 	})
 }
 

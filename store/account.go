@@ -13,7 +13,7 @@ import (
 )
 
 const accountColumns = `id, environment_id, connection_id, kind, object_id, object_name, rule_id, in_scope, ownership, remote_id, match_key, remote,
- assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, synced_at, updated_at`
+ assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, synced_at, updated_at, marks`
 
 const selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE connection_id = $1`
 
@@ -22,7 +22,7 @@ func scanAccount(s scanner) (provision.Account, error) {
 	var remote, assigned, fault, code string
 	var due, synced, updated int64
 	err := s.Scan(&a.ID, &a.EnvironmentID, &a.ConnectionID, &a.Kind, &a.ObjectID, &a.ObjectName, &a.RuleID, &a.InScope, &a.Ownership, &a.RemoteID,
-		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &synced, &updated)
+		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &synced, &updated, &a.Marks)
 	if err != nil {
 		return a, err
 	}
@@ -89,24 +89,30 @@ func accountRow(a *provision.Account) ([]any, error) {
 	return []any{
 		a.ID, a.EnvironmentID, a.ConnectionID, string(a.Kind), a.ObjectID, a.ObjectName, a.RuleID, a.InScope, string(a.Ownership), a.RemoteID, a.MatchKey,
 		remote, assigned, string(a.Phase), string(a.Status), fault, code, a.Detail, a.Attempts, micros(a.DueAt), int(a.Priority), a.Cause,
-		micros(a.SyncedAt), micros(a.UpdatedAt),
+		micros(a.SyncedAt), micros(a.UpdatedAt), a.Marks,
 	}, nil
 }
 
+// upsertAccount leaves the work that MarkDue made of a row to whoever reads the row after the mark.
 var upsertAccount = func() string {
 	var set []string
 	for column := range strings.SplitSeq(accountColumns, ",") {
-		if column = strings.TrimSpace(column); column != "id" {
+		switch column = strings.TrimSpace(column); column {
+		case "id", "marks":
+		case "due_at", "priority", "cause", "status":
+			set = append(set, column+" = CASE WHEN accounts.marks > excluded.marks THEN accounts."+column+" ELSE excluded."+column+" END")
+		default:
 			set = append(set, column+" = excluded."+column)
 		}
 	}
 	return ` ON CONFLICT (id) DO UPDATE SET ` + strings.Join(set, ", ")
 }()
 
-// Record commits rows and activities together; rows in remove are deleted first.
+// Record commits rows and activities together; rows in remove are deleted first. A row that MarkDue marked since it was read stays
+// due, and stays there if it is Gone.
 func (db *DB) Record(ctx context.Context, rows []*provision.Account, remove []string, activities []directory.Activity) error {
 	for _, a := range rows {
-		if a.ID == "" {
+		if a.ID == "" && !a.Gone {
 			a.ID = newID()
 		}
 	}
@@ -119,13 +125,19 @@ func (db *DB) Record(ctx context.Context, rows []*provision.Account, remove []st
 				return err
 			}
 		}
-		values := make([][]any, len(rows))
-		for i, a := range rows {
+		values := make([][]any, 0, len(rows))
+		for _, a := range rows {
+			if a.Gone {
+				if _, err := t.ExecContext(ctx, `DELETE FROM accounts WHERE id = $1 AND marks = $2`, a.ID, a.Marks); err != nil {
+					return err
+				}
+				continue
+			}
 			row, err := accountRow(a)
 			if err != nil {
 				return err
 			}
-			values[i] = row
+			values = append(values, row)
 		}
 		if err := insertMany(ctx, t, `INSERT INTO accounts (`+accountColumns+`)`, values, upsertAccount); err != nil {
 			return err
@@ -160,6 +172,74 @@ func (db *DB) AccountsByObject(ctx context.Context, connectionID string, kind di
 // AccountsByRemote answers the rows of those remote ids that are known.
 func (db *DB) AccountsByRemote(ctx context.Context, connectionID string, kind directory.Kind, ids []string) ([]provision.Account, error) {
 	return db.accountsIn(ctx, connectionID, kind, "remote_id <> '' AND remote_id", ids)
+}
+
+// News answers those of the listed accounts that are not known as they are, with their rows if there are any. What is kept is
+// compared as it is kept, so that a listing of what is known costs no more than reading it.
+func (db *DB) News(ctx context.Context, connectionID string, kind directory.Kind, listed []provision.Remote) ([]provision.News, error) {
+	ids := make([]string, len(listed))
+	for i := range listed {
+		ids[i] = listed[i].ID
+	}
+	kept := make(map[string]string, len(listed))
+	err := chunks(ids, 5000, func(part []string) error {
+		args := []any{connectionID, string(kind)}
+		//nolint:gosec // list binds values
+		query := `SELECT remote_id, remote FROM accounts WHERE connection_id = $1 AND kind = $2 AND remote_id <> '' AND remote_id IN (` +
+			db.list(part, &args) + `)`
+		rows, err := db.read.QueryContext(ctx, query, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
+		for rows.Next() {
+			var id, remote string
+			if err := rows.Scan(&id, &remote); err != nil {
+				return err
+			}
+			kept[id] = remote
+		}
+		return rows.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	var out []provision.News
+	var changed []string
+	for i := range listed {
+		have, known := kept[listed[i].ID]
+		now, err := json.Marshal(&listed[i])
+		if err != nil {
+			return nil, fmt.Errorf("account %s: %w", listed[i].ID, err)
+		}
+		if known && have == string(now) {
+			continue
+		}
+		out = append(out, provision.News{Remote: &listed[i]})
+		if known {
+			changed = append(changed, listed[i].ID)
+		}
+	}
+	if len(changed) == 0 {
+		return out, nil
+	}
+	rows, err := db.AccountsByRemote(ctx, connectionID, kind, changed)
+	byID := make(map[string]*provision.Account, len(rows))
+	for i := range rows {
+		byID[rows[i].RemoteID] = &rows[i]
+	}
+	for i := range out {
+		out[i].Account = byID[out[i].Remote.ID]
+	}
+	return out, err
+}
+
+// CountRemote counts the rows that have a remote account.
+func (db *DB) CountRemote(ctx context.Context, connectionID string, kind directory.Kind) (int64, error) {
+	var n int64
+	const query = `SELECT count(*) FROM accounts WHERE connection_id = $1 AND kind = $2 AND remote_id <> ''`
+	err := db.read.QueryRowContext(ctx, query, connectionID, string(kind)).Scan(&n)
+	return n, err
 }
 
 // Unlinked answers the foreign rows that hold one of the match keys.
@@ -267,11 +347,13 @@ func (db *DB) CountAccounts(ctx context.Context, connectionID, ruleID string, ki
 	return out, err
 }
 
-// MarkDue makes rows due.
+// MarkDue makes rows due, also those that a visit is about to put to rest. What is due already keeps a higher priority.
 func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error) {
 	args := []any{q.ConnectionID, micros(at), int(priority), cause, string(provision.StatusPending)}
 	where := conditions(q, &args)
-	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET due_at = $2, priority = $3, cause = $4, status = $5 WHERE connection_id = $1 AND object_id <> ''`+where, args...) //nolint:gosec // conditions binds values
+	const update = `UPDATE accounts SET due_at = $2, cause = $4, status = $5, marks = marks + 1,
+ priority = CASE WHEN due_at > 0 AND priority < $3 THEN priority ELSE $3 END WHERE connection_id = $1 AND object_id <> ''`
+	r, err := db.write.ExecContext(ctx, update+where, args...)
 	if err != nil {
 		return 0, err
 	}

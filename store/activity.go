@@ -2,12 +2,10 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"lockstep/directory"
 )
@@ -59,60 +57,71 @@ func (db *DB) Activity(ctx context.Context, envID, id string) (directory.Activit
 	return one(db.read.QueryRowContext(ctx, selectActivities+` AND id = $2`, envID, id), scanActivity, "activity")
 }
 
-// Throughput counts the writes to targets since a time, in steps of equal length: what succeeded and what failed.
-func (db *DB) Throughput(ctx context.Context, envID string, since time.Time, step time.Duration, steps int) ([]directory.Throughput, error) {
-	out := make([]directory.Throughput, steps)
-	for i := range out {
-		out[i].At = since.Add(time.Duration(i) * step)
+const insertActivity = `INSERT INTO activities (environment_id, seq, id, recorded_at, type, kind, object_id, object_name, connection_id, rule_id,
+ correlation_id, success, feed, description, actor, changes)`
+
+// Append implements directory.Tx and provision.Tx. Taking numbers locks the environment's row until the end of the
+// transaction, so numbers rise in the order of commits and a reader that follows them misses none.
+func (t *tx) Append(ctx context.Context, activities []directory.Activity) error {
+	byEnv := map[string][]*directory.Activity{}
+	var order []string
+	for i := range activities {
+		env := activities[i].EnvironmentID
+		if byEnv[env] == nil {
+			order = append(order, env)
+		}
+		byEnv[env] = append(byEnv[env], &activities[i])
 	}
-	from, err := db.firstSince(ctx, envID, micros(since))
-	if err != nil {
-		return nil, err
-	}
-	type row struct {
-		step    int64
-		success bool
-		n       int64
-	}
-	rows, err := collect(ctx, db.read, func(s scanner) (row, error) {
-		var r row
-		return r, s.Scan(&r.step, &r.success, &r.n)
-	}, `SELECT (recorded_at - $1) / $2 AS step, success, count(*) FROM activities
- WHERE environment_id = $3 AND seq >= $4 AND recorded_at >= $1 AND type LIKE 'PROVISIONING!_%!_SYNC.%' ESCAPE '!'
- AND (type LIKE '%.SUCCESS' OR type LIKE '%.FAILURE') GROUP BY 1, 2`, micros(since), step.Microseconds(), envID, from)
-	for _, r := range rows {
-		switch i := min(r.step, int64(steps-1)); {
-		case r.success:
-			out[i].Success += r.n
-		default:
-			out[i].Failed += r.n
+	for _, env := range order {
+		if err := t.appendTo(ctx, env, byEnv[env]); err != nil {
+			return err
 		}
 	}
-	return out, err
+	return nil
 }
 
-// firstSince is about where in the log a time begins. The log is in the order of commits, times are nearly so; a minute's grace covers
-// what is not. It is found by halving, so that a long log needs no index of times.
-func (db *DB) firstSince(ctx context.Context, envID string, since int64) (int64, error) {
-	var low, high int64
-	if err := db.read.QueryRowContext(ctx, `SELECT seq FROM environments WHERE id = $1`, envID).Scan(&high); err != nil {
-		return 0, err
+func (t *tx) appendTo(ctx context.Context, envID string, activities []*directory.Activity) error {
+	var last int64
+	n := int64(len(activities))
+	err := t.QueryRowContext(ctx, `UPDATE environments SET seq = seq + $1 WHERE id = $2 RETURNING seq`, n, envID).Scan(&last)
+	if err != nil {
+		return fmt.Errorf("take numbers of the log: %w", err)
 	}
-	since -= time.Minute.Microseconds()
-	for low < high {
-		middle := (low + high) / 2
-		var at int64
-		err := db.read.QueryRowContext(ctx, `SELECT recorded_at FROM activities WHERE environment_id = $1 AND seq >= $2 ORDER BY seq LIMIT 1`, envID, middle).Scan(&at)
-		switch {
-		case errors.Is(err, sql.ErrNoRows):
-			high = middle
-		case err != nil:
-			return 0, err
-		case at < since:
-			low = middle + 1
-		default:
-			high = middle
+	rows := make([][]any, n)
+	for i, a := range activities {
+		a.Seq = last - n + int64(i) + 1
+		actor, err := json.Marshal(a.Actor)
+		if err != nil {
+			return err
+		}
+		changes := []byte("[]")
+		if len(a.Changes) > 0 {
+			if changes, err = json.Marshal(a.Changes); err != nil {
+				return err
+			}
+		}
+		rows[i] = []any{
+			envID, a.Seq, a.ID, micros(a.RecordedAt), a.Type, string(a.Kind), a.ObjectID, a.ObjectName, a.ConnectionID, a.RuleID, a.CorrelationID,
+			a.Success, a.Kind.Feed() && a.ConnectionID == "", a.Description, string(actor), string(changes),
 		}
 	}
-	return low, nil
+	return insertMany(ctx, t, insertActivity, rows, "")
+}
+
+// Changes lists what the feed has after a number, oldest first.
+func (db *DB) Changes(ctx context.Context, envID string, after int64, limit int) ([]directory.Change, error) {
+	return collect(ctx, db.read, func(s scanner) (directory.Change, error) {
+		var c directory.Change
+		var at int64
+		err := s.Scan(&c.Seq, &c.Kind, &c.ObjectID, &at)
+		c.At = instant(at)
+		return c, err
+	}, `SELECT seq, kind, object_id, recorded_at FROM activities WHERE environment_id = $1 AND seq > $2 AND feed ORDER BY seq LIMIT $3`, envID, after, limit)
+}
+
+// FeedHead is the number of the newest entry of the feed; 0 when there is none.
+func (db *DB) FeedHead(ctx context.Context, envID string) (int64, error) {
+	var seq int64
+	err := db.read.QueryRowContext(ctx, `SELECT coalesce(max(seq), 0) FROM activities WHERE environment_id = $1 AND feed`, envID).Scan(&seq)
+	return seq, err
 }

@@ -8,17 +8,31 @@ import (
 	"testing"
 
 	"lockstep/directory"
+	"lockstep/internal/postgrestest"
 	"lockstep/internal/secret"
 	"lockstep/store"
 )
 
 // BenchmarkImport takes over people who are new; one operation is one person.
 func BenchmarkImport(b *testing.B) {
+	for _, name := range []string{"plain", "unique"} {
+		b.Run("SQLite/"+name, func(b *testing.B) {
+			benchmarkImport(b, store.Options{Path: filepath.Join(b.TempDir(), "lockstep.db")}, name == "unique")
+		})
+		b.Run("PostgreSQL/"+name, func(b *testing.B) {
+			benchmarkImport(b, store.Options{PostgresURL: postgrestest.URL(b)}, name == "unique")
+		})
+	}
+}
+
+func benchmarkImport(b *testing.B, o store.Options, unique bool) {
+	b.Helper()
 	ring, err := secret.LoadRing(filepath.Join(b.TempDir(), "keys.json"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	db, err := store.Open(b.Context(), store.Options{Path: filepath.Join(b.TempDir(), "lockstep.db"), Ring: ring})
+	o.Ring = ring
+	db, err := store.Open(b.Context(), o)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -29,9 +43,16 @@ func BenchmarkImport(b *testing.B) {
 		b.Fatal(err)
 	}
 	var file bytes.Buffer
-	file.WriteString("username,email,given,family,title\n")
+	last := "title"
+	if unique {
+		last = "badge"
+		if _, err := people.CreateAttribute(b.Context(), env.ID, directory.Attribute{Name: last, Type: directory.TypeString, Unique: true}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	file.WriteString("username,email,given,family," + last + "\n")
 	for n := range b.N {
-		fmt.Fprintf(&file, "user%d,user%d@example.com,Given,Family,Engineer\n", n, n)
+		fmt.Fprintf(&file, "user%d,user%d@example.com,Given,Family,Badge %d\n", n, n, n)
 	}
 	b.ResetTimer()
 	report, err := people.Import(b.Context(), env.ID, func() (io.ReadCloser, error) { return io.NopCloser(&file), nil }, directory.ImportOptions{})

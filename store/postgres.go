@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"lockstep/directory"
 )
 
 // openPostgres opens one pool that database/sql and the job queue share.
@@ -25,8 +27,10 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		pool.Close()
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
 	}
-	db := stdlib.OpenDBFromPool(pool)
-	return &DB{write: db, read: db, pool: pool, postgres: true}, nil
+	// Transactions get half of the connections at most: however many of them wait for each other, there is one to read with.
+	write := stdlib.OpenDBFromPool(pool)
+	write.SetMaxOpenConns(int(config.MaxConns) / 2)
+	return &DB{write: write, read: stdlib.OpenDBFromPool(pool), pool: pool, postgres: true}, nil
 }
 
 // forUpdate ends a query whose rows the transaction is about to change, so that two edits of one object cannot lose each
@@ -36,6 +40,26 @@ func (t *tx) forUpdate(of string) string {
 		return " FOR UPDATE OF " + of
 	}
 	return ""
+}
+
+// What a transaction can lock besides rows, as seeds of the hash that PostgreSQL asks for. Others use 7 for groups.
+const (
+	lockEnvironment   = 1 // populations and attributes of an environment
+	lockConfiguration = 2 // what is provisioned
+)
+
+// lock waits for a lock that the end of the transaction gives back. It is fair: who wants it alone is not overtaken by those who
+// share it. SQLite has one writer.
+func (t *tx) lock(ctx context.Context, what int, id string, exclusive bool) error {
+	if !t.db.postgres {
+		return nil
+	}
+	query := `SELECT pg_advisory_xact_lock_shared(hashtextextended($1, $2))`
+	if exclusive {
+		query = `SELECT pg_advisory_xact_lock(hashtextextended($1, $2))`
+	}
+	_, err := t.ExecContext(ctx, query, id, what)
+	return err
 }
 
 // The SQLSTATEs that are acted on.
@@ -52,9 +76,11 @@ func pgCode(err error) string {
 	return ""
 }
 
+// retryable reports whether another transaction was in the way. A unique value that somebody else was given at the same moment is
+// seen when the edit is run again.
 func retryable(err error) bool {
 	code := pgCode(err)
-	return code == pgSerialization || code == pgDeadlock
+	return code == pgSerialization || code == pgDeadlock || errors.Is(err, directory.ErrValueTaken)
 }
 
 func unique(err error) bool { return pgCode(err) == pgUnique || sqliteUnique(err) }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
+	"sync"
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
@@ -16,9 +18,9 @@ import (
 func openSQLite(ctx context.Context, path string) (*DB, error) {
 	dsn := func(extra string) string {
 		return "file:" + (&url.URL{Path: path}).EscapedPath() + "?_txlock=immediate&_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)" +
-			"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=cache_size(-32768)&_pragma=temp_store(2)" + extra
+			"&_pragma=synchronous(NORMAL)&_pragma=foreign_keys(1)&_pragma=temp_store(2)" + extra
 	}
-	write, err := sql.Open("sqlite", dsn(""))
+	write, err := sql.Open("sqlite", dsn("&_pragma=cache_size(-32768)"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -26,13 +28,63 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	if err := write.PingContext(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
-	read, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)"))
+	read, err := sql.Open("sqlite", dsn("&_pragma=query_only(1)&_pragma=cache_size(-8192)"))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), write.Close())
 	}
 	read.SetMaxOpenConns(4)
 	read.SetMaxIdleConns(4)
-	return &DB{write: write, read: read}, nil
+	return &DB{write: write, read: read, prepared: prepared{ready: map[string]*sql.Stmt{}}}, nil
+}
+
+// prepared keeps statements that write rows: on SQLite a short transaction spends most of its time on having them read. They are
+// prepared between transactions, because the one connection that writes belongs to the transaction while it lasts.
+type prepared struct {
+	mu     sync.Mutex
+	ready  map[string]*sql.Stmt
+	wanted []string
+}
+
+// maxPrepared bounds what is kept; the texts are few.
+const maxPrepared = 64
+
+// statement answers a prepared statement for the transaction; it is to be closed.
+func (t *tx) statement(ctx context.Context, text string) (*sql.Stmt, error) {
+	p := &t.db.prepared
+	p.mu.Lock()
+	ready := p.ready[text]
+	if ready == nil && len(p.ready)+len(p.wanted) < maxPrepared && !slices.Contains(p.wanted, text) {
+		p.wanted = append(p.wanted, text)
+	}
+	p.mu.Unlock()
+	if ready == nil {
+		return t.PrepareContext(ctx, text)
+	}
+	return t.StmtContext(ctx, ready), nil
+}
+
+// prepareWanted prepares what was asked for. It must not be called in a transaction.
+func (db *DB) prepareWanted(ctx context.Context) error {
+	p := &db.prepared
+	p.mu.Lock()
+	wanted := p.wanted
+	p.wanted = nil
+	p.mu.Unlock()
+	for _, text := range wanted {
+		statement, err := db.write.PrepareContext(ctx, text) //nolint:sqlclosecheck // kept until the store is closed
+		if err != nil {
+			return fmt.Errorf("prepare a statement: %w", err)
+		}
+		p.mu.Lock()
+		if p.ready[text] == nil {
+			p.ready[text], statement = statement, nil
+		}
+		p.mu.Unlock()
+		if statement != nil { // another transaction was quicker
+			_ = statement.Close()
+		}
+	}
+	return nil
 }
 
 func sqliteCode(err error) int {

@@ -25,15 +25,17 @@ type sandboxCommand struct {
 }
 
 type slackSandbox struct {
-	Listen    string        `help:"Address to listen on." default:"127.0.0.1:8021"`
-	Token     string        `help:"Token that clients must send." default:"xoxp-sandbox"`
-	TimeScale float64       `help:"Rate limits run this many times faster; 0 = no limits." default:"1"`
-	Latency   time.Duration `help:"Time that every request takes."`
+	Listen    string        `help:"Address to listen on." default:"127.0.0.1:8021" env:"LOCKSTEP_SANDBOX_LISTEN"`
+	Token     string        `help:"Token that clients must send." default:"xoxp-sandbox" env:"LOCKSTEP_SANDBOX_TOKEN"`
+	TimeScale float64       `help:"Rate limits run this many times faster; 0 = no limits." default:"1" env:"LOCKSTEP_SANDBOX_TIME_SCALE"`
+	Latency   time.Duration `help:"Time that every request takes; a write holds its member or group meanwhile." env:"LOCKSTEP_SANDBOX_LATENCY"`
+
+	Enterprise bool `help:"Be an Enterprise organisation, with guests and groups of up to 15,000 members." env:"LOCKSTEP_SANDBOX_ENTERPRISE"`
 }
 
 // Run serves the workspace until the process is told to stop.
 func (c slackSandbox) Run(ctx context.Context, std stdio) error {
-	workspace := sandbox.New(sandbox.Options{Token: c.Token, TimeScale: scale(c.TimeScale), Latency: c.Latency})
+	workspace := sandbox.New(sandbox.Options{Token: c.Token, TimeScale: scale(c.TimeScale), Latency: c.Latency, Enterprise: c.Enterprise})
 	url, err := serveHandler(ctx, c.Listen, workspace)
 	if err != nil {
 		return err
@@ -155,6 +157,7 @@ func (c clientCreate) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
+	ctx = directory.WithOrigin(ctx, directory.Origin{Actor: directory.Actor{Type: "SYSTEM", ID: "cli", Name: "lockstep client create"}})
 	client, secret, err := a.access.CreateClient(ctx, a.env.ID, c.Name, role)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package slack_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
@@ -57,10 +58,26 @@ func TestConversations(t *testing.T) {
 	})
 }
 
+// TestConformance: also where Slack may differ from what we take it for.
 func TestConformance(t *testing.T) {
+	for name, options := range map[string]sandbox.Options{
+		"as documented":   {},
+		"organisation":    {Enterprise: true},
+		"conflicts 400":   {ConflictStatus: http.StatusBadRequest},
+		"no bodies":       {Statuses: map[string]int{"PATCH /Users/{id}": http.StatusNoContent}},
+		"half a patch":    {PartialPatch: true},
+		"filters ignored": {FilterIgnored: true},
+	} {
+		t.Run(name, func(t *testing.T) { conform(t, options) })
+	}
+}
+
+func conform(t *testing.T, options sandbox.Options) {
+	t.Helper()
 	connectortest.Run(t, func(t *testing.T) *connectortest.Harness {
 		t.Helper()
-		w := sandbox.New(sandbox.Options{Token: token, TimeScale: -1})
+		options.Token, options.TimeScale = token, -1
+		w := sandbox.New(options)
 		target, paced := open(t, w, "primaryEmail")
 		faults := map[string]sandbox.Fault{
 			"429": {Method: "POST", Status: 429, RetryAfter: 3}, "500": {Method: "POST", Status: 500}, "truncated": {Method: "POST", Truncated: true}, "html": {Method: "POST", HTML: true},

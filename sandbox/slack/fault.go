@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"strings"
@@ -10,19 +11,24 @@ import (
 // Fault is something that goes wrong with the requests that it matches.
 type Fault struct {
 	Method     string `json:"method"`     // "" = any
-	PathPrefix string `json:"pathPrefix"` // "" = any
+	PathPrefix string `json:"pathPrefix"` // a part of the path; "" = any
 	Skip       int    `json:"skip"`       // let so many pass first
 	Times      int    `json:"times"`      // how often; 0 = once
 
-	Status             int    `json:"status"`             // answer this, before anything is done
-	RetryAfter         int    `json:"retryAfter"`         // seconds, with Status
-	Code               string `json:"code"`               // the error's code, with Status
-	ResetBefore        bool   `json:"resetBefore"`        // break the connection before anything is done
-	ResetAfter         bool   `json:"resetAfter"`         // do it, then break the connection
-	Hang               bool   `json:"hang"`               // do it, then never answer
-	Truncated          bool   `json:"truncated"`          // do it, then answer half
-	HTML               bool   `json:"html"`               // do it, then answer a page
-	DeactivateOnUpdate bool   `json:"deactivateOnUpdate"` // as Slack did in April 2024
+	Status             int     `json:"status"`             // answer this, before anything is done
+	RetryAfter         int     `json:"retryAfter"`         // seconds, with Status; 0 = none is said
+	Code               string  `json:"code"`               // the error's code, with Status
+	ResetBefore        bool    `json:"resetBefore"`        // break the connection before anything is done
+	ResetAfter         bool    `json:"resetAfter"`         // do it, then break the connection
+	Hang               bool    `json:"hang"`               // do it, then never answer
+	Truncated          bool    `json:"truncated"`          // do it, then answer half
+	HTML               bool    `json:"html"`               // do it, then answer a page
+	SlowBody           float64 `json:"slowBody"`           // do it, then take so many seconds over the answer's body
+	DeactivateOnUpdate bool    `json:"deactivateOnUpdate"` // as Slack did in April 2024
+	FilterIgnored      bool    `json:"filterIgnored"`      // list as if there were no filter
+	// Drift shifts the pages after the first by so many rows, as when the list changes while it is read: 1 repeats a row, -1
+	// leaves one out.
+	Drift int `json:"drift"`
 }
 
 // Inject queues faults.
@@ -35,7 +41,14 @@ func (w *Workspace) Inject(faults ...Fault) {
 	}
 }
 
-// fault takes the first fault that matches a request.
+// ClearFaults forgets the faults that have not happened yet.
+func (w *Workspace) ClearFaults() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.faults = nil
+}
+
+// fault takes the first fault that matches a request; without one, it is a fault that does nothing.
 func (w *Workspace) fault(r *http.Request) *Fault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -53,7 +66,7 @@ func (w *Workspace) fault(r *http.Request) *Fault {
 		}
 		return &taken
 	}
-	return nil
+	return &Fault{}
 }
 
 func (f *Fault) status() int {
@@ -63,14 +76,12 @@ func (f *Fault) status() int {
 	return f.Status
 }
 
-// before reports whether it has answered instead of the workspace.
-func (f *Fault) before(rw http.ResponseWriter) bool {
+// instead answers in place of the workspace, in the shape of the version that was asked.
+func (w *Workspace) instead(rw http.ResponseWriter, c *call) {
+	f := c.fault
 	if f.ResetBefore {
 		reset(rw)
-		return true
-	}
-	if f.Status == 0 {
-		return false
+		return
 	}
 	if f.RetryAfter > 0 {
 		rw.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
@@ -82,20 +93,18 @@ func (f *Fault) before(rw http.ResponseWriter) bool {
 			code = "too_many_requests"
 		}
 	}
-	answer(rw, f.Status, errorBody("v2", &failure{status: f.Status, code: code}))
-	return true
+	w.answer(rw, f.Status, errorBody(c.version, f.Status, code))
 }
 
-// after reports whether it has spoilt the answer.
-func (f *Fault) after(rw http.ResponseWriter, r *http.Request) bool {
+const hangs = 2 * time.Minute
+
+// spoil reports whether it has spoilt the answer to something that was done.
+func (f *Fault) spoil(rw http.ResponseWriter, r *http.Request) bool {
 	switch {
 	case f.ResetAfter:
 		reset(rw)
 	case f.Hang:
-		select {
-		case <-r.Context().Done():
-		case <-time.After(2 * time.Minute):
-		}
+		wait(r.Context(), hangs)
 		reset(rw)
 	case f.Truncated:
 		rw.Header().Set("Content-Type", "application/json")
@@ -111,6 +120,28 @@ func (f *Fault) after(rw http.ResponseWriter, r *http.Request) bool {
 	return true
 }
 
+const trickles = 10
+
+// trickle writes an answer bit by bit.
+func (w *Workspace) trickle(ctx context.Context, rw http.ResponseWriter, seconds float64, status int, body any) {
+	raw, err := encode(body)
+	if err != nil || raw == nil {
+		w.answer(rw, status, body)
+		return
+	}
+	rw.Header().Set("Content-Type", w.options.ContentType)
+	rw.Header().Set("Content-Length", strconv.Itoa(len(raw)))
+	rw.WriteHeader(status)
+	pause := time.Duration(seconds * float64(time.Second) / trickles)
+	for n := range trickles {
+		wait(ctx, pause)
+		if _, err := rw.Write(raw[n*len(raw)/trickles : (n+1)*len(raw)/trickles]); err != nil { //nolint:gosec // JSON, and served as such
+			return
+		}
+		_ = http.NewResponseController(rw).Flush()
+	}
+}
+
 func reset(rw http.ResponseWriter) {
 	if hijacker, ok := rw.(http.Hijacker); ok {
 		if connection, _, err := hijacker.Hijack(); err == nil {
@@ -119,15 +150,4 @@ func reset(rw http.ResponseWriter) {
 		}
 	}
 	panic(http.ErrAbortHandler)
-}
-
-// deactivate is Slack's failure of April 2024: an update that does not mention active leaves the member inactive.
-func (w *Workspace) deactivate(c *call) {
-	if c.Method == http.MethodPatch && !strings.Contains(string(c.body), `"active"`) {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if m := w.members[c.id]; m != nil {
-			m.Active = false
-		}
-	}
 }

@@ -1,138 +1,166 @@
 package slack
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 )
 
-const (
-	groupURN      = "urn:ietf:params:scim:schemas:core:2.0:Group"
-	requestLimit  = 15_000
-	userGroupSize = 5_000
-)
-
-type group struct {
-	id, name string
-	members  []string
-	created  time.Time
+// Group is a group of the workspace: a user group, or an IdP group in an Enterprise organisation.
+type Group struct {
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Members   []string  `json:"members"`             // ids, in the order in which they came
+	Linked    bool      `json:"linked,omitempty"`    // to channels: it cannot be deleted before it is unlinked
+	Generated bool      `json:"generated,omitempty"` // made by Slack, as Team Admins is: SCIM cannot change it
+	Created   time.Time `json:"created"`
 }
 
-func (w *Workspace) groupsOf(id string) []any {
-	out := []any{}
-	for _, gid := range w.groupIDs {
-		if g := w.groups[gid]; slices.Contains(g.members, id) {
-			out = append(out, map[string]any{"value": g.id, "display": g.name})
+type group struct {
+	Group
+	number int
+	has    map[string]bool // its members
+}
+
+// addGroup takes a new group in and fills in what it lacks.
+func (w *Workspace) addGroup(g *Group) *group {
+	w.next++
+	made := &group{Group: *g, number: w.next, has: map[string]bool{}}
+	if made.ID == "" {
+		made.ID = fmt.Sprintf("S%09d", w.next)
+	}
+	if made.Created.IsZero() {
+		made.Created = w.options.Now()
+	}
+	made.Members = nil
+	w.groups[made.ID] = made
+	w.groupIDs = append(w.groupIDs, made.ID)
+	changed := made.Group
+	changed.Members = slices.Clone(g.Members)
+	w.commitGroup(made, &changed)
+	return made
+}
+
+// commitGroup makes a group what it was changed to, and keeps the way from members to groups.
+func (w *Workspace) commitGroup(g *group, changed *Group) {
+	has := make(map[string]bool, len(changed.Members))
+	members := make([]string, 0, len(changed.Members))
+	for _, id := range changed.Members {
+		if has[id] || w.members[id] == nil {
+			continue
 		}
+		has[id] = true
+		members = append(members, id)
+		if !g.has[id] {
+			list := w.memberOf[id]
+			at, _ := slices.BinarySearchFunc(list, g.number, func(g *group, n int) int { return cmp.Compare(g.number, n) })
+			w.memberOf[id] = slices.Insert(list, at, g)
+		}
+	}
+	for _, id := range g.Members {
+		if !has[id] {
+			w.memberOf[id] = slices.DeleteFunc(w.memberOf[id], func(other *group) bool { return other == g })
+		}
+	}
+	g.Group, g.has = *changed, has
+	g.Members = members
+}
+
+func (w *Workspace) removeGroup(g *group) {
+	nobody := g.Group
+	nobody.Members = nil
+	w.commitGroup(g, &nobody)
+	delete(w.groups, g.ID)
+	w.groupIDs = slices.DeleteFunc(w.groupIDs, func(id string) bool { return id == g.ID })
+}
+
+// groupsOf are those of a member as the member's answer lists them.
+func (w *Workspace) groupsOf(id string) []wireRef {
+	out := []wireRef{}
+	for _, g := range w.memberOf[id] {
+		out = append(out, wireRef{g.ID, g.Name})
 	}
 	return out
 }
 
-func (w *Workspace) renderGroup(g *group, version string) any {
-	urn := groupURN
-	if version == "v1" {
-		urn = versionURNs["v1"].core
-	}
-	members := []any{}
-	for _, id := range g.members {
-		members = append(members, map[string]any{"value": id, "display": w.members[id].UserName})
-	}
-	return map[string]any{
-		"schemas": []string{urn}, "id": g.id, "displayName": g.name, "members": members,
-		"meta": map[string]any{"created": g.created.In(pacific).Format("2006-01-02T15:04:05-07:00"), "location": "https://api.slack.com/scim/" + version + "/Groups/" + g.id},
-	}
+type wireGroup struct {
+	Schemas     []string  `json:"schemas"`
+	ID          string    `json:"id"`
+	Meta        wireMeta  `json:"meta"`
+	DisplayName string    `json:"displayName"`
+	Members     []wireRef `json:"members"`
 }
 
+func (w *Workspace) renderGroup(g *group, version string) *wireGroup {
+	out := &wireGroup{
+		Schemas: []string{versions[version].group}, ID: g.ID, Meta: wireMeta{created(g.Created), location(version, "Groups", g.ID)},
+		DisplayName: g.Name, Members: make([]wireRef, len(g.Members)),
+	}
+	for i, id := range g.Members {
+		out.Members[i] = wireRef{id, w.members[id].fullName()}
+	}
+	return out
+}
+
+// groupList serves the collection.
 func (w *Workspace) groupList(c *call) (int, any, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	switch c.Method {
 	case http.MethodGet:
 		return w.listGroups(c)
 	case http.MethodPost:
+		return w.createGroup(c)
+	case http.MethodPatch, http.MethodPut, http.MethodDelete:
+		return 0, nil, bad("missing_group_id")
 	default:
-		return 0, nil, fail(http.StatusMethodNotAllowed, "method_not_allowed")
+		return 0, nil, errMethod
 	}
-	var body struct {
-		Schemas     []string `json:"schemas"`
-		DisplayName string   `json:"displayName"`
-		Members     any      `json:"members"`
-	}
-	if json.Unmarshal(c.body, &body) != nil {
-		return 0, nil, fail(http.StatusBadRequest, "invalid_request_payload")
-	}
-	if len(body.Schemas) == 0 {
-		return 0, nil, fail(http.StatusBadRequest, "missing_schema_element")
-	}
-	for _, g := range w.groups {
-		if strings.EqualFold(g.name, body.DisplayName) {
-			return 0, nil, fail(http.StatusBadRequest, "name_already_exists")
-		}
-	}
-	w.next++
-	g := &group{id: fmt.Sprintf("S%09d", w.next), name: body.DisplayName, created: w.options.Now()}
-	if err := w.addMembers(g, body.Members); err != nil {
-		return 0, nil, err
-	}
-	w.groups[g.id] = g
-	w.groupIDs = append(w.groupIDs, g.id)
-	return http.StatusCreated, w.renderGroup(g, c.version), nil
 }
 
+// listGroups answers rows with their members.
 func (w *Workspace) listGroups(c *call) (int, any, error) {
 	q := c.URL.Query()
-	start, count := max(number(q.Get("startIndex"), 1), 1), min(max(number(q.Get("count"), 10), 0), 1000)
-	var matching []*group
-	want := ""
-	if raw := q.Get("filter"); raw != "" {
-		fields := strings.SplitN(raw, " ", 3)
-		if len(fields) != 3 || !strings.EqualFold(fields[0], "displayName") || !strings.EqualFold(fields[1], "eq") {
-			return 0, nil, fail(http.StatusBadRequest, "no_filters (is_aggregate_call=1)")
+	start, count := page(q)
+	if err := sorting(query(q, "sortOrder")); err != nil {
+		return 0, nil, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ids := w.groupIDs
+	if raw := query(q, "filter"); raw != "" && !w.options.FilterIgnored && !c.fault.FilterIgnored {
+		f, err := parseFilter(raw, getters[*group]{"displayname": func(g *group) string { return g.Name }})
+		if err != nil {
+			return 0, nil, err
 		}
-		want = strings.Trim(fields[2], `"'`)
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return !f.match(w.groups[id]) })
 	}
-	for _, id := range w.groupIDs {
-		if g := w.groups[id]; want == "" || strings.EqualFold(g.name, want) {
-			matching = append(matching, g)
-		}
+	var out []*wireGroup
+	for _, id := range slice(ids, start, count, c.fault.Drift) {
+		out = append(out, w.renderGroup(w.groups[id], c.version))
 	}
-	resources := []any{}
-	for i := start - 1; i < len(matching) && len(resources) < count; i++ {
-		resources = append(resources, w.renderGroup(matching[i], c.version))
-	}
-	return http.StatusOK, listBody(c.version, resources, len(matching), start), nil
+	return http.StatusOK, listBody(c.version, out, len(ids), start), nil
 }
 
-// addMembers refuses unknown, deactivated and too many members, and then adds them all.
-func (w *Workspace) addMembers(g *group, v any) error {
-	list := rows(v)
-	if len(list) > requestLimit {
-		return fail(http.StatusBadRequest, "too_many_users")
+func (w *Workspace) createGroup(c *call) (int, any, error) {
+	body, err := resource(c.body)
+	if err != nil {
+		return 0, nil, err
 	}
-	next := slices.Clone(g.members)
-	for _, row := range list {
-		id, _ := row["value"].(string)
-		m := w.members[id]
-		switch {
-		case m == nil:
-			return fail(http.StatusBadRequest, "no_such_group_members")
-		case !m.Active:
-			return fail(http.StatusBadRequest, "unable_to_add_deleted_or_guest_to_group")
-		case !slices.Contains(next, id):
-			next = append(next, id)
-		}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.edit(&group{has: map[string]bool{}}, c.version)
+	if err := e.whole(body); err != nil {
+		return 0, nil, err
 	}
-	if len(next) > userGroupSize {
-		return fail(http.StatusBadRequest, "group_member_max_exceeded")
+	if err := e.done(); err != nil {
+		return 0, nil, err
 	}
-	g.members = next
-	return nil
+	return http.StatusCreated, w.renderGroup(w.addGroup(&e.changed), c.version), nil
 }
 
+// group serves one group.
 func (w *Workspace) group(c *call) (int, any, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -140,75 +168,48 @@ func (w *Workspace) group(c *call) (int, any, error) {
 	if g == nil {
 		return 0, nil, fail(http.StatusNotFound, "no_such_group")
 	}
-	changed := &group{id: g.id, name: g.name, members: slices.Clone(g.members), created: g.created}
-	var err error
 	switch c.Method {
 	case http.MethodGet:
 		return http.StatusOK, w.renderGroup(g, c.version), nil
-	case http.MethodDelete:
-		delete(w.groups, g.id)
-		w.groupIDs = slices.DeleteFunc(w.groupIDs, func(id string) bool { return id == g.id })
-		return http.StatusNoContent, nil, nil
-	case http.MethodPut:
-		var body struct {
-			DisplayName string `json:"displayName"`
-			Members     any    `json:"members"`
-		}
-		if json.Unmarshal(c.body, &body) != nil {
-			return 0, nil, fail(http.StatusBadRequest, "invalid_request_payload")
-		}
-		changed.name, changed.members = body.DisplayName, nil
-		err = w.addMembers(changed, body.Members)
-	case http.MethodPatch:
-		err = w.patchGroup(changed, c.body)
+	case http.MethodPatch, http.MethodPut, http.MethodDelete:
 	default:
-		return 0, nil, fail(http.StatusMethodNotAllowed, "method_not_allowed")
+		return 0, nil, errMethod
 	}
-	if err != nil {
-		return 0, nil, err
+	if g.Generated {
+		return 0, nil, fail(http.StatusForbidden, "permission_denied")
 	}
-	*g = *changed
-	if c.version == "v1" && c.Method == http.MethodPatch {
+	if c.Method == http.MethodDelete {
+		if g.Linked {
+			return 0, nil, bad("idp_group_linked_to_channels")
+		}
+		w.removeGroup(g)
 		return http.StatusNoContent, nil, nil
 	}
-	return http.StatusOK, w.renderGroup(g, c.version), nil
+	e := w.edit(g, c.version)
+	err := e.change(c)
+	if err == nil || w.options.PartialPatch && c.Method == http.MethodPatch && c.version == "v2" {
+		if refused := e.done(); err == nil {
+			err = refused
+		}
+		if err == nil || e.finished {
+			w.commitGroup(g, &e.changed)
+		}
+	}
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case c.Method == http.MethodPatch && c.version == "v1":
+		return http.StatusNoContent, nil, nil
+	default:
+		return http.StatusOK, w.renderGroup(g, c.version), nil
+	}
 }
 
-var memberPath = regexp.MustCompile(`^members\[value eq "?([A-Z0-9]+)"?\]$`)
-
-func (w *Workspace) patchGroup(g *group, raw []byte) error {
-	var body struct {
-		Operations []struct {
-			Op    string `json:"op"`
-			Path  string `json:"path"`
-			Value any    `json:"value"`
-		} `json:"Operations"`
-	}
-	if json.Unmarshal(raw, &body) != nil {
-		return fail(http.StatusBadRequest, "invalid_request_payload")
-	}
-	for _, op := range body.Operations {
-		verb := strings.ToLower(op.Op)
-		one := memberPath.FindStringSubmatch(op.Path)
-		switch {
-		case verb == "remove" && one != nil:
-			g.members = slices.DeleteFunc(g.members, func(id string) bool { return id == one[1] })
-		case verb == "remove" && op.Path == "members":
-			g.members = nil // with a value as well: this is Slack's trap
-		case op.Path == "members":
-			if verb == "replace" {
-				g.members = nil
-			}
-			if err := w.addMembers(g, op.Value); err != nil {
-				return err
-			}
-		case op.Path == "displayName":
-			g.name, _ = op.Value.(string)
-		case op.Path == "":
-			values, _ := op.Value.(map[string]any)
-			if name, ok := values["displayName"].(string); ok {
-				g.name = name
-			}
+// named finds the group of a name; names of groups have no case.
+func (w *Workspace) named(name string) *group {
+	for _, g := range w.groups {
+		if strings.EqualFold(g.Name, name) {
+			return g
 		}
 	}
 	return nil

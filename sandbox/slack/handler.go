@@ -1,29 +1,29 @@
 package slack
 
 import (
-	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
 	"io"
-	"math"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 )
 
-const maxRequest = 1 << 20
+const maxRequest = 4 << 20 // 15,000 operations that name a member each
 
-// failure is an answer that is an error: a code of Slack's, with the values that Slack adds in brackets.
-type failure struct {
-	status int
-	code   string
-	retry  int
+// call is one request on its way.
+type call struct {
+	*http.Request
+	version string
+	id      string
+	body    []byte
+	fault   *Fault // never nil
 }
 
-func (f *failure) Error() string { return f.code }
-
-func fail(status int, code string) error { return &failure{status: status, code: code} }
+// endpoint serves a call with a status and a body; a *failure is Slack's refusal.
+type endpoint func(*call) (int, any, error)
 
 func (w *Workspace) routes() {
 	w.mux = http.NewServeMux()
@@ -32,97 +32,110 @@ func (w *Workspace) routes() {
 		for _, name := range []string{"ServiceProviderConfig", "ServiceProviderConfigs"} {
 			w.mux.HandleFunc("GET "+base+"/"+name, func(rw http.ResponseWriter, r *http.Request) {
 				w.note(r.Method, r.URL.Path, "GET /ServiceProviderConfig", http.StatusOK)
-				answer(rw, http.StatusOK, serviceProviderConfig) // whatever the token
+				w.answer(rw, http.StatusOK, serviceProviderConfig) // whatever the token
 			})
 		}
-		w.mux.Handle(base+"/ResourceTypes", w.api(version, "ResourceTypes", func(*call) (int, any, error) { return http.StatusOK, resourceTypes, nil }))
+		for name, document := range discovery(version) {
+			w.mux.Handle(base+"/"+name, w.api(version, name, document))
+		}
 		w.mux.Handle(base+"/Users", w.api(version, "Users", w.users))
 		w.mux.Handle(base+"/Users/{id}", w.api(version, "Users", w.user))
 		w.mux.Handle(base+"/Groups", w.api(version, "Groups", w.groupList))
 		w.mux.Handle(base+"/Groups/{id}", w.api(version, "Groups", w.group))
 		w.mux.Handle(base+"/", w.api(version, "", func(*call) (int, any, error) { return 0, nil, fail(http.StatusNotFound, "bad_endpoint") }))
 	}
+	w.mux.HandleFunc("/scim/", func(rw http.ResponseWriter, r *http.Request) {
+		w.note(r.Method, r.URL.Path, r.Method+" /", http.StatusNotFound)
+		w.refuse(rw, "v2", &failure{status: http.StatusNotFound, code: "unsupported_version"})
+	})
 	w.mux.HandleFunc("POST /api/auth.test", w.authTest)
 	w.control()
 }
 
 // ServeHTTP implements http.Handler. A trailing slash is accepted, as Slack does.
 func (w *Workspace) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
-	if strings.HasPrefix(r.URL.Path, "/scim/") && strings.HasSuffix(r.URL.Path, "s/") {
-		r.URL.Path = strings.TrimSuffix(r.URL.Path, "/")
+	if path, ok := strings.CutSuffix(r.URL.Path, "/"); ok && strings.Count(path, "/") > 2 && strings.HasPrefix(path, "/scim/") {
+		r = r.Clone(r.Context())
+		r.URL.Path = path
 	}
 	w.mux.ServeHTTP(rw, r)
 }
 
-// call is one request on its way.
-type call struct {
-	*http.Request
-	version string
-	id      string
-	body    []byte
-}
-
 // api wraps an endpoint: authentication, limits, locks, faults, the log, and both shapes of errors.
-func (w *Workspace) api(version, resource string, serve func(*call) (int, any, error)) http.Handler {
+func (w *Workspace) api(version, resource string, serve endpoint) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		c := &call{Request: r, version: version, id: r.PathValue("id")}
-		endpoint := r.Method + " /" + resource
+		c := &call{Request: r, version: version, id: r.PathValue("id"), fault: w.fault(r)}
+		name := r.Method + " /" + resource
 		if c.id != "" {
-			endpoint += "/{id}"
+			name += "/{id}"
 		}
-		if w.options.Latency > 0 {
-			timer := time.NewTimer(w.options.Latency)
-			select {
-			case <-timer.C:
-			case <-r.Context().Done():
-				timer.Stop()
-			}
-		}
-		fault := w.fault(r)
-		if fault != nil && fault.before(rw) {
-			w.note(r.Method, r.URL.Path, endpoint, fault.status())
+		if c.fault.ResetBefore || c.fault.Status != 0 {
+			w.work(r.Context())
+			w.note(r.Method, r.URL.Path, name, c.fault.status())
+			w.instead(rw, c)
 			return
 		}
-		status, body, err := w.serve(c, endpoint, serve)
-		if err == nil && fault != nil && fault.DeactivateOnUpdate {
-			w.deactivate(c)
+		status, body, err := w.serve(r.Context(), c, name, serve)
+		f, failed := errors.AsType[*failure](err)
+		if failed {
+			status = w.status(f)
+		} else if other, ok := w.options.Statuses[name]; ok {
+			status = other
 		}
-		if f, ok := errors.AsType[*failure](err); ok {
-			status = f.status
-			body = errorBody(version, f)
-			if f.retry > 0 {
-				rw.Header().Set("Retry-After", strconv.Itoa(f.retry))
-			}
+		if status == http.StatusNoContent {
+			body = nil
 		}
-		w.note(r.Method, r.URL.Path, endpoint, status)
-		if fault != nil && fault.after(rw, r) {
-			return
+		w.note(r.Method, r.URL.Path, name, status)
+		switch {
+		case c.fault.spoil(rw, r):
+		case failed:
+			w.refuse(rw, version, f)
+		case c.fault.SlowBody > 0:
+			w.trickle(r.Context(), rw, c.fault.SlowBody, status, body)
+		default:
+			w.answer(rw, status, body)
 		}
-		answer(rw, status, body)
 	})
 }
 
-func (w *Workspace) serve(c *call, endpoint string, serve func(*call) (int, any, error)) (int, any, error) {
+// serve does a request. The lock is held while it is worked on, and is free again before the answer is on its way.
+func (w *Workspace) serve(ctx context.Context, c *call, name string, serve endpoint) (int, any, error) {
 	if err := w.authenticate(c.Request); err != nil {
 		return 0, nil, err
 	}
-	if err := w.spend(c.Method, endpoint); err != nil {
+	if err := w.spend(c.Method, name); err != nil {
 		return 0, nil, err
 	}
 	if c.Method != http.MethodGet {
 		raw, err := io.ReadAll(io.LimitReader(c.Body, maxRequest+1))
 		if err != nil || len(raw) > maxRequest {
-			return 0, nil, fail(http.StatusBadRequest, "invalid_request_payload")
+			return 0, nil, bad("invalid_request_payload")
 		}
 		c.body = raw
 		if c.id != "" {
-			if !w.lock(c.id) {
-				return 0, nil, &failure{http.StatusTooManyRequests, "resource_locked", 1}
+			if err := w.lock(c.id); err != nil {
+				return 0, nil, err
 			}
 			defer w.unlock(c.id)
 		}
 	}
+	w.work(ctx)
 	return serve(c)
+}
+
+// work takes the time that a request takes. It is done even when nobody waits for it any more.
+func (w *Workspace) work(ctx context.Context) { wait(ctx, w.options.Latency) }
+
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 func (w *Workspace) authenticate(r *http.Request) error {
@@ -132,118 +145,46 @@ func (w *Workspace) authenticate(r *http.Request) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if given, ok := strings.CutPrefix(header, "Bearer "); !ok || given != w.token || w.token == "" || w.role != Owner && w.role != Admin {
+	if given, ok := strings.CutPrefix(header, "Bearer "); !ok || given != w.token || w.token == "" || w.role != Owner && w.role != PrimaryOwner && w.role != Admin {
 		return fail(http.StatusUnauthorized, "invalid_authentication")
 	}
 	return nil
 }
 
-// spend takes a token from the endpoint's bucket and the organisation's, or says how long to wait.
-func (w *Workspace) spend(method, endpoint string) error {
-	if w.budgets == nil {
-		return nil
-	}
-	org := "write"
-	if method == http.MethodGet {
-		org = "read"
-	}
-	if method == http.MethodPut {
-		endpoint = strings.Replace(endpoint, "PUT", "PATCH", 1)
-	}
-	now := w.options.Now()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, name := range []string{endpoint, org} {
-		b := w.budgets[name]
-		if b == nil {
-			continue
-		}
-		if missing := 1 - b.TokensAt(now); missing > 0 {
-			seconds := int(math.Ceil(missing / float64(b.Limit())))
-			return &failure{http.StatusTooManyRequests, "too_many_requests", max(seconds, 1)}
+// page reads startIndex and count: 10 rows unless asked for more, and never more than 1,000. The names' case does not matter.
+func page(q url.Values) (start, count int) {
+	return max(number(query(q, "startIndex"), 1), 1), min(max(number(query(q, "count"), 10), 0), 1000)
+}
+
+func query(q url.Values, name string) string {
+	for key, values := range q {
+		if strings.EqualFold(key, name) && len(values) > 0 {
+			return values[0]
 		}
 	}
-	for _, name := range []string{endpoint, org} {
-		if b := w.budgets[name]; b != nil {
-			b.AllowN(now, 1)
-		}
+	return ""
+}
+
+func number(s string, otherwise int) int {
+	if n, err := strconv.Atoi(s); err == nil {
+		return n
 	}
-	return nil
-}
-
-func (w *Workspace) lock(id string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.locked[id] {
-		return false
-	}
-	w.locked[id] = true
-	return true
-}
-
-func (w *Workspace) unlock(id string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.locked, id)
-}
-
-func answer(rw http.ResponseWriter, status int, body any) {
-	if body == nil {
-		rw.WriteHeader(status)
-		return
-	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(body); err != nil {
-		rw.WriteHeader(http.StatusInternalServerError)
-		return
-	}
-	rw.Header().Set("Content-Type", "application/json;charset=utf-8")
-	rw.WriteHeader(status)
-	_, _ = rw.Write(b.Bytes())
-}
-
-// errorBody: version 1, and failures of authentication in both, have one shape; version 2 has RFC 7644's with an integer status.
-func errorBody(version string, f *failure) any {
-	if version == "v1" || f.status == http.StatusUnauthorized {
-		return map[string]any{"Errors": map[string]any{"description": f.code, "code": f.status}}
-	}
-	return map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:Error"}, "detail": f.code, "status": f.status}
-}
-
-// serviceProviderConfig says that filters are not supported; they are. So does Slack's.
-var serviceProviderConfig = map[string]any{
-	"authenticationSchemes": []any{map[string]any{
-		"type": "oauthbearertoken", "name": "OAuth Bearer Token", "description": "Authentication Scheme using the OAuth Bearer Token Standard",
-		"specUrl": "http://tools.ietf.org/html/draft-ietf-oauth-v2-bearer-01", "primary": true,
-	}},
-	"patch": map[string]any{"supported": true}, "bulk": map[string]any{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
-	"filter": map[string]any{"supported": false, "maxResults": 0}, "changePassword": map[string]any{"supported": false},
-	"sort": map[string]any{"supported": false}, "etag": map[string]any{"supported": false}, "xmlDataFormat": map[string]any{"supported": false},
-}
-
-// resourceTypes is version 2's; there is no total in that list.
-var resourceTypes = map[string]any{
-	"schemas": []string{versionURNs["v2"].list},
-	"Resources": []any{
-		map[string]any{
-			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"}, "id": "User", "name": "User", "endpoint": "/Users", "description": "User Account",
-			"schema": versionURNs["v2"].core, "schemaExtensions": []any{map[string]any{"schema": versionURNs["v2"].enterprise, "required": false}},
-		},
-		map[string]any{
-			"schemas": []string{"urn:ietf:params:scim:schemas:core:2.0:ResourceType"}, "id": "Group", "name": "Group", "endpoint": "/Groups", "description": "Group", "schema": groupURN,
-		},
-	},
+	return otherwise
 }
 
 func (w *Workspace) authTest(rw http.ResponseWriter, r *http.Request) {
-	if w.authenticate(r) != nil {
-		answer(rw, http.StatusOK, map[string]any{"ok": false, "error": "invalid_auth"})
+	if err := w.authenticate(r); err != nil {
+		code := "invalid_auth"
+		if err.Error() == "missing_authentication" {
+			code = "not_authed"
+		}
+		w.answer(rw, http.StatusOK, map[string]any{"ok": false, "error": code})
 		return
 	}
+	body := map[string]any{"ok": true, "url": w.host() + "/", "team": "Lockstep Sandbox", "user": "owner", "team_id": "T00000001", "user_id": "U00000001"}
+	if w.options.Enterprise {
+		body["team_id"], body["enterprise_id"] = "E00000001", "E00000001"
+	}
 	rw.Header().Set("X-Oauth-Scopes", "admin")
-	answer(rw, http.StatusOK, map[string]any{
-		"ok": true, "url": "https://sandbox.slack.com/", "team": "Lockstep Sandbox", "user": "owner", "team_id": "T00000001", "user_id": "U00000001",
-	})
+	w.answer(rw, http.StatusOK, body)
 }

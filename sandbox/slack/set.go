@@ -1,365 +1,268 @@
 package slack
 
 import (
-	"encoding/json"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// setter writes attributes into a member as Slack understands them.
+// setter writes attributes into a copy of a member, as Slack understands them.
 type setter struct {
 	workspace *Workspace
 	member    *Member
-	creating  bool
 	urns      urns
+	creating  bool
+	named     bool     // the name was touched
+	activity  bool     // active was touched
+	fields    []string // custom profile fields that are new to the workspace
 }
 
-var errFormat = fail(http.StatusBadRequest, "invalid_attribute_format")
+// attribute is what can be done with one. replaces says that a list is to be what is given, and not to have it added.
+type attribute struct {
+	write   func(s *setter, p path, v any, replaces bool) error
+	clear   func(s *setter, p path) error
+	profile bool // part of the custom profile
+}
 
-// all takes a whole or partial resource.
-func (s *setter) all(body map[string]any) error {
-	// The username first: other answers depend on it.
-	for _, name := range []string{"userName", "nickName"} {
-		if v, ok := body[name]; ok && (name != "nickName" || body["userName"] == nil) {
-			if err := s.set(name, v); err != nil {
-				return err
-			}
+// attributes are the core ones, by name.
+func attributes() map[string]attribute {
+	nothing := attribute{func(*setter, path, any, bool) error { return nil }, func(*setter, path) error { return nil }, false}
+	out := map[string]attribute{
+		"id": nothing, "meta": nothing, "groups": nothing, "schemas": nothing, "externalId": nothing,
+		"userName":     {(*setter).writeUserName, clearUserName, false},
+		"nickName":     {(*setter).writeUserName, clearUserName, false},
+		"displayName":  {(*setter).writeDisplayName, func(s *setter, p path) error { return s.writeDisplayName(p, nil, true) }, false},
+		"name":         {(*setter).writeName, (*setter).clearName, false},
+		"emails":       {(*setter).writeEmails, (*setter).clearEmails, false},
+		"active":       {(*setter).writeActive, func(*setter, path) error { return errFormat }, false},
+		"profileUrl":   {(*setter).writeProfileURL, nothing.clear, false},
+		"password":     {(*setter).writePassword, func(*setter, path) error { return bad("password_change_not_allowed") }, false},
+		"photos":       {(*setter).writePhotos, func(s *setter, _ path) error { s.member.photo = photo{}; return nil }, false},
+		"timezone":     {writeText(func(m *Member, v string) { m.Timezone = v }), clearText(func(m *Member, _ string) { m.Timezone = defaultTimezone }), false},
+		"title":        {writeText(func(m *Member, v string) { m.Title = v }), clearText(func(m *Member, v string) { m.Title = v }), true},
+		"phoneNumbers": {(*setter).writePhones, (*setter).clearPhones, true},
+		"addresses":    {(*setter).writeAddresses, (*setter).clearAddresses, true},
+		"address":      {(*setter).writeAddresses, (*setter).clearAddresses, true}, // Slack's own example spells it so once
+		"roles":        {(*setter).writeRoles, func(s *setter, _ path) error { return s.custom("role", "") }, true},
+	}
+	for _, name := range []string{"userType", "preferredLanguage", "locale"} {
+		out[name] = attribute{
+			func(s *setter, _ path, v any, _ bool) error {
+				value, ok := plain(v)
+				if !ok {
+					return errFormat
+				}
+				return s.custom(name, value)
+			},
+			func(s *setter, _ path) error { return s.custom(name, "") }, true,
 		}
 	}
-	for name, v := range body {
-		if name == "userName" || name == "nickName" {
-			continue
+	return out
+}
+
+var core = attributes()
+
+// find answers the attribute at a path; an extension's depends on the version.
+func (s *setter) find(name string) (attribute, bool) {
+	switch name {
+	case s.urns.enterprise:
+		return attribute{(*setter).writeEnterprise, (*setter).clearEnterprise, true}, true
+	case s.urns.profile:
+		return attribute{(*setter).writeProfile, (*setter).clearProfile, true}, true
+	case s.urns.guest:
+		return attribute{(*setter).writeGuest, (*setter).clearGuest, false}, true
+	}
+	a, ok := core[name]
+	return a, ok
+}
+
+func writeText(set func(*Member, string)) func(*setter, path, any, bool) error {
+	return func(s *setter, _ path, v any, _ bool) error {
+		value, ok := plain(v)
+		if !ok {
+			return errFormat
 		}
-		if err := s.set(name, v); err != nil {
+		set(s.member, value)
+		return nil
+	}
+}
+
+func clearText(set func(*Member, string)) func(*setter, path) error {
+	return func(s *setter, _ path) error { set(s.member, ""); return nil }
+}
+
+// profileFields is how many custom profile fields a workspace can have.
+const profileFields = 50
+
+// custom sets a value of the custom profile. A field that the workspace lacks is made.
+func (s *setter) custom(name, value string) error {
+	s.member.Full = true
+	if value == "" {
+		delete(s.member.Profile, name)
+		return nil
+	}
+	if err := s.field(name); err != nil {
+		return err
+	}
+	s.member.Profile[name] = value
+	return nil
+}
+
+func (s *setter) field(name string) error {
+	w := s.workspace
+	if w.fields[name] || slices.Contains(s.fields, name) {
+		return nil
+	}
+	if w.options.ProfileFields+len(w.fields)+len(s.fields) >= profileFields {
+		return fail(http.StatusInternalServerError, "unable_to_create_team_profile_fields")
+	}
+	s.fields = append(s.fields, name)
+	return nil
+}
+
+// all takes a whole or partial resource. When a member is made, an error in the custom profile drops all of it, and is not said.
+func (s *setter) all(body map[string]any, replaces bool) error {
+	var plain, profile []string
+	for _, name := range slices.SortedFunc(maps.Keys(body), before) {
+		a, ok := s.find(name)
+		switch {
+		case !ok || name == "nickName" && body["userName"] != nil || name == s.urns.profile && !lists(body["schemas"], name):
+		case a.profile:
+			profile = append(profile, name)
+		default:
+			plain = append(plain, name)
+		}
+	}
+	for _, name := range plain {
+		if err := s.write(path{name: name}, body[name], replaces); err != nil {
 			return err
 		}
 	}
-	return nil
-}
-
-var profileTexts = map[string]bool{"userType": true, "preferredLanguage": true, "locale": true}
-
-// set takes one attribute by its path.
-func (s *setter) set(path string, v any) error {
-	m := s.member
-	switch path {
-	case "active":
-		active, ok := v.(bool)
-		if !ok {
-			return errFormat // "False" as text is what Entra sends, and what Slack refuses
-		}
-		m.Active = active
-		return nil
-	case "name":
-		return s.each(v, "name.")
-	case "emails":
-		return s.emails(v)
-	case "phoneNumbers":
-		return s.phones(v)
-	case "addresses":
-		if row := first(v); row != nil {
-			m.Full = true
-			for _, part := range []string{"streetAddress", "locality", "region", "postalCode", "country"} {
-				m.Profile[part], _ = row[part].(string)
+	saved, fields := s.member.clone(), s.fields
+	for _, name := range profile {
+		if err := s.write(path{name: name}, body[name], replaces); err != nil {
+			if !s.creating {
+				return err
 			}
-		}
-		return nil
-	case "roles":
-		m.Full = true
-		m.Profile["role"] = firstValue(v)
-		return nil
-	case "photos":
-		m.photo = firstValue(v) // fetched later: the answer shows the old one
-		return nil
-	case s.urns.enterprise:
-		m.Full = true
-		return s.each(v, s.urns.enterprise+":")
-	case "password":
-		if !s.creating {
-			return fail(http.StatusBadRequest, "password_change_not_allowed")
-		}
-		return nil
-	}
-	if part, ok := strings.CutPrefix(path, s.urns.enterprise); ok && part != "" {
-		return s.enterprise(part[1:], v) // a colon or a dot stands between
-	}
-	return s.text(path, v)
-}
-
-func (s *setter) text(path string, v any) error {
-	value, ok := v.(string)
-	if v != nil && !ok {
-		if path == "schemas" || path == "externalId" || path == "meta" || path == "groups" || strings.HasPrefix(path, "urn:") {
-			return nil
-		}
-		return errFormat
-	}
-	if strings.ContainsFunc(value, func(r rune) bool { return r >= 0x1F000 && r <= 0x1FAFF }) {
-		return fail(http.StatusBadRequest, "invalid_emoji_not_allowed")
-	}
-	if value == " " {
-		value = ""
-	}
-	m := s.member
-	switch path {
-	case "userName", "nickName":
-		return s.userName(value)
-	case "displayName":
-		return s.displayName(value)
-	case "name.givenName":
-		m.GivenName = value
-	case "name.familyName":
-		m.FamilyName = value
-	case "name.honorificPrefix":
-		m.HonorificPrefix, m.Full = value, true
-	case "title":
-		m.Title = value
-	case "timezone":
-		m.Timezone = value
-	default:
-		if profileTexts[path] {
-			m.Profile[path], m.Full = value, true
+			*s.member, s.fields = *saved, fields
+			s.member.HonorificPrefix = ""
+			break
 		}
 	}
 	return nil
 }
 
-func (s *setter) each(v any, prefix string) error {
-	parts, ok := v.(map[string]any)
+// before orders attributes as they are checked: the username, the addresses, and then by name.
+func before(a, b string) int {
+	rank := func(name string) int {
+		if at := slices.Index([]string{"userName", "nickName", "emails"}, name); at >= 0 {
+			return at
+		}
+		return 3
+	}
+	if d := rank(a) - rank(b); d != 0 {
+		return d
+	}
+	return strings.Compare(a, b)
+}
+
+func lists(schemas any, urn string) bool {
+	list, _ := schemas.([]any)
+	return slices.Contains(list, any(urn))
+}
+
+func (s *setter) write(p path, v any, replaces bool) error {
+	a, ok := s.find(p.name)
 	if !ok {
 		return errFormat
 	}
-	for name, value := range parts {
-		if prefix == "name." {
-			if err := s.text(prefix+name, value); err != nil {
-				return err
-			}
-		} else if err := s.enterprise(name, value); err != nil {
-			return err
-		}
+	if p.name != "password" && p.name != "photos" && hasEmoji(v) {
+		return bad("invalid_emoji_not_allowed")
 	}
-	return nil
+	return a.write(s, p, v, replaces)
 }
 
-func (s *setter) enterprise(part string, v any) error {
-	s.member.Full = true
-	if part == "manager" {
-		manager, ok := v.(map[string]any)
-		id, text := manager["managerId"].(string)
-		if !ok || !text {
-			return fail(http.StatusBadRequest, "improper_enterprise_schema_format")
-		}
-		s.member.Profile["manager"] = id
-		return nil
-	}
-	value, ok := v.(string)
-	if v != nil && !ok {
+// clear removes an attribute, a row or a part of it.
+func (s *setter) clear(p path) error {
+	a, ok := s.find(p.name)
+	if !ok {
 		return errFormat
 	}
-	s.member.Profile[strings.TrimSuffix(part, ".managerId")] = value
+	return a.clear(s, p)
+}
+
+// done checks what depends on several attributes.
+func (s *setter) done() error {
+	if s.named && strings.TrimSpace(s.member.GivenName+s.member.FamilyName) == "" {
+		return bad("invalid_name_required")
+	}
 	return nil
 }
 
-func rows(v any) []map[string]any {
-	switch v := v.(type) {
-	case map[string]any:
-		return []map[string]any{v}
-	case []any:
-		var out []map[string]any
-		for _, e := range v {
-			if row, ok := e.(map[string]any); ok {
-				out = append(out, row)
-			} else if s, ok := e.(string); ok {
-				out = append(out, map[string]any{"value": s})
-			}
-		}
-		return out
-	default:
-		return nil
+// writeActive takes no text: "False" is what Entra sends, and what Slack refuses.
+func (s *setter) writeActive(_ path, v any, _ bool) error {
+	active, ok := v.(bool)
+	if !ok {
+		return errFormat
 	}
+	s.activity = true
+	s.member.Active = active
+	return nil
 }
 
-func first(v any) map[string]any {
-	list := rows(v)
-	for _, row := range list {
-		if truthy(row["primary"]) {
-			return row
+// writeProfileURL: it can be given when a member is made, and never again.
+func (s *setter) writeProfileURL(_ path, v any, _ bool) error {
+	value, ok := plain(v)
+	if !ok {
+		return errFormat
+	}
+	if s.creating {
+		s.member.ProfileURL = value
+	}
+	return nil
+}
+
+func (s *setter) writePassword(path, any, bool) error {
+	if !s.creating {
+		return bad("password_change_not_allowed")
+	}
+	return nil
+}
+
+// writePhotos keeps one: the primary, or the first.
+func (s *setter) writePhotos(_ path, v any, _ bool) error {
+	list, ok := rows(v)
+	if !ok {
+		return bad("photos_invalid")
+	}
+	chosen := first(list)
+	if chosen == nil {
+		return nil
+	}
+	source, _ := chosen["value"].(string)
+	if !strings.HasPrefix(source, "https://") && !strings.HasPrefix(source, "http://") && !strings.HasPrefix(source, "data:image/") {
+		return bad("photos_invalid")
+	}
+	m := s.member
+	now := s.workspace.options.Now()
+	shown := m.photo.address
+	if now.Sub(m.photo.named) < fetching {
+		shown = m.photo.before
+	}
+	m.photo = photo{address: photoAddress(m.ID, source), before: shown, named: now}
+	return nil
+}
+
+// first is the primary row, or the first.
+func first(list []map[string]any) map[string]any {
+	for _, r := range list {
+		if isTrue(r["primary"]) {
+			return r
 		}
 	}
 	if len(list) > 0 {
 		return list[0]
-	}
-	return nil
-}
-
-func firstValue(v any) string {
-	value, _ := first(v)["value"].(string)
-	return value
-}
-
-func truthy(v any) bool { return v == true || v == "true" }
-
-// emails: the primary is the one marked so, else the one of type work, else the first; the next is the secondary, others are dropped.
-func (s *setter) emails(v any) error {
-	list := rows(v)
-	primary := -1
-	for i, row := range list {
-		if truthy(row["primary"]) {
-			primary = i
-			break
-		}
-	}
-	for i, row := range list {
-		if primary < 0 && row["type"] == "work" {
-			primary = i
-		}
-	}
-	if primary < 0 && s.creating {
-		primary = 0
-	}
-	for i, row := range list {
-		value, _ := row["value"].(string)
-		switch {
-		case i == primary:
-			if err := s.primaryEmail(value); err != nil {
-				return err
-			}
-		case value != "":
-			s.member.SecondaryEmail = value
-		}
-	}
-	return nil
-}
-
-// phones: see "phoneNumbers" in docs.slack.dev/reference/scim-api. Requests and answers differ on purpose of nobody.
-func (s *setter) phones(v any) error {
-	list := rows(v)
-	s.member.Full = true
-	value := func(row map[string]any) string { text, _ := row["value"].(string); return text }
-	if len(list) == 1 {
-		if list[0]["type"] == "work" {
-			s.member.MobilePhone = value(list[0])
-		} else {
-			s.member.PrimaryPhone = value(list[0])
-		}
-		return nil
-	}
-	for _, row := range list {
-		switch {
-		case truthy(row["primary"]) || row["type"] == "mobile":
-			s.member.PrimaryPhone = value(row)
-		default:
-			s.member.MobilePhone = value(row)
-		}
-	}
-	return nil
-}
-
-// remove clears an attribute.
-func (s *setter) remove(path string) error {
-	m := s.member
-	base, _, _ := strings.Cut(path, "[")
-	switch base {
-	case "emails":
-		if strings.Contains(path, "primary eq true") || strings.Contains(path, "primary eq \"true\"") {
-			return fail(http.StatusBadRequest, "missing_primary_email")
-		}
-		m.SecondaryEmail = ""
-	case "phoneNumbers":
-		m.PrimaryPhone, m.MobilePhone = "", ""
-	case "addresses", "address":
-		for _, part := range []string{"streetAddress", "locality", "region", "postalCode", "country"} {
-			delete(m.Profile, part)
-		}
-	case "roles":
-		delete(m.Profile, "role")
-	case s.urns.enterprise:
-		for _, part := range []string{"employeeNumber", "costCenter", "organization", "division", "department", "manager"} {
-			delete(m.Profile, part)
-		}
-	default:
-		if part, ok := strings.CutPrefix(path, s.urns.enterprise); ok {
-			delete(m.Profile, strings.TrimSuffix(part[1:], ".managerId"))
-			return nil
-		}
-		return s.text(path, nil)
-	}
-	return nil
-}
-
-func (s *setter) put(raw []byte) error {
-	var body map[string]any
-	if json.Unmarshal(raw, &body) != nil {
-		return fail(http.StatusBadRequest, "invalid_request_payload")
-	}
-	if body["schemas"] == nil {
-		return fail(http.StatusBadRequest, "missing_schema_element")
-	}
-	// What is left out is blanked, active among it.
-	m := s.member
-	m.DisplayName, m.Title, m.SecondaryEmail, m.PrimaryPhone, m.MobilePhone, m.HonorificPrefix, m.Active = "", "", "", "", "", "", false
-	m.Timezone, m.Profile = "America/Los_Angeles", map[string]string{}
-	return s.all(body)
-}
-
-func (s *setter) patchV1(raw []byte) error {
-	var body map[string]any
-	if json.Unmarshal(raw, &body) != nil {
-		return fail(http.StatusBadRequest, "invalid_request_payload")
-	}
-	if body["schemas"] == nil {
-		return fail(http.StatusBadRequest, "missing_schema_element")
-	}
-	if meta, ok := body["meta"].(map[string]any); ok {
-		list, _ := meta["attributes"].([]any)
-		for _, a := range list {
-			if path, ok := a.(string); ok {
-				if err := s.remove(path); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return s.all(body)
-}
-
-func (s *setter) patchV2(raw []byte) error {
-	var body struct {
-		Schemas    []string `json:"schemas"`
-		Operations []struct {
-			Op    string `json:"op"`
-			Path  string `json:"path"`
-			Value any    `json:"value"`
-		} `json:"Operations"`
-	}
-	if json.Unmarshal(raw, &body) != nil {
-		return fail(http.StatusBadRequest, "invalid_request_payload")
-	}
-	if len(body.Schemas) == 0 {
-		return fail(http.StatusBadRequest, "missing_schema_element")
-	}
-	for _, op := range body.Operations {
-		var err error
-		switch strings.ToLower(op.Op) {
-		case "add", "replace":
-			if op.Path == "" {
-				values, ok := op.Value.(map[string]any)
-				if !ok {
-					return errFormat
-				}
-				err = s.all(values)
-			} else {
-				base, _, _ := strings.Cut(op.Path, "[")
-				err = s.set(base, op.Value)
-			}
-		case "remove":
-			err = s.remove(op.Path)
-		default:
-			err = fail(http.StatusBadRequest, "invalid_request_payload")
-		}
-		if err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -1,75 +1,58 @@
-// Package slack is a simulated Slack workspace: Slack's SCIM API (v2, and v1 for users) as public records describe it, on a
-// model in memory. It is for demos, rehearsals and tests, and shares no code with the connector, so that neither hides the
-// other's mistakes.
+// Package slack is a simulated Slack workspace: Slack's SCIM API, v1 and v2, for users and groups, as public records describe
+// it, on a model in memory. It is for demos, rehearsals and tests, and shares no code with the connector, so that neither hides
+// the other's mistakes.
 //
 // Faithful: constraints and coupling of names, e-mails and phones; null-laden answers; both error shapes; a
-// ServiceProviderConfig that denies filters and answers anybody; deactivation that never removes; rate limits and locks with
-// Retry-After. What Slack does not document is an Option.
+// ServiceProviderConfig that denies filters and answers anybody; deactivation that never removes; a bare remove of members that
+// empties a group; rate limits and locks with Retry-After. What Slack does not document is an Option.
+//
+// All waiting (latency, limits, delays, slow and hanging answers) goes by Options.Now and by timers of package time, so that
+// the workspace also lives in the virtual time of testing/synctest.
 package slack
 
 import (
-	"fmt"
-	"maps"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// Options shape a workspace. The zero value is Slack as documented, without a token.
+// Options shape a workspace. The zero value is Slack as documented, on the plan Business+, without a token.
 type Options struct {
 	Token     string
 	TimeScale float64 // rate limits run this many times faster; 0 = as Slack's; negative = no limits
 	Now       func() time.Time
-	// Latency is added to every request.
+	// Latency is how long every request is worked on. A write holds its user or group for so long.
 	Latency time.Duration
+	// Enterprise makes it an Enterprise organisation: it has guests, and its groups are IdP groups of up to 15,000 members.
+	Enterprise bool
+	// Domain is the workspace's part of its address; "" = sandbox.
+	Domain string
+
+	// What follows decides what Slack leaves undocumented, or what is a setting of the workspace.
+
 	// ConflictStatus is the status of email_taken and username_taken; 0 = 409.
 	ConflictStatus int
-	// FilterIgnored answers every list as if it had no filter.
+	// Statuses are those of other error codes, by code, and of what succeeds, as "PATCH /Users/{id}". 204 leaves the body out.
+	Statuses map[string]int
+	// ContentType is that of answers; "" = application/json;charset=utf-8.
+	ContentType string
+	// FilterIgnored answers every list of users as if it had no filter.
 	FilterIgnored bool
 	// UsersMayChangeDisplayName refuses updates of displayName, as Slack does while members may change theirs.
 	UsersMayChangeDisplayName bool
-	// VisibilityDelay hides a new member from lists and filters for a while.
+	// VisibilityDelay hides a member that SCIM made from lists and filters for a while.
 	VisibilityDelay time.Duration
-}
-
-// Role is a member's place in the workspace.
-type Role string
-
-// The roles.
-const (
-	Ordinary     Role = "member"
-	Admin        Role = "admin"
-	Owner        Role = "owner"
-	PrimaryOwner Role = "primary_owner"
-)
-
-// Member is a member of the workspace.
-type Member struct {
-	ID              string            `json:"id"`
-	UserName        string            `json:"userName"`
-	DisplayName     string            `json:"displayName"`
-	GivenName       string            `json:"givenName"`
-	FamilyName      string            `json:"familyName"`
-	HonorificPrefix string            `json:"honorificPrefix,omitempty"`
-	Title           string            `json:"title"`
-	PrimaryEmail    string            `json:"primaryEmail"`
-	SecondaryEmail  string            `json:"secondaryEmail,omitempty"`
-	PrimaryPhone    string            `json:"primaryPhone,omitempty"`
-	MobilePhone     string            `json:"mobilePhone,omitempty"`
-	Timezone        string            `json:"timezone"`
-	Profile         map[string]string `json:"profile,omitempty"` // locale, userType, role, address and enterprise values
-	Active          bool              `json:"active"`
-	Role            Role              `json:"role"`
-	Bot             bool              `json:"bot,omitempty"`
-	Erased          bool              `json:"erased,omitempty"` // by GDPR: never to be changed
-	Full            bool              `json:"-"`                // answered in the full shape
-	Created         time.Time         `json:"created"`
-	photo           string
+	// DeactivationDelay lets reads say "active" for a while after a DELETE.
+	DeactivationDelay time.Duration
+	// DeactivatedStayInGroups keeps a deactivated member's memberships.
+	DeactivatedStayInGroups bool
+	// PartialPatch keeps the operations that stand before a refused one. Otherwise a PATCH is done whole or not at all.
+	PartialPatch bool
+	// ProfileFields is how many of the 50 custom profile fields are in use by others.
+	ProfileFields int
 }
 
 // Workspace is the simulated workspace. It is an http.Handler, safe for concurrent use.
@@ -82,8 +65,10 @@ type Workspace struct {
 	order    []string // ids in the order of creation
 	byEmail  map[string]string
 	byName   map[string]string // userNames and channels
+	fields   map[string]bool   // custom profile fields that SCIM made
 	groups   map[string]*group
-	groupIDs []string
+	groupIDs []string            // in the order of creation
+	memberOf map[string][]*group // by a member's id, in the order of creation
 	next     int
 	locked   map[string]bool
 	faults   []*Fault
@@ -102,33 +87,30 @@ func New(o Options) *Workspace {
 	if o.ConflictStatus == 0 {
 		o.ConflictStatus = http.StatusConflict
 	}
-	w := &Workspace{
-		options: o, members: map[string]*Member{}, byEmail: map[string]string{}, byName: map[string]string{"general": "#", "random": "#"},
-		groups: map[string]*group{}, locked: map[string]bool{}, token: o.Token, role: Owner, budgets: newBudgets(o.TimeScale),
+	if o.ContentType == "" {
+		o.ContentType = "application/json;charset=utf-8"
 	}
-	w.log.Totals = map[string]int64{}
+	if o.Domain == "" {
+		o.Domain = "sandbox"
+	}
+	w := &Workspace{
+		options: o, token: o.Token, role: Owner, budgets: newBudgets(o.TimeScale), log: Log{Totals: map[string]int64{}},
+		members: map[string]*Member{}, byEmail: map[string]string{}, byName: map[string]string{"general": channel, "random": channel},
+		fields: map[string]bool{}, groups: map[string]*group{}, memberOf: map[string][]*group{}, locked: map[string]bool{},
+	}
 	w.routes()
 	return w
 }
 
-// published are Slack's limits a minute and their bursts (docs.slack.dev/reference/scim-api/rate-limits).
-var published = map[string][2]int{
-	"write": {600, 180}, "read": {1000, 1000}, "GET /Users/{id}": {300, 300}, "POST /Users": {180, 20}, "PATCH /Users/{id}": {180, 20},
-	"DELETE /Users/{id}": {180, 20}, "GET /Groups/{id}": {300, 300}, "POST /Groups": {180, 20}, "PATCH /Groups/{id}": {180, 80}, "DELETE /Groups/{id}": {180, 20},
-}
+// channel stands for whoever holds a channel's name.
+const channel = "#"
 
-func newBudgets(scale float64) map[string]*rate.Limiter {
-	if scale < 0 {
-		return nil
+// host is the workspace's own address.
+func (w *Workspace) host() string {
+	if w.options.Enterprise {
+		return "https://" + w.options.Domain + ".enterprise.slack.com"
 	}
-	if scale == 0 {
-		scale = 1
-	}
-	out := map[string]*rate.Limiter{}
-	for name, p := range published {
-		out[name] = rate.NewLimiter(rate.Limit(float64(p[0])/60*scale), p[1])
-	}
-	return out
+	return "https://" + w.options.Domain + ".slack.com"
 }
 
 // Seed adds members as they are, without limits or checks, and answers their ids. Missing values are filled in.
@@ -137,35 +119,11 @@ func (w *Workspace) Seed(members ...Member) []string {
 	defer w.mu.Unlock()
 	ids := make([]string, len(members))
 	for i := range members {
-		m := members[i]
-		if m.Role == "" {
-			m.Role = Ordinary
-		}
-		w.add(&m)
+		m := members[i].clone()
+		w.add(m)
 		ids[i] = m.ID
 	}
 	return ids
-}
-
-func (w *Workspace) add(m *Member) {
-	if m.ID == "" {
-		w.next++
-		m.ID = "U" + strings.ToUpper(fmt.Sprintf("%09s", strconv.FormatInt(int64(w.next)*7919+36*36*36*36*36, 36)))
-	}
-	if m.Created.IsZero() {
-		m.Created = w.options.Now()
-	}
-	if m.Timezone == "" {
-		m.Timezone = "America/Los_Angeles"
-	}
-	if m.Profile == nil {
-		m.Profile = map[string]string{}
-	}
-	m.UserName, m.PrimaryEmail = strings.ToLower(m.UserName), strings.TrimSpace(m.PrimaryEmail)
-	w.members[m.ID] = m
-	w.order = append(w.order, m.ID)
-	w.byEmail[strings.ToLower(m.PrimaryEmail)] = m.ID
-	w.byName[m.UserName] = m.ID
 }
 
 // Members lists all members in the order of their creation.
@@ -179,6 +137,16 @@ func (w *Workspace) Members() []Member {
 	return out
 }
 
+// Member answers one member.
+func (w *Workspace) Member(id string) (Member, bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if m := w.members[id]; m != nil {
+		return *m, true
+	}
+	return Member{}, false
+}
+
 // Edit changes a member behind everybody's back, as an administrator of the workspace would.
 func (w *Workspace) Edit(id string, change func(*Member)) bool {
 	w.mu.Lock()
@@ -187,12 +155,50 @@ func (w *Workspace) Edit(id string, change func(*Member)) bool {
 	if !ok {
 		return false
 	}
-	delete(w.byEmail, strings.ToLower(m.PrimaryEmail))
-	delete(w.byName, m.UserName)
-	change(m)
-	m.ID = id
-	w.byEmail[strings.ToLower(m.PrimaryEmail)] = id
-	w.byName[m.UserName] = id
+	changed := m.clone()
+	change(changed)
+	changed.ID = id
+	w.commit(m, changed)
+	return true
+}
+
+// SeedGroups adds groups as they are, without limits or checks, and answers their ids. Members that do not exist are left out.
+func (w *Workspace) SeedGroups(groups ...Group) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ids := make([]string, len(groups))
+	for i := range groups {
+		ids[i] = w.addGroup(&groups[i]).ID
+	}
+	return ids
+}
+
+// Groups lists all groups in the order of their creation.
+func (w *Workspace) Groups() []Group {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := make([]Group, 0, len(w.groupIDs))
+	for _, id := range w.groupIDs {
+		g := w.groups[id].Group
+		g.Members = slices.Clone(g.Members)
+		out = append(out, g)
+	}
+	return out
+}
+
+// EditGroup changes a group behind everybody's back. Members that do not exist are left out.
+func (w *Workspace) EditGroup(id string, change func(*Group)) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g, ok := w.groups[id]
+	if !ok {
+		return false
+	}
+	changed := g.Group
+	changed.Members = slices.Clone(g.Members)
+	change(&changed)
+	changed.ID = id
+	w.commitGroup(g, &changed)
 	return true
 }
 
@@ -201,52 +207,4 @@ func (w *Workspace) SetToken(token string, role Role) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.token, w.role = token, role
-}
-
-// Log is what was asked of the workspace.
-type Log struct {
-	Requests []Request        `json:"requests"` // the last 10,000
-	Totals   map[string]int64 `json:"totals"`   // by method and endpoint, "429", and "writes"
-}
-
-// Request is one request that was answered.
-type Request struct {
-	At     time.Time `json:"at"`
-	Method string    `json:"method"`
-	Path   string    `json:"path"`
-	Status int       `json:"status"` // 0: the connection was broken
-}
-
-const keptRequests = 10_000
-
-// Requests answers what was asked since the log was reset.
-func (w *Workspace) Requests() Log {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := Log{Requests: slices.Clone(w.log.Requests), Totals: map[string]int64{}}
-	maps.Copy(out.Totals, w.log.Totals)
-	return out
-}
-
-// ResetLog forgets the requests.
-func (w *Workspace) ResetLog() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.log = Log{Totals: map[string]int64{}}
-}
-
-func (w *Workspace) note(method, path, endpoint string, status int) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.log.Requests) >= keptRequests {
-		w.log.Requests = slices.Clone(w.log.Requests[keptRequests/2:])
-	}
-	w.log.Requests = append(w.log.Requests, Request{w.options.Now(), method, path, status})
-	w.log.Totals[endpoint]++
-	if status == http.StatusTooManyRequests {
-		w.log.Totals["429"]++
-	}
-	if method != http.MethodGet && status < 300 {
-		w.log.Totals["writes"]++
-	}
 }
