@@ -34,8 +34,8 @@ type ConnectionState struct {
 	LastSyncAt    OptionalStamp `json:"lastSyncAt"`
 	RatePerMinute float64       `json:"ratePerMinute"`
 	Budgets       []BudgetLevel `json:"budgets"`
-	Halt          *HaltState    `json:"halt"`
-	Test          *TestedState  `json:"test"`
+	Halt          *HaltState    `json:"halt,omitempty"`
+	Test          *TestedState  `json:"test,omitempty"`
 }
 
 // BudgetLevel is one of the target's limits, and what is left of it.

@@ -99,7 +99,7 @@ func (s *server) sessionRoutes(mux *http.ServeMux) {
 
 // Session is who is signed in, and where.
 type Session struct {
-	Administrator *SessionAdministrator `json:"administrator"`
+	Administrator *SessionAdministrator `json:"administrator,omitempty" doc:"Absent: nobody is signed in."`
 	SetupNeeded   bool                  `json:"setupNeeded"`
 	Environment   *NamedReference       `json:"environment,omitempty"`
 	Version       string                `json:"version,omitempty"`

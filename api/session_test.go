@@ -63,7 +63,7 @@ func TestSignOn(t *testing.T) {
 	s := newServer(t)
 	s.person("ann", access.EnvironmentAdmin)
 	b := s.browser()
-	if raw := b.expect(200, "GET", "/v1/session", ""); !strings.Contains(raw, `"administrator":null`) || !strings.Contains(raw, `"setupNeeded":false`) {
+	if raw := b.expect(200, "GET", "/v1/session", ""); strings.Contains(raw, `"administrator"`) || !strings.Contains(raw, `"setupNeeded":false`) {
 		t.Error(raw)
 	}
 	users := "/v1/environments/" + s.env + "/users"
@@ -80,7 +80,7 @@ func TestSignOn(t *testing.T) {
 		t.Error("a script can read the session's token")
 	}
 	b.expect(201, "POST", users, `{"username":"new","email":"new@example.com"}`)
-	if raw := b.expect(200, "GET", "/v1/environments/"+s.env+"/activities?limit=1", ""); !strings.Contains(raw, `"user":{"environment"`) || !strings.Contains(raw, `"name":"ann"`) {
+	if raw := b.expect(200, "GET", "/v1/environments/"+s.env+"/activities?limit=1", ""); !strings.Contains(raw, `"user":{`) || !strings.Contains(raw, `"name":"ann"`) {
 		t.Errorf("the log does not say who: %s", raw)
 	}
 	b.expect(204, "DELETE", "/v1/session", "")
