@@ -17,7 +17,7 @@ func (w *world) tour(b *browser) [][2]string {
 	b.fill("Name", "Staff to Slack")
 	b.choose("Target", "Acme Slack")
 	b.click("button", "Create rule")
-	b.sees("User filter")
+	b.until("the rule is made", "location.pathname.endsWith('/setup/filter')")
 	rule, err := eval[string](b, `location.pathname.split('/')[5]`)
 	must(w.t, err)
 	b.click("radio", "Everybody")
