@@ -5,7 +5,7 @@ import { Live } from './live';
 import { Enter, SetUp } from './pages/enter';
 import { SessionProvider, useSession } from './session';
 import { Shell } from './shell';
-import { Empty, Failed, PageLoader } from './ui/parts';
+import { Empty, Failed, PageHead, PageLoader } from './ui/parts';
 
 const Overview = lazy(() => import('./pages/overview'));
 const Users = lazy(() => import('./pages/users'));
@@ -76,7 +76,7 @@ function Signed() {
             <Route path="/settings" element={<Navigate to="/settings/environment" replace />} />
             <Route path="/settings/:tab" element={<Settings />} />
             <Route path="/profile" element={<Profile />} />
-            <Route path="*" element={<Empty title="There is no such page" action={<Button component="a" href="/console/">Go to the overview</Button>}>The address may be mistyped, or what it showed is gone.</Empty>} />
+            <Route path="*" element={<><PageHead title="Not found" /><Empty title="There is no such page" action={<Button component="a" href="/console/">Go to the overview</Button>}>The address may be mistyped, or what it showed is gone.</Empty></>} />
           </Routes>
         </Suspense>
       </Shell>
