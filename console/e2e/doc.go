@@ -2,5 +2,5 @@
 // reached but by what a page shows. Its files are tests only.
 //
 // `make test` builds the console and installs Chromium first. Pictures of every page are left in the folder that LOCKSTEP_SCREENSHOTS
-// names; `make screenshots` makes those of the README.
+// names.
 package e2e
