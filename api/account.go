@@ -133,7 +133,7 @@ func (s *server) listAccounts(r *request) (Collection[Accounts], error) {
 		return Collection[Accounts]{}, err
 	}
 	rows, err := s.Log.AccountPage(r.Context(), provision.AccountQuery{
-		EnvironmentID: r.env, ConnectionID: c.ID, ObjectID: r.parameter("objectId"), After: p.after, Limit: p.limit + 1,
+		EnvironmentID: r.env, ConnectionID: c.ID, ObjectID: r.parameter("objectId"), Name: r.parameter("name"), After: p.after, Limit: p.limit + 1,
 		Status: choice[provision.SyncStatus](r, "status"), Ownership: choice[provision.Ownership](r, "ownership"),
 	})
 	if err != nil {

@@ -21,7 +21,6 @@ import (
 	"lockstep/access"
 	"lockstep/directory"
 	"lockstep/internal/problem"
-	"lockstep/internal/secret"
 	"lockstep/provision"
 )
 
@@ -39,6 +38,8 @@ type Engine interface {
 	Synced(ctx context.Context, envID, ruleID string, kind directory.Kind, status provision.SyncStatus, after string, limit int) ([]provision.Account, error)
 	Holds(ctx context.Context, envID, connectionID, after string, limit int) ([]provision.Hold, error)
 	Decide(ctx context.Context, envID, holdID string, approve bool) error
+	ConnectionStatus(ctx context.Context, envID, connectionID string) (provision.ConnectionStatus, error)
+	Evaluate(ctx context.Context, envID, expression, userID string) (any, error)
 	Subscribe(envID string) (<-chan provision.Event, func())
 }
 
@@ -47,6 +48,7 @@ type Log interface {
 	Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error)
 	Activity(ctx context.Context, envID, id string) (directory.Activity, error)
 	AccountPage(ctx context.Context, q provision.AccountQuery) ([]provision.Account, error)
+	Throughput(ctx context.Context, envID string, since time.Time, step time.Duration, steps int) ([]directory.Throughput, error)
 }
 
 // Config is what the API is made of.
@@ -74,6 +76,7 @@ const (
 type server struct {
 	Config
 	throttle *throttle
+	origins  *http.CrossOriginProtection // for whoever is known by a cookie
 }
 
 // New makes the handler.
@@ -84,13 +87,14 @@ func New(c Config) http.Handler {
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = 15 * time.Second
 	}
-	s := &server{Config: c, throttle: newThrottle()}
+	s := &server{Config: c, throttle: newThrottle(), origins: trusted(c.ExternalURL)}
 	mux := http.NewServeMux()
 	routes := s.routes()
 	for i := range routes {
 		mux.Handle(routes[i].method+" "+base+routes[i].path, s.guarded(&routes[i]))
 	}
 	mux.HandleFunc("POST /{environmentID}/as/token", s.token)
+	s.sessionRoutes(mux)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{Status: healthy}) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /v1/openapi.json", s.openAPI(routes))
@@ -105,7 +109,7 @@ type request struct {
 	server *server
 	route  *route
 	env    string
-	client access.Client
+	caller caller
 	writer http.ResponseWriter
 }
 
@@ -220,7 +224,7 @@ func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 // guarded authenticates and authorises, runs the operation, and writes its answer.
 func (s *server) guarded(rt *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		client, err := s.authenticate(hr)
+		who, err := s.authenticate(hr)
 		if err != nil {
 			if problem.Is(err, problem.Unauthorized) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
@@ -228,21 +232,21 @@ func (s *server) guarded(rt *route) http.Handler {
 			s.writeError(w, hr, err)
 			return
 		}
-		r := &request{Request: hr, server: s, route: rt, env: hr.PathValue("environmentID"), client: client, writer: w}
+		r := &request{Request: hr, server: s, route: rt, env: hr.PathValue("environmentID"), caller: who, writer: w}
 		if r.env != "" && uuid.Validate(r.env) != nil {
 			s.writeError(w, hr, problem.Missing("environment"))
 			return
 		}
-		if r.env != "" && r.env != client.EnvironmentID {
+		if r.env != "" && r.env != who.environmentID {
 			s.writeError(w, hr, problem.New(problem.AccessFailed, "the access token belongs to another environment"))
 			return
 		}
-		if !client.Role.May(rt.action) {
-			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; use a client with the role %q", client.Role, access.EnvironmentAdmin))
+		if !who.role.May(rt.action) {
+			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; the role %q does", who.role, access.EnvironmentAdmin))
 			return
 		}
 		origin := directory.OriginOf(hr.Context())
-		origin.Actor = directory.Actor{Type: "CLIENT", ID: client.ID, Name: client.Name}
+		origin.Actor = who.actor
 		ctx := directory.WithOrigin(hr.Context(), origin)
 		if !rt.handler.stream {
 			var cancel context.CancelFunc
@@ -269,14 +273,6 @@ func (r *request) run() (any, error) {
 		return nil, err
 	}
 	return r.route.handler.run(r)
-}
-
-func (s *server) authenticate(r *http.Request) (access.Client, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" { // RFC 9110 §11.1: the scheme is written in any case
-		return access.Client{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one")
-	}
-	return s.Access.Verify(r.Context(), secret.New(token))
 }
 
 func writeJSON(w http.ResponseWriter, status int, body any) {

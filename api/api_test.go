@@ -125,8 +125,8 @@ func TestRoles(t *testing.T) {
 			if status, body := s.call("", method, at, ""); status != http.StatusUnauthorized || !strings.Contains(body, `"code":"UNAUTHORIZED"`) {
 				t.Errorf("%s %s without a token: %d %s", method, path, status, body)
 			}
-			reads := method == http.MethodGet && !strings.Contains(path, "/clients") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata")
-			directoryEdit := !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "syncedRules")
+			reads := method == http.MethodGet && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") || strings.Contains(path, "/profile") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata") || strings.HasSuffix(path, "/evaluate")
+			directoryEdit := !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "syncedRules")
 			for role, may := range map[access.Role]bool{access.ReadOnly: reads, access.IdentityDataAdmin: reads || directoryEdit} {
 				if status, body := s.call(role, method, at, ""); (status == http.StatusForbidden) == may {
 					t.Errorf("%s, %s %s: %d %s", role, method, path, status, body)

@@ -190,7 +190,8 @@ func (s *server) testSavedStore(r *request, in ConfigurationBody) (ConnectionTes
 		return ConnectionTest{}, err
 	}
 	if in.Configuration == nil {
-		return s.test(r.Context(), saved), nil
+		out := s.test(r.Context(), saved)
+		return out, s.Provision.RecordTest(r.Context(), saved.ID, out.Checks)
 	}
 	c := saved
 	if err := s.Provision.Configure(&c, in.Configuration, saved.Secrets); err != nil {

@@ -111,7 +111,7 @@ func (d *documenter) enums() {
 	enum(d, provision.FieldText, provision.FieldSecret, provision.FieldFlag, provision.FieldNumber, provision.FieldURL)
 	enum(d, directory.TypeString, directory.TypeBoolean, directory.TypeInteger, directory.TypeJSON, directory.TypeComplex, directory.TypeDateTime)
 	enum(d, directory.SchemaCore, directory.SchemaStandard, directory.SchemaCustom)
-	enum(d, directory.KindUser, directory.KindGroup, directory.KindPopulation, directory.KindAttribute, directory.KindEnvironment, directory.KindClient,
+	enum(d, directory.KindUser, directory.KindGroup, directory.KindPopulation, directory.KindAttribute, directory.KindEnvironment, directory.KindClient, directory.KindAdministrator,
 		directory.KindConnection, directory.KindRule, directory.KindMapping, directory.KindPlan, directory.KindRevision)
 	enum(d, access.EnvironmentAdmin, access.IdentityDataAdmin, access.ReadOnly)
 }

@@ -82,7 +82,7 @@ func streams(f func(*request) error) handler {
 var objects = map[string]string{
 	"environmentID": "environment", "userID": "user", "groupID": "group", "nestedGroupID": "group", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
 	"planID": "plan", "storeID": "store", "accountID": "account", "holdID": "hold", "ruleID": "rule", "mappingID": "mapping",
-	"revisionID": "revision", "activityID": "activity", "clientID": "client",
+	"revisionID": "revision", "activityID": "activity", "clientID": "client", "administratorID": "administrator",
 }
 
 // names lists the parameters of a route's path.

@@ -19,7 +19,9 @@ const (
 
 // routes lists every operation. The OpenAPI document is made from it.
 func (s *server) routes() []route {
-	return slices.Concat(s.directoryRoutes(), s.groupRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.ruleRoutes(), s.logRoutes())
+	return slices.Concat(
+		s.directoryRoutes(), s.groupRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.ruleRoutes(), s.logRoutes(), s.consoleRoutes(),
+	)
 }
 
 func (s *server) directoryRoutes() []route {
@@ -87,6 +89,7 @@ func (s *server) planRoutes() []route {
 func (s *server) storeRoutes() []route {
 	const stores, store = propagation + "/stores", propagation + "/stores/{storeID}"
 	ownership := parameter{name: "ownership", doc: "Only accounts that are owned like this.", allowed: words(ownershipNames)}
+	name := parameter{name: "name", doc: "Only accounts whose name has this in it."}
 	object := parameter{name: "objectId", doc: "Only the account of this user.", id: true}
 	return []route{
 		{get, stores, "listStores", read, "List stores (connections)", reads(s.listStores), paging},
@@ -98,7 +101,7 @@ func (s *server) storeRoutes() []route {
 		{post, store + "/connection/status", "testSavedStore", all, "Test a saved connection", mayTake(http.StatusOK, s.testSavedStore).as(checkMedia), nil},
 		{post, store + "/pause", "pauseStore", all, "Pause a connection", does(s.pauseStore), nil},
 		{post, store + "/resume", "resumeStore", all, "Resume a connection", does(s.resumeStore), nil},
-		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object)},
+		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object, name)},
 		{del, store + "/accounts/{accountID}", "deleteAccount", all, "Unlink an account", does(s.unlink), nil},
 		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paging},
 		{post, propagation + "/holds/{holdID}", "decideHold", all, "Decide about held operations", takes(http.StatusOK, s.decideHold), nil},

@@ -60,3 +60,10 @@ type ActivityQuery struct {
 	Since, Until  time.Time // from, and before
 	Limit         int
 }
+
+// Throughput is how many writes to targets there were in a span of time that begins at At.
+type Throughput struct {
+	At      time.Time
+	Success int64
+	Failed  int64
+}

@@ -85,6 +85,7 @@ type AccountQuery struct {
 	Status        SyncStatus
 	Ownership     Ownership
 	FaultCode     string
+	Name          string // a part of the object's name or of the target's, without regard to case
 	After         string // the last id of the page before
 	Limit         int
 }

@@ -289,7 +289,17 @@ func conditions(q provision.AccountQuery, args *[]any) string {
 	add("ownership", "=", string(q.Ownership))
 	add("fault_code", "=", q.FaultCode)
 	add("id", ">", q.After)
+	if q.Name != "" {
+		*args = append(*args, likePattern(q.Name))
+		n := strconv.Itoa(len(*args))
+		b.WriteString(` AND (lower(object_name) LIKE $` + n + ` ESCAPE '!' OR lower(match_key) LIKE $` + n + ` ESCAPE '!')`)
+	}
 	return b.String()
+}
+
+// likePattern matches texts that contain this one.
+func likePattern(part string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(part)) + "%"
 }
 
 // AccountPage lists rows in the order of their ids.

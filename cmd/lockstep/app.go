@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,6 +20,7 @@ import (
 	"lockstep/access"
 	"lockstep/api"
 	"lockstep/connector/all"
+	"lockstep/console"
 	"lockstep/directory"
 	"lockstep/engine"
 	"lockstep/internal/outbound"
@@ -174,11 +177,30 @@ func (c serveCommand) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
+	if err := a.invite(ctx, std.err, cmp.Or(c.ExternalURL, s.url)); err != nil {
+		return err
+	}
 	if _, err := fmt.Fprintln(std.out, "listening on "+s.url); err != nil {
 		return err
 	}
 	s.drain = c.Drain
 	return s.wait(ctx)
+}
+
+// invite shows the one-time link by which the first administrator is made, while there is none. The token stands behind #, where no
+// proxy and no access log sees it.
+func (a *app) invite(ctx context.Context, w io.Writer, url string) error {
+	needed, err := a.access.SetupNeeded(ctx)
+	if err != nil || !needed {
+		return err
+	}
+	token, err := a.access.Invite(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "No administrator exists yet. To create the first one, open this link within a day; it works once:\n  %s%ssetup#%s\n",
+		strings.TrimSuffix(url, "/"), console.Base, token.Reveal())
+	return err
 }
 
 // serving is a server that answers.
@@ -204,11 +226,17 @@ func (a *app) serve(ctx context.Context, listen, externalURL string, reconcile t
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	pages, err := console.New()
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
 	s := &serving{
 		app: a, url: "http://" + listener.Addr().String(), leaving: make(chan struct{}), closing: make(chan struct{}), failed: make(chan error, 1),
 	}
 	go a.db.Heed(ctx, func(envID string) { a.engine.Heard(envID) })
 	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", pages)
+	mux.Handle(console.Base, pages)
 	mux.Handle("/", api.New(api.Config{
 		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Log: a.db, Logger: logger,
 		ExternalURL: externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
