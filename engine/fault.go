@@ -13,7 +13,7 @@ const (
 	retryFirst    = time.Second
 	retryLongest  = 5 * time.Minute
 	retryPatience = 8 // transient failures in a row before the object counts as failed; it is tried on, slowly
-	// an account whose create was not answered is looked for so often, which takes about twenty minutes
+	// An account whose create was not answered is looked for so often, which takes about twenty minutes.
 	appearPatience = 12
 	refusedFirst   = time.Hour
 	refusedLast    = 24 * time.Hour

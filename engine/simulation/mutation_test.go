@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -414,12 +415,8 @@ func (d *deceitful) Do(ctx context.Context, call connector.Call) (*provision.Rem
 	case f != nil && d.optimist && f.Unanswered && call.Known != nil:
 		done := *call.Known
 		done.Attributes = provision.Attributes{}
-		for name, v := range call.Known.Attributes {
-			done.Attributes[name] = v
-		}
-		for name, v := range call.Attributes {
-			done.Attributes[name] = v
-		}
+		maps.Copy(done.Attributes, call.Known.Attributes)
+		maps.Copy(done.Attributes, call.Attributes)
 		if call.Verb == provision.VerbEnable || call.Verb == provision.VerbDisable {
 			done.Active = call.Verb == provision.VerbEnable
 		}

@@ -373,15 +373,3 @@ func (s schedule) String() string {
 	}
 	return b.String()
 }
-
-// keep answers the schedule with only those events.
-func (s schedule) keep(indexes []int) schedule {
-	kept := s
-	kept.Events = nil
-	for i, e := range s.Events {
-		if slices.Contains(indexes, i) {
-			kept.Events = append(kept.Events, e)
-		}
-	}
-	return kept
-}

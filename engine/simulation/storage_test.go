@@ -88,7 +88,7 @@ func (s *storage) writing(ctx context.Context, kind, key string, write func() er
 func remembered[T any](s *storage, key string, read func() (T, error)) (T, error) {
 	known, ok, writes := s.w.recall(key)
 	if ok {
-		return known.(T), nil
+		return known.(T), nil //nolint:forcetypeassert // remembered under this key
 	}
 	v, err := read()
 	if err == nil {

@@ -34,7 +34,7 @@ func (t distantType) Open(c connector.Config) (connector.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out whole = &distant{whole: inner.(whole), w: t.w, life: t.life}
+	var out whole = &distant{whole: inner.(whole), w: t.w, life: t.life} //nolint:forcetypeassert // the connector is all of it
 	if t.w.mutant.target != nil {
 		out = t.w.mutant.target(t.w, out)
 	}
