@@ -20,8 +20,9 @@ build: ## Build ./lockstep
 setup: ## Install what the tests need: a PostgreSQL server (they start their own throw-away one)
 	@sh internal/postgrestest/install.sh || { echo "The tests need a PostgreSQL server (initdb and postgres): install your system's package, then run this again." >&2; exit 1; }
 
-test: setup ## Run all tests, on SQLite and on PostgreSQL
+test: setup ## Run all tests, on SQLite and on PostgreSQL, and PingOne's Go SDK against the program
 	$(GO) test -timeout 20m ./...
+	cd test/pingone-sdk && $(GO) test -count=1 -timeout 20m ./... # it builds the program, which the test cache does not see
 
 check: setup ## Formatting, vet, architecture, linters, race detector
 	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "not gofmt-ed; run gofmt -w on:"; echo "$$bad"; exit 1; }

@@ -5,6 +5,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,8 +56,9 @@ type Config struct {
 	Engine      Engine
 	Log         Log
 	Logger      *slog.Logger
-	ExternalURL string // as clients reach the server; "" = as they asked
-	Ready       func(ctx context.Context) error
+	ExternalURL string           // as clients reach the server; "" = as they asked
+	Ready       []Check          // what must work for the server to be ready
+	Observe     func(o Answered) // told of every answer, for metrics; nil: nobody asks
 	Version     string
 	Closing     <-chan struct{} // closed when the server stops, so that event streams end
 	Heartbeat   time.Duration   // of event streams; 0 = 15 s
@@ -87,7 +89,7 @@ func New(c Config) http.Handler {
 		mux.Handle(routes[i].method+" "+base+routes[i].path, s.guarded(&routes[i]))
 	}
 	mux.HandleFunc("POST /{environmentID}/as/token", s.token)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{"OK"}) })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{Status: healthy}) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /v1/openapi.json", s.openAPI(routes))
 	return s.outer(mux)
@@ -132,6 +134,7 @@ func (s *server) outer(mux *http.ServeMux) http.Handler {
 		r = r.WithContext(directory.WithOrigin(r.Context(), directory.Origin{Actor: directory.System, CorrelationID: id, Address: host(r)}))
 		start := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w}
+		_, pattern := mux.Handler(r)
 		defer func() {
 			if p := recover(); p != nil {
 				if p != http.ErrAbortHandler { //nolint:errorlint // the value itself is meant
@@ -142,9 +145,12 @@ func (s *server) outer(mux *http.ServeMux) http.Handler {
 				}
 				s.writeError(recorder, r, errors.New("panic"))
 			}
+			if s.Observe != nil {
+				s.Observe(Answered{Route: pattern, Method: r.Method, Status: recorder.status, Took: time.Since(start)})
+			}
 			s.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", recorder.status, "took", time.Since(start), "correlation", id)
 		}()
-		if _, pattern := mux.Handler(r); pattern == "" {
+		if pattern == "" {
 			s.unmatched(recorder, r, mux)
 			return
 		}
@@ -271,26 +277,15 @@ func (s *server) authenticate(r *http.Request) (access.Client, error) {
 	return s.Access.Verify(r.Context(), secret.New(token))
 }
 
-// Health says whether the server is well.
-type Health struct {
-	Status string `json:"status" enum:"OK,UNAVAILABLE"`
-}
-
-func (s *server) ready(w http.ResponseWriter, r *http.Request) {
-	if err := s.Ready(r.Context()); err != nil {
-		writeJSON(w, http.StatusServiceUnavailable, Health{"UNAVAILABLE"})
-		return
-	}
-	writeJSON(w, http.StatusOK, Health{"OK"})
-}
-
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	raw, err := json.Marshal(body)
-	if err != nil {
+	var raw bytes.Buffer
+	encoder := json.NewEncoder(&raw)
+	encoder.SetEscapeHTML(false) // it is no HTML, and says so; links are to be read
+	if err := encoder.Encode(body); err != nil {
 		http.Error(w, "{}", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", jsonMedia)
 	w.WriteHeader(status)
-	_, _ = w.Write(raw)
+	_, _ = w.Write(bytes.TrimSuffix(raw.Bytes(), []byte("\n")))
 }

@@ -27,7 +27,7 @@ func (d *documenter) open() []*huma.Operation {
 			Responses: map[string]*huma.Response{"200": answer(reflect.TypeFor[Health](), "It does")},
 		}, {
 			OperationID: "readReadiness", Method: http.MethodGet, Path: "/readyz", Tags: []string{"server"}, Summary: "Whether the server can work", Security: []map[string][]string{{}},
-			Responses: map[string]*huma.Response{"200": answer(reflect.TypeFor[Health](), "It can"), "503": answer(reflect.TypeFor[Health](), "It cannot")},
+			Responses: map[string]*huma.Response{"200": answer(reflect.TypeFor[Readiness](), "It can"), "503": answer(reflect.TypeFor[Readiness](), "It cannot")},
 		}, {
 			OperationID: "readDocument", Method: http.MethodGet, Path: "/v1/openapi.json", Tags: []string{"server"}, Summary: "This document", Security: []map[string][]string{{}},
 			Responses: map[string]*huma.Response{"200": {

@@ -28,6 +28,7 @@ type handler struct {
 	status int
 	in     reflect.Type // nil: a body is not read
 	sparse bool         // the body may be left out
+	media  string       // PingOne's own content type of the body, beside application/json; any …+json is taken
 	out    reflect.Type // nil: no body is answered
 	stream bool         // the operation writes its answer itself, and takes as long as it likes
 	run    func(*request) (any, error)
@@ -59,6 +60,12 @@ func bodied[I, O any](status int, f func(*request, I) (O, error), sparse bool) h
 		}
 		return f(r, in)
 	}}
+}
+
+// as names PingOne's own content type of a body.
+func (h handler) as(media string) handler {
+	h.media = media
+	return h
 }
 
 // does is an operation that answers 204.

@@ -14,6 +14,7 @@ const (
 	created, accepted = http.StatusCreated, http.StatusAccepted
 	env               = "/{environmentID}"
 	propagation       = env + "/propagation"
+	checkMedia        = "application/vnd.pingidentity.connection.check+json"
 )
 
 // routes lists every operation. The OpenAPI document is made from it.
@@ -29,7 +30,7 @@ func (s *server) directoryRoutes() []route {
 		{get, env, "readEnvironment", read, "Read an environment", reads(s.readEnvironment), nil},
 
 		{get, users, "listUsers", read, "List users", reads(s.listUsers), paged(filter)},
-		{post, users, "createUser", people, "Create a user", takes(created, s.createUser), nil},
+		{post, users, "createUser", people, "Create a user", takes(created, s.createUser).as("application/vnd.pingidentity.user.import+json"), nil},
 		{get, user, "readUser", read, "Read a user", reads(s.readUser), nil},
 		{put, user, "replaceUser", people, "Replace a user; what is left out is cleared", takes(http.StatusOK, s.replaceUser), nil},
 		{patch, user, "updateUser", people, "Change attributes of a user; null clears", takes(http.StatusOK, s.patchUser), nil},
@@ -90,11 +91,11 @@ func (s *server) storeRoutes() []route {
 	return []route{
 		{get, stores, "listStores", read, "List stores (connections)", reads(s.listStores), paging},
 		{post, stores, "createStore", all, "Create a store", takes(created, s.createStore), nil},
-		{post, stores + "/connection/status", "testStore", all, "Test a connection that is not saved", takes(http.StatusOK, s.testStore), nil},
+		{post, stores + "/connection/status", "testStore", all, "Test a connection that is not saved", takes(http.StatusOK, s.testStore).as(checkMedia), nil},
 		{get, store, "readStore", read, "Read a store", reads(s.readStore), nil},
 		{put, store, "replaceStore", all, "Replace a store; a secret that is left out stays", takes(http.StatusOK, s.updateStore), nil},
 		{del, store, "deleteStore", all, "Delete a store that no rule uses", does(s.deleteStore), nil},
-		{post, store + "/connection/status", "testSavedStore", all, "Test a saved connection", mayTake(http.StatusOK, s.testSavedStore), nil},
+		{post, store + "/connection/status", "testSavedStore", all, "Test a saved connection", mayTake(http.StatusOK, s.testSavedStore).as(checkMedia), nil},
 		{post, store + "/pause", "pauseStore", all, "Pause a connection", does(s.pauseStore), nil},
 		{post, store + "/resume", "resumeStore", all, "Resume a connection", does(s.resumeStore), nil},
 		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object)},

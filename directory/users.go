@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 
 	"lockstep/internal/problem"
 )
@@ -23,7 +24,26 @@ func usernameTaken() error {
 
 // User answers one user.
 func (s *Service) User(ctx context.Context, envID, id string) (User, error) {
-	return s.store.User(ctx, envID, id)
+	u, err := s.store.User(ctx, envID, id)
+	if err != nil {
+		return u, err
+	}
+	return u, s.forget(ctx, envID, &u)
+}
+
+// forget drops from users what they still hold of deleted attributes.
+func (s *Service) forget(ctx context.Context, envID string, users ...*User) error {
+	if !slices.ContainsFunc(users, func(u *User) bool { return len(u.Custom) > 0 }) {
+		return nil
+	}
+	schema, err := s.Schema(ctx, envID)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		u.forget(schema)
+	}
+	return nil
 }
 
 // CreateUser makes a user. Without a population they are in the default one. Enabled is taken as it is: callers decide the default.

@@ -19,6 +19,7 @@ type item struct {
 	foreign *provision.Account // the listed account that is to become theirs
 	outcome plan.Outcome
 	tries   map[string]int // substitutes tried, by attribute
+	lost    int            // how often in this visit the target said that the account does not exist
 }
 
 // evaluate takes users through steps 3 to 6: scope, mapping, normalising, planning. Ids of users who are gone are evaluated

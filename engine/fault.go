@@ -34,7 +34,7 @@ func (r *runner) react(ctx context.Context, it *item, fault *provision.Fault) bo
 	case provision.Taken:
 		return r.taken(ctx, it, fault)
 	case provision.Gone:
-		return r.gone(it)
+		return r.gone(it, fault)
 	case provision.Halted:
 		r.halt(fault)
 		r.leave(it)
@@ -85,8 +85,20 @@ func (r *runner) failed(it *item, fault *provision.Fault, first bool) {
 	r.conclude(it)
 }
 
-// gone forgets a link whose account does not exist any more, and plans again.
-func (r *runner) gone(it *item) bool {
+// gone forgets a link whose account does not exist any more, and plans again. Said about somebody who has no account here, it
+// is about something that the call names, and would be said again.
+func (r *runner) gone(it *item, fault *provision.Fault) bool {
+	if !it.row.Linked() {
+		r.refuse(it, fault)
+		return false
+	}
+	if it.lost++; it.lost > 1 {
+		r.postpone(it, &provision.Fault{
+			Kind: provision.Transient, Code: fault.Code, Message: fault.Message + ", says the target, and shows them all the same", Hint: "it is tried again by itself",
+			HTTPStatus: fault.HTTPStatus, RetryAfter: fault.RetryAfter,
+		})
+		return false
+	}
 	it.row.RemoteID, it.row.Remote, it.row.Ownership = "", nil, provision.OwnershipNone
 	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
 	return true

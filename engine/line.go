@@ -57,7 +57,7 @@ func (e *Engine) compile(
 		}
 		l.tables[r.ID] = table
 	}
-	l.target, err = kind.Open(connector.Config{Connection: &l.connection, Client: e.client, Pace: pace})
+	l.target, err = kind.Open(connector.Config{Connection: &l.connection, Client: e.clientFor(c.ID), Pace: pace})
 	if err != nil {
 		return nil, fmt.Errorf("open connection %q: %w", c.Name, err)
 	}

@@ -79,6 +79,16 @@ func newBucket(b connector.Budget, factor float64, levels map[string]float64, at
 	return &bucket{limiter: limiter}
 }
 
+// spent are the levels of budgets of which nothing is left: that is assumed when nobody can say, because too little costs a moment
+// and too much is refused.
+func spent(budgets []connector.Budget) map[string]float64 {
+	levels := make(map[string]float64, len(budgets))
+	for _, b := range budgets {
+		levels[b.Name] = 0
+	}
+	return levels
+}
+
 // acquire waits until a request that spends these budgets may be made.
 func (p *pacer) acquire(ctx context.Context, priority provision.Priority, budgets []string) error {
 	if err := ctx.Err(); err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"lockstep/connector"
@@ -68,12 +69,15 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 		return fmt.Errorf("connection %q has the type %s, which this version of Lockstep does not know", c.Name, c.Type)
 	}
 	left := left{levels: r.state.Budgets, at: r.state.BudgetsAt, notBefore: r.state.NotBefore}
-	if r.pacer != nil {
+	switch {
+	case r.pacer != nil:
 		left = r.pacer.left()
+	case r.died:
+		left.levels, left.at = spent(kind.Budgets()), r.engine.now()
 	}
 	factor := provision.Effective(kind.Describe(), c)
 	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), left, r.engine.now)
-	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, pacer.pace)
+	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, r.term.guard(pacer.pace))
 	if err != nil {
 		return err
 	}
@@ -84,7 +88,9 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	r.line, r.secretsSeen = line, digest
 	if reconnected {
 		r.mu.Lock()
-		r.halted, r.state.Halt = nil, nil // new credentials: try at once
+		if h := r.state.Halt; h == nil || h.Fault.RetryAfter == 0 {
+			r.halted, r.state.Halt = nil, nil // new credentials: try at once, unless the target wants to be left alone
+		}
 		r.mu.Unlock()
 	}
 	if r.state.RevisionID == revision.ID {
@@ -93,9 +99,14 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	return r.publish(ctx, revision)
 }
 
-// publish lets a new revision take effect: deleted rules first, then everybody is evaluated against it.
+// publish lets a new revision take effect: deleted rules first, then everybody is evaluated against it. Rules that were deleted by
+// revisions in between are dealt with as well: several may have been published since the last one took effect.
 func (r *runner) publish(ctx context.Context, revision provision.Revision) error {
-	for _, rule := range revision.Snapshot.Deleted {
+	deleted, err := r.engine.store.DeletedSince(ctx, r.envID, r.state.RevisionID)
+	if err != nil {
+		return fmt.Errorf("read what was deleted: %w", err)
+	}
+	for _, rule := range deleted {
 		if rule.TargetID != r.connectionID {
 			continue
 		}
@@ -132,7 +143,8 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 func (r *runner) healthy(ctx context.Context) (bool, error) {
 	r.mu.Lock()
 	halt := r.state.Halt
-	if r.halted != nil && halt == nil {
+	fresh := r.halted != nil && halt == nil
+	if fresh {
 		halt = &provision.Halt{Fault: r.halted, Since: r.engine.now(), ProbeAt: r.engine.now().Add(probeFirst), Attempts: 1}
 		r.state.Halt = halt
 		r.engine.forgetCheck(r.connectionID)
@@ -140,6 +152,11 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	r.mu.Unlock()
 	if halt == nil && r.engine.passed(r.connectionID, r.secretsSeen) {
 		return true, nil
+	}
+	if fresh {
+		if err := r.keepState(ctx); err != nil { // the status says so at once
+			return false, err
+		}
 	}
 	if halt != nil && r.engine.now().Before(halt.ProbeAt) {
 		r.report(ctx, false)
@@ -150,8 +167,8 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	if checker, ok := r.line.target.(connector.Checker); ok {
 		fault = checksFault(checker.Check(withPriority(ctx, provision.PriorityDeprovision)))
 	}
-	if ctx.Err() != nil {
-		return false, ctx.Err()
+	if err := errors.Join(ctx.Err(), r.term.over()); err != nil {
+		return false, err // the test was interrupted, which says nothing about the connection
 	}
 	r.mu.Lock()
 	paused := r.paused

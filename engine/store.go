@@ -24,6 +24,8 @@ type Source interface {
 	Users(ctx context.Context, envID string, q directory.UserQuery) ([]directory.User, error)
 	CountUsers(ctx context.Context, envID string) (int64, error)
 	LatestRevision(ctx context.Context, envID string) (provision.Revision, error)
+	// DeletedSince lists the rules whose deletion was carried out by revisions after the one given; after "" by any.
+	DeletedSince(ctx context.Context, envID, revisionID string) ([]provision.Rule, error)
 	Connection(ctx context.Context, envID, id string) (provision.Connection, error)
 	// Rule, Rules and Mappings are the drafts.
 	Rule(ctx context.Context, envID, id string) (provision.Rule, error)

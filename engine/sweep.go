@@ -9,6 +9,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,7 +53,7 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 	}
 	switch r.state.Sweep.Phase {
 	case provision.SweepList:
-		if r.engine.now().Before(r.listAt) {
+		if r.engine.now().Before(r.state.Sweep.RetryAt) {
 			return false, nil
 		}
 		return true, r.sweepList(ctx)
@@ -91,16 +92,15 @@ func (r *runner) sweepList(ctx context.Context) error {
 	}
 	if err != nil {
 		if fault := asFault(err); fault != nil && ctx.Err() == nil {
-			r.listFailed(fault)
-			return nil
+			return r.listFailed(ctx, fault)
 		}
 		return fmt.Errorf("list the target's accounts: %w", err)
 	}
-	r.listTries = 0
 	if err := r.markUnseen(ctx, seen); err != nil {
 		return err
 	}
-	r.state.Sweep.Phase = provision.SweepWalk
+	s := &r.state.Sweep
+	s.Phase, s.Fault, s.Attempts, s.RetryAt = provision.SweepWalk, nil, 0, time.Time{}
 	return r.keepState(ctx)
 }
 
@@ -131,18 +131,26 @@ func ahead[T any](ctx context.Context, produce func(context.Context, func(T) err
 	return cmp.Or(failed, <-produced)
 }
 
-// listFailed lists the target again later, with growing gaps; a halting fault stops the connection.
-func (r *runner) listFailed(fault *provision.Fault) {
+// listFailed tries to list the target again later, with growing gaps, and says so; what is due meanwhile goes on. A halting fault
+// stops the connection.
+func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 	if fault.Kind == provision.Halted {
 		r.halt(fault)
-		return
+		return nil
 	}
-	r.listTries++
-	wait := max(fault.RetryAfter, r.engine.backoff(r.listTries, retryFirst, retryLongest))
-	r.listAt = r.engine.now().Add(wait)
+	s := &r.state.Sweep
 	if len(fault.Throttled) > 0 {
-		r.pacer.throttle(fault.Throttled, max(fault.RetryAfter, retryFirst))
+		wait := max(fault.RetryAfter, retryFirst)
+		r.pacer.throttle(fault.Throttled, wait)
+		s.RetryAt = r.engine.now().Add(wait) // writes have another budget, and do not wait for this one
+		return r.keepState(ctx)
 	}
+	if s.Fault == nil || s.Fault.Code != fault.Code {
+		r.note(actionFailed, false, "the target's accounts cannot be listed: "+fault.Error())
+	}
+	s.Attempts++
+	s.Fault, s.RetryAt = fault, r.engine.now().Add(max(fault.RetryAfter, r.engine.backoff(s.Attempts, retryFirst, retryLongest)))
+	return r.keepState(ctx)
 }
 
 // refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.

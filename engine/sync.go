@@ -226,6 +226,7 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 	})
 	remote, err := r.line.target.Do(withPriority(ctx, it.priority(it.row.Priority)), call)
 	r.progress.count()
+	r.operated(op.Verb, err)
 	if remote != nil {
 		r.learn(it, op.Verb, remote)
 	}

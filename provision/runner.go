@@ -27,11 +27,12 @@ type RunnerState struct {
 	Sweep         Sweep
 	// Visiting lists the objects about which calls may be under way. Whoever takes over after a crash reads them first: what is
 	// known of them may be behind what the target did.
-	Visiting []string
+	Visiting      []string
 	Budgets       map[string]float64 // tokens left when the last slice ended
 	BudgetsAt     time.Time
+	Working       bool                 // a runner is at work, or died at it: then nobody knows what is left of the budgets
 	NotBefore     map[string]time.Time // by budget: the target wants to be left alone until then
-	LastSyncAt    time.Time // the last operation that succeeded, or the last reconciliation that found nothing to do
+	LastSyncAt    time.Time            // the last operation that succeeded, or the last reconciliation that found nothing to do
 	Owner         string
 	LeasedUntil   time.Time
 	Term          int64
@@ -57,6 +58,10 @@ type Sweep struct {
 	Evaluated int64      `json:"evaluated,omitempty"`
 	Total     int64      `json:"total,omitempty"`
 	StartedAt time.Time  `json:"startedAt,omitzero"`
+	// A listing that fails is tried again at RetryAt.
+	Fault    *Fault    `json:"fault,omitempty"`
+	Attempts int       `json:"attempts,omitempty"`
+	RetryAt  time.Time `json:"retryAt,omitzero"`
 }
 
 // SweepPhase is a step of a full reconciliation.

@@ -264,6 +264,14 @@ func (db *DB) NextDue(ctx context.Context, connectionID string) (time.Time, erro
 	return instant(at), err
 }
 
+// CountDue counts the rows of a connection that are due at now.
+func (db *DB) CountDue(ctx context.Context, connectionID string, now time.Time) (int64, error) {
+	var n int64
+	const count = `SELECT count(*) FROM accounts WHERE connection_id = $1 AND due_at > 0 AND due_at <= $2`
+	err := db.read.QueryRowContext(ctx, count, connectionID, micros(now)).Scan(&n)
+	return n, err
+}
+
 // conditions narrows by what the query names.
 func conditions(q provision.AccountQuery, args *[]any) string {
 	var b strings.Builder
@@ -352,14 +360,19 @@ func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Tim
 
 // Release ends the rows of a rule that was deleted without deprovisioning.
 func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, error) {
-	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5
+	var released int64
+	err := db.transact(ctx, func(t *tx) error {
+		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5
  WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
-		connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
-	if err != nil {
-		return 0, err
-	}
-	if _, err := db.write.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`, connectionID, ruleID); err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
+			connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
+		if err != nil {
+			return err
+		}
+		if released, err = r.RowsAffected(); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`, connectionID, ruleID)
+		return err
+	})
+	return released, err
 }

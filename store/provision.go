@@ -228,6 +228,24 @@ func (db *DB) LatestRevision(ctx context.Context, envID string) (provision.Revis
 	return one(db.read.QueryRowContext(ctx, selectRevisions+` ORDER BY number DESC LIMIT 1`, envID), scanRevision, "revision")
 }
 
+// DeletedSince lists the rules that revisions after the one given carried out the deletion of, each once, oldest first; after "" all.
+func (db *DB) DeletedSince(ctx context.Context, envID, revisionID string) ([]provision.Rule, error) {
+	const query = `SELECT snapshot FROM revisions WHERE environment_id = $1
+ AND number > coalesce((SELECT number FROM revisions WHERE environment_id = $1 AND id = $2), 0) ORDER BY number`
+	snapshots, err := collect(ctx, db.read, fromJSON[struct{ Deleted []provision.Rule }], query, envID, revisionID)
+	var out []provision.Rule
+	seen := map[string]bool{}
+	for _, s := range snapshots {
+		for _, r := range s.Deleted {
+			if !seen[r.ID] {
+				seen[r.ID] = true
+				out = append(out, r)
+			}
+		}
+	}
+	return out, err
+}
+
 // Revision implements provision.Store.
 func (db *DB) Revision(ctx context.Context, envID, id string) (provision.Revision, error) {
 	return one(db.read.QueryRowContext(ctx, selectRevisions+` AND id = $2`, envID, id), scanRevision, "revision")

@@ -108,9 +108,16 @@ var mutants = []mutant{
 	},
 	{
 		name: "deletion without deprovisioning deprovisions", seed: 38, breaks: "the wish of who deleted the rule is not read",
-		store: publishing(func(s *provision.Snapshot) {
-			for i := range s.Deleted {
-				s.Deleted[i].DeprovisionOnDelete = true
+		store: wrapping(func(s *lying) {
+			s.deleted = func(rules []provision.Rule) {
+				for i := range rules {
+					rules[i].DeprovisionOnDelete = true
+				}
+			}
+			s.snapshot = func(s *provision.Snapshot) {
+				for i := range s.Deleted {
+					s.Deleted[i].DeprovisionOnDelete = true
+				}
 			}
 		}),
 	},
@@ -211,6 +218,7 @@ type lying struct {
 	users         func([]directory.User) []directory.User
 	counts        func(*provision.Counts)
 	snapshot      func(*provision.Snapshot)
+	deleted       func([]provision.Rule)
 	swallow       bool
 	emptyReads    bool
 	firstRevision bool
@@ -304,6 +312,14 @@ func (s *lying) CountAccounts(ctx context.Context, connectionID, ruleID string, 
 		s.counts(&c)
 	}
 	return c, err
+}
+
+func (s *lying) DeletedSince(ctx context.Context, envID, revisionID string) ([]provision.Rule, error) {
+	rules, err := s.Store.DeletedSince(ctx, envID, revisionID)
+	if s.deleted != nil {
+		s.deleted(rules)
+	}
+	return rules, err
 }
 
 func (s *lying) LatestRevision(ctx context.Context, envID string) (provision.Revision, error) {

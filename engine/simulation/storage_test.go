@@ -88,7 +88,7 @@ func (s *storage) writing(ctx context.Context, kind, key string, write func() er
 func remembered[T any](s *storage, key string, read func() (T, error)) (T, error) {
 	known, ok, writes := s.w.recall(key)
 	if ok {
-		return known.(T), nil //nolint:forcetypeassert // remembered under this key
+		return known.(T), nil //nolint:forcetypeassert // kept under its own key
 	}
 	v, err := read()
 	if err == nil {
@@ -135,6 +135,13 @@ func (s *storage) CountUsers(ctx context.Context, envID string) (int64, error) {
 		return 0, err
 	}
 	return s.db.CountUsers(ctx, envID)
+}
+
+func (s *storage) DeletedSince(ctx context.Context, envID, revisionID string) ([]provision.Rule, error) {
+	if err := s.reading(ctx); err != nil {
+		return nil, err
+	}
+	return s.db.DeletedSince(ctx, envID, revisionID)
 }
 
 func (s *storage) LatestRevision(ctx context.Context, envID string) (provision.Revision, error) {

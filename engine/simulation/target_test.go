@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,7 +35,11 @@ func (t distantType) Open(c connector.Config) (connector.Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out whole = &distant{whole: inner.(whole), w: t.w, life: t.life} //nolint:forcetypeassert // the connector is all of it
+	full, ok := inner.(whole)
+	if !ok {
+		return nil, errors.New("the target lacks a part that the engine uses")
+	}
+	var out whole = &distant{whole: full, w: t.w, life: t.life}
 	if t.w.mutant.target != nil {
 		out = t.w.mutant.target(t.w, out)
 	}
