@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,7 +21,8 @@ import (
 // as if the line of the engine that deals with it were wrong. An empty mutant is the engine as it is.
 type mutant struct {
 	name     string
-	breaks   string // what it stands for, for docs/proof.md
+	breaks   string // what it stands for
+	seed     uint64 // one that is known to catch it, tried first; it only saves time
 	store    func(engine.Store) engine.Store
 	observer func(engine.Store) engine.Store // of whoever asks for the status
 	target   func(*world, whole) whole
@@ -38,7 +40,8 @@ func TestMutations(t *testing.T) {
 		}
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			for seed := uint64(1); seed <= mutationSeeds; seed++ {
+			for n := range uint64(mutationSeeds) {
+				seed := cmp.Or(n, m.seed, 1)
 				if out := run(t, generate(seed), m); len(out.violations) > 0 {
 					t.Logf("seed %d: %s", seed, out.violations[0])
 					return
@@ -50,10 +53,16 @@ func TestMutations(t *testing.T) {
 }
 
 var mutants = []mutant{
-	// A forgotten create intent is not here: Slack lets an address and a user name exist once only, so that the create that is sent
-	// again is refused, and the account found. That it is counted as one that was there is seen by cmd/lockstep/process.
 	{
-		name: "marks lost during a visit", breaks: "an edit that comes in during a visit is taken for done when the visit ends",
+		name: "create intent forgotten", seed: 171, breaks: "the row does not say that a create was sent, and with which identifier",
+		store: recording(func(a *provision.Account) {
+			if a.Phase == provision.PhaseCreating {
+				a.Phase, a.MatchKey = provision.PhaseNone, ""
+			}
+		}),
+	},
+	{
+		name: "marks lost during a visit", seed: 10, breaks: "an edit that comes in during a visit is taken for done when the visit ends",
 		store: wrapping(func(s *lying) {
 			s.unmarked = true
 			s.record = func(a *provision.Account) {
@@ -64,7 +73,7 @@ var mutants = []mutant{
 		}),
 	},
 	{
-		name: "edits lost", breaks: "the feed is taken over with an edit missing now and then",
+		name: "edits lost", seed: 69, breaks: "the feed is taken over with an edit missing now and then",
 		store: wrapping(func(s *lying) {
 			s.changes = func(list []directory.Change) []directory.Change {
 				if len(list) > 1 {
@@ -75,19 +84,19 @@ var mutants = []mutant{
 		}),
 	},
 	{
-		name: "failed marks taken for kept", breaks: "a commit that failed counts as made",
+		name: "failed marks taken for kept", seed: 188, breaks: "a commit that failed counts as made",
 		store: wrapping(func(s *lying) { s.swallow = true }),
 	},
 	{
-		name: "failed read taken for empty", breaks: "users who could not be read count as deleted",
+		name: "failed read taken for empty", seed: 68, breaks: "users who could not be read count as deleted",
 		store: wrapping(func(s *lying) { s.emptyReads = true }),
 	},
 	{
-		name: "rule order not read", breaks: "the last rule that covers somebody decides",
+		name: "rule order not read", seed: 5, breaks: "the last rule that covers somebody decides",
 		store: publishing(func(s *provision.Snapshot) { slices.Reverse(s.Rules) }),
 	},
 	{
-		name: "inactive rule taken for deleted", breaks: "switching a rule off deprovisions its people",
+		name: "inactive rule taken for deleted", seed: 15, breaks: "switching a rule off deprovisions its people",
 		store: publishing(func(s *provision.Snapshot) {
 			for i := range s.Rules {
 				if !s.Rules[i].Active {
@@ -98,7 +107,7 @@ var mutants = []mutant{
 		}),
 	},
 	{
-		name: "deletion without deprovisioning deprovisions", breaks: "the wish of who deleted the rule is not read",
+		name: "deletion without deprovisioning deprovisions", seed: 38, breaks: "the wish of who deleted the rule is not read",
 		store: wrapping(func(s *lying) {
 			s.deleted = func(rules []provision.Rule) {
 				for i := range rules {
@@ -113,11 +122,11 @@ var mutants = []mutant{
 		}),
 	},
 	{
-		name: "revisions not read", breaks: "the engine stays with the revision it started with",
+		name: "revisions not read", seed: 7, breaks: "the engine stays with the revision it started with",
 		store: wrapping(func(s *lying) { s.firstRevision = true }),
 	},
 	{
-		name: "disabled people kept", breaks: "nobody looks whether a person is enabled",
+		name: "disabled people kept", seed: 2, breaks: "nobody looks whether a person is enabled",
 		store: wrapping(func(s *lying) {
 			s.users = func(list []directory.User) []directory.User {
 				for i := range list {
@@ -132,11 +141,11 @@ var mutants = []mutant{
 		store: wrapping(func(s *lying) { s.forgetDeleted = true }),
 	},
 	{
-		name: "pause ignored", breaks: "the runner does not look whether it is paused",
+		name: "pause ignored", seed: 84, breaks: "the runner does not look whether it is paused",
 		store: wrapping(func(s *lying) { s.neverPaused = true }),
 	},
 	{
-		name: "retries without a gap", breaks: "what failed is due at once",
+		name: "retries without a gap", seed: 174, breaks: "what failed is due at once",
 		store: recording(func(a *provision.Account) {
 			if a.Fault != nil && a.DueAt.After(time.Now()) {
 				a.DueAt = time.Now()
@@ -144,23 +153,23 @@ var mutants = []mutant{
 		}),
 	},
 	{
-		name: "listing not believed", breaks: "a full reconciliation keeps to what the target answered before, whatever it lists",
+		name: "listing not believed", seed: 10, breaks: "a full reconciliation keeps to what the target answered before, whatever it lists",
 		target: targeting(func(t *deceitful) { t.stale = true }),
 	},
 	{
-		name: "stale call replayed", breaks: "a retry sends the call that failed instead of planning again",
+		name: "stale call replayed", seed: 197, breaks: "a retry sends the call that failed instead of planning again",
 		target: targeting(func(t *deceitful) { t.replay = true }),
 	},
 	{
-		name: "lost answer taken for success", breaks: "a call without an answer counts as done",
+		name: "lost answer taken for success", seed: 31, breaks: "a call without an answer counts as done",
 		target: targeting(func(t *deceitful) { t.optimist = true }),
 	},
 	{
-		name: "lost answer not read again", breaks: "after a call without an answer the next plan is made from what was known before",
+		name: "lost answer not read again", seed: 36, breaks: "after a call without an answer the next plan is made from what was known before",
 		target: targeting(func(t *deceitful) { t.answered = true }),
 	},
 	{
-		name: "enabling forgotten", breaks: "an account that is to be active again is not enabled",
+		name: "enabling forgotten", seed: 3, breaks: "an account that is to be active again is not enabled",
 		target: targeting(func(t *deceitful) { t.lazy = provision.VerbEnable }),
 	},
 	{
@@ -176,23 +185,23 @@ var mutants = []mutant{
 		target: targeting(func(t *deceitful) { t.grabbing = true }),
 	},
 	{
-		name: "failed look-up taken for empty", breaks: "a look-up that failed (a proxy's 404) means that there is no account",
+		name: "failed look-up taken for empty", seed: 346, breaks: "a look-up that failed (a proxy's 404) means that there is no account",
 		target: targeting(func(t *deceitful) { t.blind = true }),
 	},
 	{
-		name: "404 taken for gone", breaks: "any failure to read an account means that it is gone",
+		name: "404 taken for gone", seed: 53, breaks: "any failure to read an account means that it is gone",
 		target: targeting(func(t *deceitful) { t.gone = true }),
 	},
 	{
-		name: "Retry-After ignored", breaks: "the time that the target gives is not kept",
+		name: "Retry-After ignored", seed: 52, breaks: "the time that the target gives is not kept",
 		target: targeting(func(t *deceitful) { t.impatient = true }),
 	},
 	{
-		name: "revoked token ignored", breaks: "refused credentials count as a passing failure",
+		name: "revoked token ignored", seed: 82, breaks: "refused credentials count as a passing failure",
 		target: targeting(func(t *deceitful) { t.stubborn = true }),
 	},
 	{
-		name: "status counts what is pending as done", breaks: "IDLE is said while something is due",
+		name: "status counts what is pending as done", seed: 15, breaks: "IDLE is said while something is due",
 		observer: wrapping(func(s *lying) { s.counts = func(c *provision.Counts) { c.Success += c.Pending; c.Pending = 0 } }),
 	},
 	{

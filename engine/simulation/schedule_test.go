@@ -173,7 +173,8 @@ func scene(r *rand.Rand) []event {
 	}
 	switch r.IntN(6) {
 	case 0:
-		return []event{soon(remove, 0, ""), spoil("POST"), soon(create, 0, "Engineer"), soon(readdress, r.IntN(3), "")}
+		who = cast - 1 - r.IntN(4) // somebody who was not there before, mostly: an account is made
+		return []event{spoil("POST"), soon(create, 0, "Engineer"), soon(readdress, 1+r.IntN(2), "")}
 	case 1:
 		return []event{soon(retitle, 0, "Engineer"), spoil("PATCH"), soon(retitle, 0, "Sales"), soon(retitle, 0, "Engineer")}
 	case 2:
