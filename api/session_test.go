@@ -72,7 +72,7 @@ func TestSignOn(t *testing.T) {
 	b.expect(400, "POST", "/v1/session", `{"username":1}`)
 	response, raw := b.do("POST", "/v1/session", `{"username":"ann","password":"`+password+`"}`)
 	cookie := response.Header.Get("Set-Cookie")
-	if response.StatusCode != 200 || !strings.Contains(cookie, "; HttpOnly; SameSite=Strict") || strings.Contains(raw, password) || !strings.Contains(raw, s.env) {
+	if response.StatusCode != http.StatusOK || !strings.Contains(cookie, "; HttpOnly; SameSite=Strict") || strings.Contains(raw, password) || !strings.Contains(raw, s.env) {
 		t.Errorf("%d %s %s", response.StatusCode, cookie, raw)
 	}
 	value, _, _ := strings.Cut(strings.TrimPrefix(cookie, "lockstep_session="), ";")

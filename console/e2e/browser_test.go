@@ -247,12 +247,6 @@ func (b *browser) leaves(texts ...string) {
 	}
 }
 
-// at waits until the page is at a path.
-func (b *browser) at(path string) {
-	b.t.Helper()
-	b.until("the page is at "+path, "location.pathname.startsWith("+js("/console"+path)+")")
-}
-
 // quiet waits until everything asked for has come.
 func (b *browser) quiet() {
 	b.t.Helper()

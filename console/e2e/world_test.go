@@ -49,7 +49,6 @@ type world struct {
 	data   string
 	server string
 	slack  string
-	log    string
 	link   string // of the first administrator
 }
 
