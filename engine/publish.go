@@ -147,9 +147,11 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	if fresh {
 		halt = &provision.Halt{Fault: r.halted, Since: r.engine.now(), ProbeAt: r.engine.now().Add(probeFirst), Attempts: 1}
 		r.state.Halt = halt
-		r.engine.forgetCheck(r.connectionID)
 	}
 	r.mu.Unlock()
+	if fresh {
+		r.engine.forgetCheck(r.connectionID) // it locks the engine, which must not wait for a runner
+	}
 	if halt == nil && r.engine.passed(r.connectionID, r.secretsSeen) {
 		return true, nil
 	}

@@ -170,10 +170,11 @@ func (e *Engine) setPaused(ctx context.Context, envID, connectionID string, paus
 		return fmt.Errorf("pause the connection: %w", err)
 	}
 	e.mu.Lock()
-	if r := e.runners[connectionID]; r != nil {
+	r := e.runners[connectionID]
+	e.mu.Unlock()
+	if r != nil { // not under the engine's lock: a runner that halts takes both, in the other order
 		r.pause(paused)
 	}
-	e.mu.Unlock()
 	e.Wake(envID)
 	return nil
 }
