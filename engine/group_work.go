@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"lockstep/directory"
@@ -30,12 +29,12 @@ type groupWork struct {
 	touched   map[string]bool // users who stand differently now; true: at once
 	woken     []string        // accounts that were not active: whether the target kept their memberships is not known
 	waiting   map[string]bool // groups that are marked to be looked at later, already
-	preceding *sync.Mutex
-	gathering bool // groups may wait for members, and for nobody being due
+	preceding chan struct{}   // holds one: who marks a user's groups; a channel, so that waiting for it is waiting on the virtual clock as well
+	gathering bool            // groups may wait for members, and for nobody being due
 }
 
 func newGroupWork() groupWork {
-	return groupWork{inflight: map[string]bool{}, touched: map[string]bool{}, waiting: map[string]bool{}, preceding: &sync.Mutex{}, gathering: true}
+	return groupWork{inflight: map[string]bool{}, touched: map[string]bool{}, waiting: map[string]bool{}, preceding: make(chan struct{}, 1), gathering: true}
 }
 
 // gatherFor is how long groups gather while users are being made. With many groups it is longer, so that they leave most of the
@@ -89,8 +88,8 @@ func (r *runner) precede(it *item) error {
 	if it.want.Ref.Kind != directory.KindUser || len(r.line.carriers) == 0 || standingOf(&it.stored) == standingOf(it.row) {
 		return nil
 	}
-	r.groups.preceding.Lock() // who finds a group marked already relies on it
-	defer r.groups.preceding.Unlock()
+	r.groups.preceding <- struct{}{} // who finds a group marked already relies on it
+	defer func() { <-r.groups.preceding }()
 	return r.markGroupsOf(r.calls, []string{it.want.Ref.ID}, r.engine.now().Add(r.gatherFor()), provision.PriorityBackfill)
 }
 
@@ -136,8 +135,8 @@ func (r *runner) gather(ctx context.Context) error {
 		}
 	}
 	r.gathers()
-	r.groups.preceding.Lock()
-	defer r.groups.preceding.Unlock()
+	r.groups.preceding <- struct{}{}
+	defer func() { <-r.groups.preceding }()
 	return r.markGroupsOf(ctx, later, now.Add(r.gatherFor()), provision.PriorityBackfill)
 }
 
