@@ -118,6 +118,7 @@ func (r *runner) taken(ctx context.Context, it *item, fault *provision.Fault) bo
 	if !it.row.Linked() {
 		holder, err := r.holder(ctx, it, fault)
 		if err != nil {
+			it.remember()
 			return r.reactTo(ctx, it, err)
 		}
 		if holder != nil {
@@ -133,6 +134,7 @@ func (r *runner) taken(ctx context.Context, it *item, fault *provision.Fault) bo
 	}
 	if fault.Attribute == r.line.identifies() && !it.row.Linked() {
 		// The target says that the identifier exists, and shows nobody who has it: it may show them in a moment.
+		it.remember()
 		r.postpone(it, &provision.Fault{
 			Kind: provision.Transient, Code: fault.Code, Attribute: fault.Attribute,
 			Message: fault.Message + ", and the target does not show the account yet", Hint: fault.Hint,
@@ -141,6 +143,14 @@ func (r *runner) taken(ctx context.Context, it *item, fault *provision.Fault) bo
 	}
 	r.refuse(it, fault)
 	return false
+}
+
+// remember keeps the intent of an earlier create that was not answered: what exists already may be what it made, and whoever gets
+// another identifier now would get a second account (found by the simulation, seed 227 with groups).
+func (it *item) remember() {
+	if it.stored.Phase == provision.PhaseCreating {
+		it.row.Phase, it.row.MatchKey = it.stored.Phase, it.stored.MatchKey
+	}
 }
 
 // holder finds the person's own account: the one that holds their identifier. nil = somebody else holds what was taken.
