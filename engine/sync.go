@@ -308,6 +308,9 @@ func (r *runner) finish(it *item) {
 
 // leave keeps what was found out; the row stays due.
 func (r *runner) leave(it *item) {
+	if !it.row.Linked() {
+		it.remember()
+	}
 	if it.row.DueAt.IsZero() {
 		it.row.DueAt, it.row.Status = r.engine.now(), provision.StatusPending
 	}
