@@ -6,22 +6,29 @@ LINT_VERSION := v2.15.0
 FUZZTIME ?= 30s
 ARGS ?=
 
-.PHONY: help run build setup test check bench fuzz clean
+.PHONY: help run build console setup test check bench fuzz clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 run: ## Run the server, a simulated Slack workspace and a sample company; ARGS="--help" shows its flags
+	-@sh console/web/build.sh
 	$(GO) run ./cmd/lockstep demo $(ARGS)
 
-build: ## Build ./lockstep
+build: ## Build ./lockstep, with the console where there is Node
+	-@sh console/web/build.sh
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o lockstep ./cmd/lockstep
 
-setup: ## Install what the tests need: a PostgreSQL server (they start their own throw-away one)
-	@sh internal/postgrestest/install.sh || { echo "The tests need a PostgreSQL server (initdb and postgres): install your system's package, then run this again." >&2; exit 1; }
+console: ## Build the web console; needs Node 20 or later
+	@sh console/web/build.sh
 
-test: setup ## Run all tests, on SQLite and on PostgreSQL
+setup: console ## Install what the tests need: a PostgreSQL server (they start their own throw-away one) and Chromium
+	@sh internal/postgrestest/install.sh || { echo "The tests need a PostgreSQL server (initdb and postgres): install your system's package, then run this again." >&2; exit 1; }
+	@sh console/e2e/install.sh || { echo "The console's tests need Chromium: install it, or say in CHROMIUM where it is, then run this again." >&2; exit 1; }
+
+test: setup ## Run all tests, on SQLite and on PostgreSQL, and PingOne's Go SDK against the program
 	$(GO) test -timeout 20m ./...
+	cd test/pingone-sdk && $(GO) test -count=1 -timeout 20m ./... # it builds the program, which the test cache does not see
 
 check: setup ## Formatting, vet, architecture, linters, race detector
 	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "not gofmt-ed; run gofmt -w on:"; echo "$$bad"; exit 1; }
@@ -42,4 +49,4 @@ fuzz: ## Fuzz every target for FUZZTIME (30s) each
 	  done; done
 
 clean: ## Remove what was built, and the demo's data
-	rm -rf lockstep demo-data
+	rm -rf lockstep demo-data console/dist/app console/web/node_modules

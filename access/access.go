@@ -36,8 +36,10 @@ type Token struct {
 	ExpiresAt     time.Time
 }
 
-// Store keeps clients and tokens. What does not exist is a problem.NotFound.
+// Store keeps clients and tokens, administrators and sessions. What does not exist is a problem.NotFound.
 type Store interface {
+	AdministratorStore
+
 	// InsertClient keeps a client and the log's line about it in one transaction; DeleteClient likewise.
 	InsertClient(ctx context.Context, c Client, line directory.Activity) error
 	Client(ctx context.Context, id string) (Client, error)
@@ -47,5 +49,6 @@ type Store interface {
 	Append(ctx context.Context, line directory.Activity) error
 	InsertToken(ctx context.Context, t Token) error
 	Token(ctx context.Context, hash string) (Token, error)
+	// DeleteExpiredTokens also forgets sessions and one-time links that are over.
 	DeleteExpiredTokens(ctx context.Context, now time.Time) error
 }

@@ -61,7 +61,7 @@ func ParseRole(s string) (Role, error) {
 			return r, nil
 		}
 	}
-	p := problem.New(problem.InvalidData, "The client cannot be saved:")
+	p := problem.New(problem.InvalidData, "The role cannot be given:")
 	p.Details = []problem.Detail{{
 		Code: problem.InvalidValue, Target: "role", Message: `a role is one of "Environment Admin", "Identity Data Admin", "Read Only"`,
 		AllowedValues: []string{string(EnvironmentAdmin), string(IdentityDataAdmin), string(ReadOnly)},
@@ -74,10 +74,12 @@ type Service struct {
 	store Store
 	now   func() time.Time
 
-	refusals refusals
+	refusals  refusals
+	passwords *passwords
 
-	mu    sync.Mutex
-	cache map[string]cached // by token hash
+	mu       sync.Mutex
+	cache    map[string]cached   // by token hash
+	sessions map[string]signedOn // by session hash
 }
 
 type cached struct {
@@ -85,12 +87,17 @@ type cached struct {
 	until  time.Time
 }
 
+type signedOn struct {
+	administrator Administrator
+	until         time.Time
+}
+
 // NewService makes a service over a store; now may be nil.
 func NewService(store Store, now func() time.Time) *Service {
 	if now == nil {
 		now = time.Now
 	}
-	return &Service{store: store, now: now, cache: map[string]cached{}}
+	return &Service{store: store, now: now, passwords: newPasswords(), cache: map[string]cached{}, sessions: map[string]signedOn{}}
 }
 
 // hash is SHA-256: what is hashed is 256 random bits, so there is nothing to guess and nothing to slow down.
@@ -240,5 +247,5 @@ func (s *Service) Verify(ctx context.Context, token secret.Text) (Client, error)
 	return c, nil
 }
 
-// Expire forgets tokens that are over.
+// Expire forgets tokens and sessions that are over.
 func (s *Service) Expire(ctx context.Context) error { return s.store.DeleteExpiredTokens(ctx, s.now()) }

@@ -95,23 +95,32 @@ func accountPage[E any](r *request, rows []provision.Account, limit int, embed f
 }
 
 func (s *server) syncedUsers(r *request) (Collection[SyncedUsers], error) {
-	p, err := r.page(maxPage, byID)
-	if err != nil {
-		return Collection[SyncedUsers]{}, err
-	}
-	status := choice[provision.SyncStatus](r, "status")
-	rows, err := s.Engine.Synced(r.Context(), r.env, r.PathValue("ruleID"), directory.KindUser, status, p.after, p.limit+1)
-	if err != nil {
-		return Collection[SyncedUsers]{}, err
-	}
-	return accountPage(r, rows, p.limit, func(l []Account) SyncedUsers { return SyncedUsers{l} }), nil
+	return synced(s, r, directory.KindUser, func(l []Account) SyncedUsers { return SyncedUsers{l} })
 }
 
 func (s *server) syncedGroups(r *request) (Collection[SyncedGroups], error) {
-	if _, err := s.Provision.Rule(r.Context(), r.env, r.PathValue("ruleID")); err != nil {
-		return Collection[SyncedGroups]{}, err
+	return synced(s, r, directory.KindGroup, func(l []Account) SyncedGroups { return SyncedGroups{l} })
+}
+
+func synced[E any](s *server, r *request, kind directory.Kind, embed func([]Account) E) (Collection[E], error) {
+	p, err := r.page(maxPage, byID)
+	if err != nil {
+		return Collection[E]{}, err
 	}
-	return whole(r, nil, account, func(l []Account) SyncedGroups { return SyncedGroups{l} })
+	status := choice[provision.SyncStatus](r, "status")
+	rows, err := s.Engine.Synced(r.Context(), r.env, r.PathValue("ruleID"), kind, status, p.after, p.limit+1)
+	if err != nil {
+		return Collection[E]{}, err
+	}
+	return accountPage(r, rows, p.limit, embed), nil
+}
+
+func (s *server) readSyncedGroup(r *request) (Account, error) {
+	a, err := s.Engine.ObjectStatus(r.Context(), r.env, r.PathValue("ruleID"), provision.Ref{Kind: directory.KindGroup, ID: r.PathValue("groupID")})
+	if err != nil {
+		return Account{}, err
+	}
+	return account(&a), nil
 }
 
 func (s *server) listAccounts(r *request) (Collection[Accounts], error) {
@@ -124,7 +133,7 @@ func (s *server) listAccounts(r *request) (Collection[Accounts], error) {
 		return Collection[Accounts]{}, err
 	}
 	rows, err := s.Log.AccountPage(r.Context(), provision.AccountQuery{
-		EnvironmentID: r.env, ConnectionID: c.ID, ObjectID: r.parameter("objectId"), After: p.after, Limit: p.limit + 1,
+		EnvironmentID: r.env, ConnectionID: c.ID, ObjectID: r.parameter("objectId"), Name: r.parameter("name"), After: p.after, Limit: p.limit + 1,
 		Status: choice[provision.SyncStatus](r, "status"), Ownership: choice[provision.Ownership](r, "ownership"),
 	})
 	if err != nil {
@@ -141,7 +150,7 @@ func (s *server) unlink(r *request) error {
 	return s.Engine.Unlink(r.Context(), r.env, c.ID, r.PathValue("accountID"))
 }
 
-// SyncedRule is where one user stands under one rule, with the row of the link table beside PingOne's own members.
+// SyncedRule is where one user or group stands under one rule, with the row of the link table beside PingOne's own members.
 type SyncedRule struct {
 	Links       Links                `json:"_links"`
 	Environment Reference            `json:"environment"`
@@ -168,25 +177,36 @@ type StoreReference struct {
 	Type string `json:"type,omitempty"`
 }
 
-// SyncedRules is what the list of a user's rules embeds.
+// SyncedRules is what the list of an object's rules embeds.
 type SyncedRules struct {
 	SyncedRules []SyncedRule `json:"syncedRules"`
 }
 
+// subject is the user or group of the path, which must exist.
+func (s *server) subject(r *request) (provision.Ref, string, error) {
+	if id := r.PathValue("groupID"); id != "" {
+		_, err := s.Directory.Group(r.Context(), r.env, id)
+		return provision.Ref{Kind: directory.KindGroup, ID: id}, "/groups/" + id, err
+	}
+	id := r.PathValue("userID")
+	_, err := s.Directory.User(r.Context(), r.env, id)
+	return provision.Ref{Kind: directory.KindUser, ID: id}, "/users/" + id, err
+}
+
 func (s *server) readSyncedRule(r *request) (SyncedRule, error) {
-	if _, err := s.Directory.User(r.Context(), r.env, r.PathValue("userID")); err != nil {
+	ref, path, err := s.subject(r)
+	if err != nil {
 		return SyncedRule{}, err
 	}
 	rule, err := s.Provision.Rule(r.Context(), r.env, r.PathValue("ruleID"))
 	if err != nil {
 		return SyncedRule{}, err
 	}
-	return s.syncedRule(r, &rule)
+	return s.syncedRule(r, ref, path, &rule)
 }
 
-func (s *server) syncedRule(r *request, rule *provision.Rule) (SyncedRule, error) {
-	user := r.PathValue("userID")
-	a, err := s.Engine.ObjectStatus(r.Context(), r.env, rule.ID, provision.Ref{Kind: directory.KindUser, ID: user})
+func (s *server) syncedRule(r *request, ref provision.Ref, path string, rule *provision.Rule) (SyncedRule, error) {
+	a, err := s.Engine.ObjectStatus(r.Context(), r.env, rule.ID, ref)
 	if err != nil {
 		return SyncedRule{}, err
 	}
@@ -198,14 +218,15 @@ func (s *server) syncedRule(r *request, rule *provision.Rule) (SyncedRule, error
 		return StoreReference{ID: c.ID, Name: c.Name, Type: c.Type}
 	}
 	return SyncedRule{
-		Links:       Links{"self": {r.here("/users/" + user + "/syncedRules/" + rule.ID)}, "environment": {r.here("")}},
+		Links:       Links{"self": {r.here(path + "/syncedRules/" + rule.ID)}, "environment": {r.here("")}},
 		Environment: refer(r.env), Rule: NamedReference{rule.ID, rule.Name}, SourceStore: store(rule.SourceID), TargetStore: store(rule.TargetID),
 		Type: "OUTBOUND", Status: a.Status, LastSyncAt: OptionalStamp{Stamp(a.SyncedAt)}, Details: a.Detail, Account: account(&a),
 	}, nil
 }
 
 func (s *server) listSyncedRules(r *request) (Collection[SyncedRules], error) {
-	if _, err := s.Directory.User(r.Context(), r.env, r.PathValue("userID")); err != nil {
+	ref, path, err := s.subject(r)
+	if err != nil {
 		return Collection[SyncedRules]{}, err
 	}
 	rules, err := s.Provision.Rules(r.Context(), r.env)
@@ -214,7 +235,7 @@ func (s *server) listSyncedRules(r *request) (Collection[SyncedRules], error) {
 	}
 	var items []SyncedRule
 	for i := range rules {
-		out, err := s.syncedRule(r, &rules[i])
+		out, err := s.syncedRule(r, ref, path, &rules[i])
 		if problem.Is(err, problem.NotFound) {
 			continue
 		}

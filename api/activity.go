@@ -115,7 +115,7 @@ func (s *server) readActivity(r *request) (Activity, error) {
 func activityFilter(q *directory.ActivityQuery, text string) error {
 	f, err := filter.Parse(text)
 	if err != nil {
-		return problem.New(problem.InvalidRequest, "The filter cannot be read %v.", err)
+		return problem.New(problem.InvalidRequest, "the filter cannot be read %v", err)
 	}
 	for _, n := range filter.Conjuncts(f.Root) {
 		c, ok := n.(filter.Compare)

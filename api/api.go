@@ -5,6 +5,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,7 +21,6 @@ import (
 	"lockstep/access"
 	"lockstep/directory"
 	"lockstep/internal/problem"
-	"lockstep/internal/secret"
 	"lockstep/provision"
 )
 
@@ -36,6 +36,10 @@ type Engine interface {
 	Unlink(ctx context.Context, envID, connectionID, accountID string) error
 	ObjectStatus(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Account, error)
 	Synced(ctx context.Context, envID, ruleID string, kind directory.Kind, status provision.SyncStatus, after string, limit int) ([]provision.Account, error)
+	Holds(ctx context.Context, envID, connectionID, after string, limit int) ([]provision.Hold, error)
+	Decide(ctx context.Context, envID, holdID string, approve bool) error
+	ConnectionStatus(ctx context.Context, envID, connectionID string) (provision.ConnectionStatus, error)
+	Evaluate(ctx context.Context, envID, expression, userID string) (any, error)
 	Subscribe(envID string) (<-chan provision.Event, func())
 }
 
@@ -44,6 +48,7 @@ type Log interface {
 	Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error)
 	Activity(ctx context.Context, envID, id string) (directory.Activity, error)
 	AccountPage(ctx context.Context, q provision.AccountQuery) ([]provision.Account, error)
+	Throughput(ctx context.Context, envID string, since time.Time, step time.Duration, steps int) ([]directory.Throughput, error)
 }
 
 // Config is what the API is made of.
@@ -55,8 +60,9 @@ type Config struct {
 	Engine      Engine
 	Log         Log
 	Logger      *slog.Logger
-	ExternalURL string // as clients reach the server; "" = as they asked
-	Ready       func(ctx context.Context) error
+	ExternalURL string           // as clients reach the server; "" = as they asked
+	Ready       []Check          // what must work for the server to be ready
+	Observe     func(o Answered) // told of every answer, for metrics; nil: nobody asks
 	Version     string
 	Closing     <-chan struct{} // closed when the server stops, so that event streams end
 	Heartbeat   time.Duration   // of event streams; 0 = 15 s
@@ -70,6 +76,7 @@ const (
 type server struct {
 	Config
 	throttle *throttle
+	origins  *http.CrossOriginProtection // for whoever is known by a cookie
 }
 
 // New makes the handler.
@@ -80,14 +87,15 @@ func New(c Config) http.Handler {
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = 15 * time.Second
 	}
-	s := &server{Config: c, throttle: newThrottle()}
+	s := &server{Config: c, throttle: newThrottle(), origins: trusted(c.ExternalURL)}
 	mux := http.NewServeMux()
 	routes := s.routes()
 	for i := range routes {
 		mux.Handle(routes[i].method+" "+base+routes[i].path, s.guarded(&routes[i]))
 	}
 	mux.HandleFunc("POST /{environmentID}/as/token", s.token)
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{"OK"}) })
+	s.sessionRoutes(mux)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, Health{Status: healthy}) })
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.HandleFunc("GET /v1/openapi.json", s.openAPI(routes))
 	return s.outer(mux)
@@ -101,7 +109,7 @@ type request struct {
 	server *server
 	route  *route
 	env    string
-	client access.Client
+	caller caller
 	writer http.ResponseWriter
 }
 
@@ -132,6 +140,7 @@ func (s *server) outer(mux *http.ServeMux) http.Handler {
 		r = r.WithContext(directory.WithOrigin(r.Context(), directory.Origin{Actor: directory.System, CorrelationID: id, Address: host(r)}))
 		start := time.Now()
 		recorder := &statusRecorder{ResponseWriter: w}
+		_, pattern := mux.Handler(r)
 		defer func() {
 			if p := recover(); p != nil {
 				if p != http.ErrAbortHandler { //nolint:errorlint // the value itself is meant
@@ -142,9 +151,12 @@ func (s *server) outer(mux *http.ServeMux) http.Handler {
 				}
 				s.writeError(recorder, r, errors.New("panic"))
 			}
+			if s.Observe != nil {
+				s.Observe(Answered{Route: pattern, Method: r.Method, Status: recorder.status, Took: time.Since(start)})
+			}
 			s.Logger.Debug("request", "method", r.Method, "path", r.URL.Path, "status", recorder.status, "took", time.Since(start), "correlation", id)
 		}()
-		if _, pattern := mux.Handler(r); pattern == "" {
+		if pattern == "" {
 			s.unmatched(recorder, r, mux)
 			return
 		}
@@ -212,7 +224,7 @@ func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter 
 // guarded authenticates and authorises, runs the operation, and writes its answer.
 func (s *server) guarded(rt *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, hr *http.Request) {
-		client, err := s.authenticate(hr)
+		who, err := s.authenticate(hr)
 		if err != nil {
 			if problem.Is(err, problem.Unauthorized) {
 				w.Header().Set("WWW-Authenticate", `Bearer realm="lockstep"`)
@@ -220,21 +232,21 @@ func (s *server) guarded(rt *route) http.Handler {
 			s.writeError(w, hr, err)
 			return
 		}
-		r := &request{Request: hr, server: s, route: rt, env: hr.PathValue("environmentID"), client: client, writer: w}
+		r := &request{Request: hr, server: s, route: rt, env: hr.PathValue("environmentID"), caller: who, writer: w}
 		if r.env != "" && uuid.Validate(r.env) != nil {
 			s.writeError(w, hr, problem.Missing("environment"))
 			return
 		}
-		if r.env != "" && r.env != client.EnvironmentID {
+		if r.env != "" && r.env != who.environmentID {
 			s.writeError(w, hr, problem.New(problem.AccessFailed, "the access token belongs to another environment"))
 			return
 		}
-		if !client.Role.May(rt.action) {
-			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; use a client with the role %q", client.Role, access.EnvironmentAdmin))
+		if !who.role.May(rt.action) {
+			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; the role %q does", who.role, access.EnvironmentAdmin))
 			return
 		}
 		origin := directory.OriginOf(hr.Context())
-		origin.Actor = directory.Actor{Type: "CLIENT", ID: client.ID, Name: client.Name}
+		origin.Actor = who.actor
 		ctx := directory.WithOrigin(hr.Context(), origin)
 		if !rt.handler.stream {
 			var cancel context.CancelFunc
@@ -263,34 +275,15 @@ func (r *request) run() (any, error) {
 	return r.route.handler.run(r)
 }
 
-func (s *server) authenticate(r *http.Request) (access.Client, error) {
-	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" { // RFC 9110 §11.1: the scheme is written in any case
-		return access.Client{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one")
-	}
-	return s.Access.Verify(r.Context(), secret.New(token))
-}
-
-// Health says whether the server is well.
-type Health struct {
-	Status string `json:"status" enum:"OK,UNAVAILABLE"`
-}
-
-func (s *server) ready(w http.ResponseWriter, r *http.Request) {
-	if err := s.Ready(r.Context()); err != nil {
-		writeJSON(w, http.StatusServiceUnavailable, Health{"UNAVAILABLE"})
-		return
-	}
-	writeJSON(w, http.StatusOK, Health{"OK"})
-}
-
 func writeJSON(w http.ResponseWriter, status int, body any) {
-	raw, err := json.Marshal(body)
-	if err != nil {
+	var raw bytes.Buffer
+	encoder := json.NewEncoder(&raw)
+	encoder.SetEscapeHTML(false) // it is no HTML, and says so; links are to be read
+	if err := encoder.Encode(body); err != nil {
 		http.Error(w, "{}", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", jsonMedia)
 	w.WriteHeader(status)
-	_, _ = w.Write(raw)
+	_, _ = w.Write(bytes.TrimSuffix(raw.Bytes(), []byte("\n")))
 }

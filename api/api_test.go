@@ -55,7 +55,8 @@ func newServer(t testing.TB) *server {
 	must(t, err)
 	closing := make(chan struct{})
 	h := httptest.NewServer(documented(t, api.New(api.Config{
-		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Ready: db.Ping, Version: "test",
+		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Version: "test",
+		Ready:     []api.Check{{Name: "database", Run: db.Ping}},
 		Provision: provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: engine.Checker{Schema: people.Schema}, Wake: e.Wake}),
 	})))
 	t.Cleanup(h.Close)
@@ -124,8 +125,8 @@ func TestRoles(t *testing.T) {
 			if status, body := s.call("", method, at, ""); status != http.StatusUnauthorized || !strings.Contains(body, `"code":"UNAUTHORIZED"`) {
 				t.Errorf("%s %s without a token: %d %s", method, path, status, body)
 			}
-			reads := method == http.MethodGet && !strings.Contains(path, "/clients") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata")
-			directoryEdit := !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "syncedRules")
+			reads := method == http.MethodGet && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") || strings.Contains(path, "/profile") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata") || strings.HasSuffix(path, "/evaluate")
+			directoryEdit := !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "syncedRules")
 			for role, may := range map[access.Role]bool{access.ReadOnly: reads, access.IdentityDataAdmin: reads || directoryEdit} {
 				if status, body := s.call(role, method, at, ""); (status == http.StatusForbidden) == may {
 					t.Errorf("%s, %s %s: %d %s", role, method, path, status, body)
@@ -207,6 +208,14 @@ func TestHostileBodies(t *testing.T) {
 		if status, body := s.admin(http.MethodPost, "/users", test.body); status != test.status || !strings.Contains(body, test.says) {
 			t.Errorf("%s: %d %s", name, status, body)
 		}
+	}
+	for _, path := range []string{"/populations", "/users"} {
+		if status, body := s.admin(http.MethodPost, path, `{"username":"a","email":"a@b.c","name":{},"NAME":{}}`); status != 400 {
+			t.Errorf("%s: a member in two spellings: %d %s", path, status, body)
+		}
+	}
+	if status, body := s.admin(http.MethodPost, "/populations", `{"description":"x","name":"X","NAME":"Y"}`); status != 400 || !strings.Contains(body, "different spellings, at character") {
+		t.Errorf("a member in two spellings: %d %s", status, body)
 	}
 	if status, body := s.admin(http.MethodPost, "/populations", `{"name":"a\\u0000b","description":"{\"a\":1,\"a\":2}"}`); status != 201 {
 		t.Errorf("text that only looks hostile: %d %s", status, body)

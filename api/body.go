@@ -74,7 +74,7 @@ func decode(raw []byte, into any) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return problem.New(problem.InvalidRequest, "the body has more than one JSON value, or something behind it")
 	}
-	return unambiguous(raw)
+	return unambiguous(raw, reflect.TypeOf(into).Elem().Kind() == reflect.Struct)
 }
 
 var errNoObject = problem.New(problem.InvalidRequest, "the body must be a JSON object")
@@ -98,9 +98,9 @@ func needed(t reflect.Type) string {
 	}
 }
 
-// unambiguous refuses what decoding would hide or a database cannot keep: a member that stands twice, in whatever case, and NUL.
-// The syntax of raw was checked before.
-func unambiguous(raw []byte) error {
+// unambiguous refuses what decoding would hide or a database cannot keep: a member that stands twice, and NUL. A struct takes its
+// members in any case, so that there two spellings are the same member. The syntax of raw was checked before.
+func unambiguous(raw []byte, anyCase bool) error {
 	type level struct {
 		seen map[string]string // as they were spelled, by the folded name; nil in a list
 		name bool              // the next token is the name of a member
@@ -118,7 +118,10 @@ func unambiguous(raw []byte) error {
 		case isText && strings.Contains(text, "\x00"):
 			return problem.New(problem.InvalidRequest, "the body contains a NUL character")
 		case top.name && isText:
-			folded := strings.ToLower(strings.ToUpper(text))
+			folded := text
+			if anyCase {
+				folded = strings.ToLower(strings.ToUpper(text))
+			}
 			switch earlier, twice := top.seen[folded]; {
 			case twice && earlier == text:
 				return problem.New(problem.InvalidRequest, "the body has a member twice, at %s", position(raw, d.InputOffset()))

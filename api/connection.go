@@ -44,14 +44,14 @@ type StoreStatus struct {
 
 // StoreBody is what may be written of a store.
 type StoreBody struct {
-	_             struct{}         `additionalProperties:"true"`
-	Name          string           `json:"name"`
-	Description   string           `json:"description,omitempty"`
-	Type          string           `json:"type"`
-	Status        provision.Status `json:"status,omitempty"`
-	Managed       bool             `json:"managed,omitempty"`
-	Configuration map[string]any   `json:"configuration,omitempty" doc:"The settings of the type, as storeMetadata lists them. On a PUT, a secret that is left out stays."`
-	Image         *Image           `json:"image,omitempty"`
+	_             struct{}       `additionalProperties:"true"`
+	Name          string         `json:"name"`
+	Description   string         `json:"description,omitempty"`
+	Type          string         `json:"type"`
+	Status        string         `json:"status,omitempty" enum:"ACTIVE,INACTIVE,UNKNOWN" doc:"Left out, or UNKNOWN as PingOne's Go SDK writes: as it is."`
+	Managed       bool           `json:"managed,omitempty"`
+	Configuration map[string]any `json:"configuration,omitempty" doc:"The settings of the type, as storeMetadata lists them. On a PUT, a secret that is left out stays."`
+	Image         *Image         `json:"image,omitempty"`
 }
 
 // Stores is what a list of stores embeds.
@@ -76,10 +76,13 @@ func (r *request) store(c *provision.Connection) Store {
 // connection reads a connection apart from its configuration, which the service reads.
 func (in *StoreBody) connection(env string) provision.Connection {
 	c := provision.Connection{
-		EnvironmentID: env, Name: in.Name, Description: in.Description, Type: in.Type, Status: upper(in.Status), Managed: in.Managed,
+		EnvironmentID: env, Name: in.Name, Description: in.Description, Type: in.Type, Status: provision.Status(known(in.Status)), Managed: in.Managed,
 	}
 	if in.Image != nil {
 		c.ImageID, c.ImageHref = in.Image.ID, in.Image.Href
+	}
+	if known(c.Type) == "" { // as PingOne's Go SDK sends back a type that it does not know
+		c.Type = ""
 	}
 	return c
 }
@@ -187,7 +190,8 @@ func (s *server) testSavedStore(r *request, in ConfigurationBody) (ConnectionTes
 		return ConnectionTest{}, err
 	}
 	if in.Configuration == nil {
-		return s.test(r.Context(), saved), nil
+		out := s.test(r.Context(), saved)
+		return out, s.Provision.RecordTest(r.Context(), saved.ID, out.Checks)
 	}
 	c := saved
 	if err := s.Provision.Configure(&c, in.Configuration, saved.Secrets); err != nil {

@@ -20,7 +20,7 @@ func (r *request) environment(e *directory.Environment) Environment {
 }
 
 func (s *server) listEnvironments(r *request) (Collection[Environments], error) {
-	env, err := s.Directory.Environment(r.Context(), r.client.EnvironmentID)
+	env, err := s.Directory.Environment(r.Context(), r.caller.environmentID)
 	if err != nil {
 		return Collection[Environments]{}, err
 	}

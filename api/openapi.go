@@ -66,6 +66,8 @@ func (s *server) document(routes []route) *huma.OpenAPI {
 	for _, op := range d.open() {
 		document.AddOperation(op)
 	}
+	d.values(reflect.TypeFor[provision.Check](), "status", provision.CheckOK, provision.CheckFailed, provision.CheckWarning, provision.CheckSkipped)
+	d.values(reflect.TypeFor[provision.Step](), "status", provision.CheckOK, provision.CheckFailed, provision.CheckSkipped)
 	for _, name := range slices.Sorted(maps.Keys(tags)) {
 		document.Tags = append(document.Tags, &huma.Tag{Name: name})
 	}
@@ -94,6 +96,11 @@ func enum[T ~string](d *documenter, values ...T) {
 	d.registry.RegisterTypeAlias(t, reflect.TypeFor[named[T]]())
 }
 
+// values lists what a text member of a type of ours can be.
+func (d *documenter) values(t reflect.Type, member string, values ...any) {
+	d.registry.SchemaFromRef(d.schema(t).Ref).Properties[member].Enum = values
+}
+
 func (d *documenter) enums() {
 	enum(d, provision.Active, provision.Inactive)
 	enum(d, append(slices.Clone(statusNames), provision.StatusNone)...)
@@ -104,7 +111,7 @@ func (d *documenter) enums() {
 	enum(d, provision.FieldText, provision.FieldSecret, provision.FieldFlag, provision.FieldNumber, provision.FieldURL)
 	enum(d, directory.TypeString, directory.TypeBoolean, directory.TypeInteger, directory.TypeJSON, directory.TypeComplex, directory.TypeDateTime)
 	enum(d, directory.SchemaCore, directory.SchemaStandard, directory.SchemaCustom)
-	enum(d, directory.KindUser, directory.KindGroup, directory.KindPopulation, directory.KindAttribute, directory.KindEnvironment, directory.KindClient,
+	enum(d, directory.KindUser, directory.KindGroup, directory.KindPopulation, directory.KindAttribute, directory.KindEnvironment, directory.KindClient, directory.KindAdministrator,
 		directory.KindConnection, directory.KindRule, directory.KindMapping, directory.KindPlan, directory.KindRevision)
 	enum(d, access.EnvironmentAdmin, access.IdentityDataAdmin, access.ReadOnly)
 }
@@ -127,6 +134,9 @@ func (d *documenter) operation(rt *route) *huma.Operation {
 	}
 	if rt.handler.in != nil {
 		op.RequestBody = &huma.RequestBody{Required: !rt.handler.sparse, Content: d.content(rt.handler.in)}
+		if rt.handler.media != "" {
+			op.RequestBody.Content[rt.handler.media] = &huma.MediaType{Schema: d.schema(rt.handler.in)}
+		}
 	}
 	success := &huma.Response{Description: http.StatusText(rt.handler.status)}
 	switch {

@@ -2,7 +2,9 @@ package api_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io"
 	"maps"
@@ -153,5 +155,19 @@ func TestUnknownPath(t *testing.T) {
 	}
 	if status, body := s.call(access.ReadOnly, http.MethodPut, "/v1/environments", ""); status != http.StatusMethodNotAllowed || !strings.Contains(body, `"METHOD_NOT_ALLOWED"`) {
 		t.Error(status, body)
+	}
+}
+
+// TestReadiness: what is not ready is named, and the error itself, which may name hosts and users, is not told.
+func TestReadiness(t *testing.T) {
+	h := documented(t, api.New(api.Config{Ready: []api.Check{
+		{Name: "database", Run: func(context.Context) error { return nil }},
+		{Name: "runner", Run: func(context.Context) error { return errors.New("secret") }, Wrong: "nobody runs the connections"},
+	}}))
+	answer := httptest.NewRecorder()
+	h.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+	const want = `{"status":"UNAVAILABLE","checks":[{"name":"database","status":"OK"},{"name":"runner","status":"UNAVAILABLE","message":"nobody runs the connections"}]}`
+	if answer.Code != http.StatusServiceUnavailable || answer.Body.String() != want {
+		t.Error(answer.Code, answer.Body)
 	}
 }

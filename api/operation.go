@@ -28,6 +28,7 @@ type handler struct {
 	status int
 	in     reflect.Type // nil: a body is not read
 	sparse bool         // the body may be left out
+	media  string       // PingOne's own content type of the body, beside application/json; any …+json is taken
 	out    reflect.Type // nil: no body is answered
 	stream bool         // the operation writes its answer itself, and takes as long as it likes
 	run    func(*request) (any, error)
@@ -61,6 +62,12 @@ func bodied[I, O any](status int, f func(*request, I) (O, error), sparse bool) h
 	}}
 }
 
+// as names PingOne's own content type of a body.
+func (h handler) as(media string) handler {
+	h.media = media
+	return h
+}
+
 // does is an operation that answers 204.
 func does(f func(*request) error) handler {
 	return handler{status: http.StatusNoContent, run: func(r *request) (any, error) { return nil, f(r) }}
@@ -73,9 +80,9 @@ func streams(f func(*request) error) handler {
 
 // objects says what the ids in paths name.
 var objects = map[string]string{
-	"environmentID": "environment", "userID": "user", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
+	"environmentID": "environment", "userID": "user", "groupID": "group", "nestedGroupID": "group", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
 	"planID": "plan", "storeID": "store", "accountID": "account", "holdID": "hold", "ruleID": "rule", "mappingID": "mapping",
-	"revisionID": "revision", "activityID": "activity", "clientID": "client",
+	"revisionID": "revision", "activityID": "activity", "clientID": "client", "administratorID": "administrator",
 }
 
 // names lists the parameters of a route's path.

@@ -18,9 +18,9 @@ type Plan struct {
 
 // PlanBody is what may be written of a plan.
 type PlanBody struct {
-	_      struct{}         `additionalProperties:"true"`
-	Name   string           `json:"name"`
-	Status provision.Status `json:"status,omitempty"`
+	_      struct{} `additionalProperties:"true"`
+	Name   string   `json:"name"`
+	Status string   `json:"status,omitempty" enum:"ACTIVE,INACTIVE,UNKNOWN" doc:"Left out, or UNKNOWN as PingOne's Go SDK writes: as it is."`
 }
 
 // Plans is what a list of plans embeds.
@@ -54,11 +54,17 @@ func (s *server) readPlan(r *request) (Plan, error) {
 }
 
 func (in *PlanBody) plan() provision.Plan {
-	return provision.Plan{Name: in.Name, Status: upper(in.Status)}
+	return provision.Plan{Name: in.Name, Status: provision.Status(known(in.Status))}
 }
 
-// upper takes names of states in any case.
-func upper[T ~string](s T) T { return T(strings.ToUpper(string(s))) }
+// known takes names in any case. PingOne's Go SDK reads names that it does not know, ACTIVE among them, as UNKNOWN and sends
+// that back: it says nothing, so what it is about stays as it is.
+func known(s string) string {
+	if s = strings.ToUpper(s); s == "UNKNOWN" {
+		return ""
+	}
+	return s
+}
 
 func (s *server) createPlan(r *request, in PlanBody) (Plan, error) {
 	p, err := s.Provision.CreatePlan(r.Context(), r.env, in.plan())

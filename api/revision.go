@@ -33,8 +33,14 @@ func (s *server) listRevisions(r *request) (Collection[Revisions], error) {
 	return whole(r, all, r.revision, func(l []Revision) Revisions { return Revisions{l} })
 }
 
-func (s *server) publish(r *request) (Revision, error) {
-	v, err := s.Provision.Publish(r.Context(), r.env)
+// PublishBody says what whoever publishes agrees to.
+type PublishBody struct {
+	_                 struct{} `additionalProperties:"true"`
+	OverwriteExisting bool     `json:"overwriteExisting,omitempty" doc:"Groups that are on the target already may be overwritten; without it they are held."`
+}
+
+func (s *server) publish(r *request, in PublishBody) (Revision, error) {
+	v, err := s.Provision.PublishWith(r.Context(), r.env, provision.PublishOptions{OverwriteExisting: in.OverwriteExisting})
 	return r.revision(&v), err
 }
 

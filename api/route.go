@@ -14,11 +14,14 @@ const (
 	created, accepted = http.StatusCreated, http.StatusAccepted
 	env               = "/{environmentID}"
 	propagation       = env + "/propagation"
+	checkMedia        = "application/vnd.pingidentity.connection.check+json"
 )
 
 // routes lists every operation. The OpenAPI document is made from it.
 func (s *server) routes() []route {
-	return slices.Concat(s.directoryRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.ruleRoutes(), s.logRoutes())
+	return slices.Concat(
+		s.directoryRoutes(), s.groupRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.ruleRoutes(), s.logRoutes(), s.consoleRoutes(),
+	)
 }
 
 func (s *server) directoryRoutes() []route {
@@ -28,9 +31,9 @@ func (s *server) directoryRoutes() []route {
 		{get, "", "listEnvironments", read, "List the environments of the token", reads(s.listEnvironments), paging},
 		{get, env, "readEnvironment", read, "Read an environment", reads(s.readEnvironment), nil},
 
-		{get, users, "listUsers", read, "List users", reads(s.listUsers), paged(filter)},
-		{post, users, "createUser", people, "Create a user", takes(created, s.createUser), nil},
-		{get, user, "readUser", read, "Read a user", reads(s.readUser), nil},
+		{get, users, "listUsers", read, "List users", reads(s.listUsers), paged(filter, includeGroups)},
+		{post, users, "createUser", people, "Create a user", takes(created, s.createUser).as("application/vnd.pingidentity.user.import+json"), nil},
+		{get, user, "readUser", read, "Read a user", reads(s.readUser), []parameter{includeGroups}},
 		{put, user, "replaceUser", people, "Replace a user; what is left out is cleared", takes(http.StatusOK, s.replaceUser), nil},
 		{patch, user, "updateUser", people, "Change attributes of a user; null clears", takes(http.StatusOK, s.patchUser), nil},
 		{del, user, "deleteUser", people, "Delete a user", does(s.deleteUser), nil},
@@ -77,7 +80,7 @@ func (s *server) planRoutes() []route {
 		{post, plan + "/rules", "createPlanRule", all, "Create a rule in a plan", takes(created, s.createRule), nil},
 
 		{get, revisions, "listRevisions", read, "List revisions, newest first", reads(s.listRevisions), paging},
-		{post, revisions, "createRevision", all, "Publish what is drafted", answers(created, s.publish), nil},
+		{post, revisions, "createRevision", all, "Publish what is drafted", mayTake(created, s.publish), nil},
 		{get, revisions + "/id:latest", "readLatestRevision", read, "Read the newest revision", reads(s.latestRevision), nil},
 		{get, revisions + "/{revisionID}", "readRevision", read, "Read a revision", reads(s.readRevision), nil},
 	}
@@ -86,20 +89,21 @@ func (s *server) planRoutes() []route {
 func (s *server) storeRoutes() []route {
 	const stores, store = propagation + "/stores", propagation + "/stores/{storeID}"
 	ownership := parameter{name: "ownership", doc: "Only accounts that are owned like this.", allowed: words(ownershipNames)}
+	name := parameter{name: "name", doc: "Only accounts whose name has this in it."}
 	object := parameter{name: "objectId", doc: "Only the account of this user.", id: true}
 	return []route{
 		{get, stores, "listStores", read, "List stores (connections)", reads(s.listStores), paging},
 		{post, stores, "createStore", all, "Create a store", takes(created, s.createStore), nil},
-		{post, stores + "/connection/status", "testStore", all, "Test a connection that is not saved", takes(http.StatusOK, s.testStore), nil},
+		{post, stores + "/connection/status", "testStore", all, "Test a connection that is not saved", takes(http.StatusOK, s.testStore).as(checkMedia), nil},
 		{get, store, "readStore", read, "Read a store", reads(s.readStore), nil},
 		{put, store, "replaceStore", all, "Replace a store; a secret that is left out stays", takes(http.StatusOK, s.updateStore), nil},
 		{del, store, "deleteStore", all, "Delete a store that no rule uses", does(s.deleteStore), nil},
-		{post, store + "/connection/status", "testSavedStore", all, "Test a saved connection", mayTake(http.StatusOK, s.testSavedStore), nil},
+		{post, store + "/connection/status", "testSavedStore", all, "Test a saved connection", mayTake(http.StatusOK, s.testSavedStore).as(checkMedia), nil},
 		{post, store + "/pause", "pauseStore", all, "Pause a connection", does(s.pauseStore), nil},
 		{post, store + "/resume", "resumeStore", all, "Resume a connection", does(s.resumeStore), nil},
-		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object)},
+		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object, name)},
 		{del, store + "/accounts/{accountID}", "deleteAccount", all, "Unlink an account", does(s.unlink), nil},
-		{get, store + "/holds", "listHolds", read, "Operations that are held: none in this release", reads(s.listHolds), paging},
+		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paging},
 		{post, propagation + "/holds/{holdID}", "decideHold", all, "Decide about held operations", takes(http.StatusOK, s.decideHold), nil},
 		{post, propagation + "/storeMetadata/{type}", "readStoreMetadata", read, "What a type of store asks for and can hold", mayTake(http.StatusOK, s.storeMetadata), nil},
 	}
@@ -119,7 +123,8 @@ func (s *server) ruleRoutes() []route {
 		{post, rule + "/preview", "previewRule", read, "What the rule would do now; nothing is written", mayTake(http.StatusOK, s.preview), paging},
 		{get, rule + "/syncStatus", "readSyncStatus", read, "The sync status of a rule", reads(s.syncStatus), nil},
 		{get, rule + "/syncedUsers", "listSyncedUsers", read, "The users of a rule", reads(s.syncedUsers), paged(statusParameter)},
-		{get, rule + "/syncedGroups", "listSyncedGroups", read, "The groups of a rule: none in this release", reads(s.syncedGroups), paging},
+		{get, rule + "/syncedGroups", "listSyncedGroups", read, "The groups of a rule", reads(s.syncedGroups), paged(statusParameter)},
+		{get, rule + "/syncedGroups/{groupID}", "readSyncedGroup", read, "Where a group stands under a rule", reads(s.readSyncedGroup), nil},
 		{post, rule + "/resync", "resyncRule", all, "Start a full reconciliation", answers(accepted, s.resync), nil},
 
 		{get, mapping, "readMapping", read, "Read a mapping", reads(s.readMapping), nil},

@@ -67,7 +67,7 @@ type Operation struct {
 	Withheld *string          `json:"withheld" doc:"Why it is not done; null when it is to be done."`
 }
 
-// Members is what changes in a group.
+// Members is what changes in a group: what its members are called, or their ids on the target.
 type Members struct {
 	Add    []string `json:"add"`
 	Remove []string `json:"remove"`
@@ -77,6 +77,9 @@ func operation(op *provision.Operation) Operation {
 	out := Operation{
 		Verb: op.Verb, Kind: op.Kind, Object: op.Object, RemoteID: op.RemoteID, Changes: changes(op.Changes),
 		Members: Members{Add: []string{}, Remove: []string{}}, Why: op.Why,
+	}
+	if op.Members != nil {
+		out.Members = Members{Add: append(out.Members.Add, op.Members.Add...), Remove: append(out.Members.Remove, op.Members.Remove...)}
 	}
 	if op.Withheld != "" {
 		out.Withheld = &op.Withheld
@@ -133,7 +136,10 @@ type Trace struct {
 }
 
 func (s *server) onDemand(r *request) (Trace, error) {
-	ref := provision.Ref{Kind: directory.KindUser, ID: r.PathValue("userID")}
+	return s.provisionNow(r, provision.Ref{Kind: directory.KindUser, ID: r.PathValue("userID")})
+}
+
+func (s *server) provisionNow(r *request, ref provision.Ref) (Trace, error) {
 	trace, err := s.Engine.OnDemand(r.Context(), r.env, r.PathValue("ruleID"), ref)
 	if err != nil {
 		return Trace{}, err

@@ -33,6 +33,9 @@ type User struct {
 	ExternalID        string            `json:"externalId,omitempty"`
 	Lifecycle         Lifecycle         `json:"lifecycle"`
 	Account           UserAccount       `json:"account"`
+	// PingOne answers these two only when include asks for them.
+	MemberOfGroupIDs   []string `json:"memberOfGroupIDs,omitzero"`
+	MemberOfGroupNames []string `json:"memberOfGroupNames,omitzero"`
 	Times
 	custom map[string]any
 }
@@ -72,7 +75,7 @@ func (r *request) user(u *directory.User) User {
 	out := User{
 		Links: Links{
 			"self": {self}, "environment": {r.here("")}, "population": {r.here("/populations/" + u.PopulationID)},
-			"enabled": {self + "/enabled"}, "syncedRules": {self + "/syncedRules"},
+			"enabled": {self + "/enabled"}, "syncedRules": {self + "/syncedRules"}, "memberOfGroups": {self + "/memberOfGroups"},
 		},
 		ID: u.ID, Environment: refer(u.EnvironmentID), Population: refer(u.PopulationID), Username: u.Username, Email: u.Email, Enabled: u.Enabled,
 		Name: u.Name, Nickname: u.Nickname, Title: u.Title, Type: u.Type, PrimaryPhone: u.PrimaryPhone, MobilePhone: u.MobilePhone, Address: u.Address,
@@ -101,6 +104,9 @@ func (s *server) listUsers(r *request) (Collection[Users], error) {
 		}
 	}
 	items := each(users.Users, r.user)
+	if err := s.includeGroups(r, items); err != nil {
+		return Collection[Users]{}, err
+	}
 	return collection(r, Users{items}, len(items), users.Next, count), nil
 }
 
@@ -115,7 +121,12 @@ func (s *server) createUser(r *request, in newUser) (User, error) {
 
 func (s *server) readUser(r *request) (User, error) {
 	u, err := s.Directory.User(r.Context(), r.env, r.PathValue("userID"))
-	return r.user(&u), err
+	if err != nil {
+		return User{}, err
+	}
+	out := []User{r.user(&u)}
+	err = s.includeGroups(r, out)
+	return out[0], err
 }
 
 func (s *server) replaceUser(r *request, in newUser) (User, error) { return s.editUser(r, in, true) }

@@ -36,8 +36,14 @@ func (s *server) apply(r *request, u *directory.User, in map[string]any, replace
 		*u = directory.User{ID: u.ID, EnvironmentID: u.EnvironmentID, PopulationID: u.PopulationID, PopulationName: u.PopulationName, Enabled: u.Enabled, CreatedAt: u.CreatedAt}
 	}
 	w := writer{schema: schema, user: u}
+	spelled := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(in)) { // in order, so that the same body always gives the same answer
-		w.member(name, in[name])
+		if folded := strings.ToLower(name); spelled[folded] {
+			w.problems.Add(problem.InvalidValue, name, "this member is there twice, in different spellings")
+		} else {
+			spelled[folded] = true
+			w.member(name, in[name])
+		}
 	}
 	return w.problems.Err("The user cannot be saved:")
 }

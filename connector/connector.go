@@ -44,6 +44,8 @@ type Target interface {
 	// Do carries out one call. It answers what the target says about the account afterwards, also together with a fault when
 	// only a part of the call was refused. The error, if any, is a *provision.Fault.
 	//
+	// About a group, the answer has all its members. Members that are refused are named in the fault, and keep no others out.
+	//
 	// For a create, the answer has the new id. A target that stored something else than was sent has been asked to mend it
 	// within Do, as far as the target's rules allow.
 	Do(ctx context.Context, call Call) (*provision.Remote, error)
@@ -58,10 +60,11 @@ type Target interface {
 type Call struct {
 	Verb       provision.Verb
 	Kind       directory.Kind
-	RemoteID   string               // "" for a create
-	Attributes provision.Attributes // create: all; update: what differs
-	Clear      []string             // update: attributes to clear
-	Known      *provision.Remote    // what the target last reported; nil for a create
+	RemoteID   string                  // "" for a create
+	Attributes provision.Attributes    // create: all; update: what differs
+	Clear      []string                // update: attributes to clear
+	Members    *provision.MemberChange // of groups: who is added and who taken out; nil = nobody
+	Known      *provision.Remote       // what the target last reported; nil for a create
 }
 
 // Lister is a target that can list all its accounts. The engine prefers it to one look-up a person.

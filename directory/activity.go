@@ -32,6 +32,7 @@ type AttributeChange struct {
 // Change is an Activity as the engine sees it: this object may stand differently now.
 type Change struct {
 	Seq      int64
+	Type     string // the activity's
 	Kind     Kind
 	ObjectID string
 	At       time.Time
@@ -58,4 +59,11 @@ type ActivityQuery struct {
 	CorrelationID string
 	Since, Until  time.Time // from, and before
 	Limit         int
+}
+
+// Throughput is how many writes to targets there were in a span of time that begins at At.
+type Throughput struct {
+	At      time.Time
+	Success int64
+	Failed  int64
 }

@@ -44,6 +44,9 @@ func (u *User) forget(schema *Schema) {
 				a, ok := schema.Attribute(name)
 				return !ok || a.SchemaType != SchemaCustom
 			})
+			if len(u.Custom) == 0 {
+				u.Custom = nil
+			}
 			return
 		}
 	}

@@ -2,6 +2,8 @@ package directory
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -42,6 +44,13 @@ func (s *Service) CreateAttribute(ctx context.Context, envID string, a Attribute
 		}
 		if err := checkAttribute(&a, existing); err != nil {
 			return err
+		}
+		deleted, err := tx.DeletedAttributes(ctx, envID)
+		if err != nil {
+			return err
+		}
+		if slices.ContainsFunc(deleted, func(d Attribute) bool { return strings.EqualFold(d.Name, a.Name) }) {
+			return problem.New(problem.Conflict, "an attribute of this name was deleted, and users are still losing their values of it; try again in a minute")
 		}
 		if err := tx.InsertAttribute(ctx, a); err != nil {
 			return err
@@ -130,20 +139,22 @@ func (s *Service) UpdateAttribute(ctx context.Context, envID, id, displayName, d
 	return out, err
 }
 
-// DeleteAttribute ends an attribute; users lose their values of it. The declaration goes first, so that nobody can be given a
-// value any more, then the values, a batch at a time. Values that a crash leaves behind are in nobody's way: no schema knows
-// them, and the next edit of their user drops them.
+// DeleteAttribute ends an attribute; users lose their values of it. Nobody is shown a value from now on, or can be given one. The
+// values themselves are taken off a batch at a time: as many as a request may take here, the rest by SweepAttributes. Until that is
+// done the name cannot be declared again, so that no old value comes back.
 func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
-	var name string
+	var a Attribute
 	err := s.edit(ctx, envID, func(tx Tx) error {
 		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
 			return err
 		}
-		a, err := attributeByID(ctx, tx, envID, id)
-		if err != nil {
+		var err error
+		if a, err = attributeByID(ctx, tx, envID, id); err != nil {
 			return err
 		}
-		name = a.Name
+		if err := s.checkUnasked(ctx, tx, envID, a.Name); err != nil {
+			return err
+		}
 		if err := tx.DeleteAttribute(ctx, envID, id); err != nil {
 			return err
 		}
@@ -152,41 +163,71 @@ func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
 	if err != nil {
 		return err
 	}
-	return s.sweep(context.WithoutCancel(ctx), envID, name) // a caller who hangs up does not undo the deletion
+	// It is deleted, whatever comes of this. What fails here, or is cut short, SweepAttributes makes good.
+	_ = s.sweep(ctx, envID, a, sweptAtOnce)
+	return nil
 }
 
-// sweep takes the values of an attribute off all users.
-func (s *Service) sweep(ctx context.Context, envID, name string) error {
-	for q := (UserQuery{Limit: walkBatch}); ; {
+// sweptAtOnce is how many users a request looks at for values of a deleted attribute.
+const sweptAtOnce = 5000
+
+// SweepAttributes takes the values of deleted attributes off all users. It is called now and then; a call while another one is
+// under way does nothing, and one that was cut short is made good by the next.
+func (s *Service) SweepAttributes(ctx context.Context) error {
+	if !s.sweeping.TryLock() {
+		return nil
+	}
+	defer s.sweeping.Unlock()
+	environments, err := s.store.Environments(ctx)
+	if err != nil {
+		return err
+	}
+	for _, env := range environments {
+		deleted, err := s.store.DeletedAttributes(ctx, env.ID)
+		if err != nil {
+			return err
+		}
+		for _, a := range deleted {
+			if err := s.sweep(ctx, env.ID, a, math.MaxInt); err != nil {
+				return fmt.Errorf("take the values of attribute %s off users: %w", a.Name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// sweep looks at up to limit users, in order, for values of a deleted attribute, and frees its name if those were all. Whoever is
+// created or edited meanwhile is given no such value: their edit knows the attributes that there are until it ends.
+func (s *Service) sweep(ctx context.Context, envID string, a Attribute, limit int) error {
+	for q := (UserQuery{Limit: walkBatch}); limit > 0; limit -= q.Limit {
 		users, err := s.store.Users(ctx, envID, q)
 		if err != nil {
 			return err
 		}
 		var holders []string
 		for i := range users {
-			if _, ok := users[i].Custom[name]; ok {
+			if _, ok := users[i].Custom[a.Name]; ok {
 				holders = append(holders, Fold(users[i].Username))
 			}
 		}
 		if len(holders) > 0 {
-			if err := s.store.Edit(ctx, func(tx Tx) error { return takeOff(ctx, tx, envID, name, holders) }); err != nil {
+			if err := s.store.Edit(ctx, func(tx Tx) error { return takeOff(ctx, tx, envID, holders) }); err != nil {
 				return err
 			}
 		}
 		if len(users) < q.Limit {
-			return nil
+			return s.store.Edit(ctx, func(tx Tx) error { return tx.PurgeAttribute(ctx, envID, a.ID) })
 		}
 		q.After = users[len(users)-1].ID
 	}
+	return nil
 }
 
-func takeOff(ctx context.Context, tx Tx, envID, name string, holders []string) error {
+// takeOff drops what is not declared from users.
+func takeOff(ctx context.Context, tx Tx, envID string, holders []string) error {
 	schema, err := schemaOf(ctx, tx, envID)
 	if err != nil {
 		return err
-	}
-	if _, again := schema.Attribute(name); again {
-		return nil // declared anew meanwhile: values may be in use
 	}
 	found, err := tx.UsersByUsername(ctx, envID, holders)
 	if err != nil {

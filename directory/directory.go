@@ -17,17 +17,18 @@ type Kind string
 
 // The kinds of objects.
 const (
-	KindUser        Kind = "USER"
-	KindGroup       Kind = "GROUP"
-	KindPopulation  Kind = "POPULATION"
-	KindAttribute   Kind = "ATTRIBUTE"
-	KindEnvironment Kind = "ENVIRONMENT"
-	KindClient      Kind = "CLIENT"
-	KindConnection  Kind = "PROVISIONING_CONNECTION"
-	KindRule        Kind = "PROVISIONING_RULE"
-	KindMapping     Kind = "PROVISIONING_MAPPING"
-	KindPlan        Kind = "PROVISIONING_PLAN"
-	KindRevision    Kind = "PROVISIONING_REVISION"
+	KindUser          Kind = "USER"
+	KindGroup         Kind = "GROUP"
+	KindPopulation    Kind = "POPULATION"
+	KindAttribute     Kind = "ATTRIBUTE"
+	KindEnvironment   Kind = "ENVIRONMENT"
+	KindClient        Kind = "CLIENT"
+	KindAdministrator Kind = "ADMINISTRATOR"
+	KindConnection    Kind = "PROVISIONING_CONNECTION"
+	KindRule          Kind = "PROVISIONING_RULE"
+	KindMapping       Kind = "PROVISIONING_MAPPING"
+	KindPlan          Kind = "PROVISIONING_PLAN"
+	KindRevision      Kind = "PROVISIONING_REVISION"
 )
 
 // Environment is a tenant: nothing crosses its border.

@@ -49,5 +49,5 @@ func CompileFilter(schema *Schema, text string) (*filter.Predicate, error) {
 			return p, nil
 		}
 	}
-	return nil, problem.New(problem.InvalidRequest, "The filter cannot be read %v.", err)
+	return nil, problem.New(problem.InvalidRequest, "the filter cannot be read %v", err)
 }

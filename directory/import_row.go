@@ -100,7 +100,17 @@ func (im *importer) applyTo(ctx context.Context, tx Tx, batch []importRow) error
 	if err := tx.UpdateUsers(ctx, updates); err != nil {
 		return err
 	}
-	return tx.Append(ctx, activities)
+	edited := make([]*User, 0, len(inserts)+len(updates))
+	for _, list := range [][]User{inserts, updates} {
+		for i := range list {
+			edited = append(edited, &list[i])
+		}
+	}
+	followed, err := im.service.follow(ctx, tx, im.envID, im.schema, edited)
+	if err != nil {
+		return err
+	}
+	return tx.Append(ctx, append(followed, activities...))
 }
 
 // judge works out the user that a row gives and what it changes; before is nil for a new user. It refuses a row that cannot be

@@ -76,7 +76,13 @@ func (s *Service) UpdatePopulation(ctx context.Context, envID, id string, edit f
 		if err := tx.UpdatePopulation(ctx, p); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindPopulation, "UPDATED", p.ID, p.Name, changes)})
+		var followed []Activity
+		if before.Name != p.Name {
+			if followed, err = s.followPopulation(ctx, tx, envID, p.ID); err != nil {
+				return err
+			}
+		}
+		return tx.Append(ctx, append(followed, s.activity(ctx, envID, KindPopulation, "UPDATED", p.ID, p.Name, changes)))
 	})
 	return p, err
 }
@@ -136,6 +142,11 @@ func (s *Service) DeletePopulation(ctx context.Context, envID, id string) error 
 			return refusedDeletion("the population has 1 user; move or delete them first")
 		case p.UserCount > 0:
 			return refusedDeletion("the population has %d users; move or delete them first", p.UserCount)
+		}
+		if has, err := tx.HasGroups(ctx, envID, id); err != nil {
+			return err
+		} else if has {
+			return refusedDeletion("groups belong to the population; move or delete them first")
 		}
 		if err := tx.DeletePopulation(ctx, envID, id); err != nil {
 			return err

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 
 	"lockstep/filter"
 )
@@ -46,10 +47,24 @@ func (s *Service) Users(ctx context.Context, envID string, q Query) (Page, error
 		page.Users = append(page.Users, u)
 		return true
 	})
-	return page, err
+	if err != nil {
+		return Page{}, err
+	}
+	shown := make([]*User, len(page.Users))
+	for i := range page.Users {
+		shown[i] = &page.Users[i]
+	}
+	return page, s.forget(ctx, envID, shown...)
 }
 
-// CountUsers counts the users that a filter matches.
+// Unknown is the count of users when counting them would take too long.
+const Unknown = -1
+
+// countable is how many users are looked at, one by one, to count those whom a filter matches.
+const countable = 20_000
+
+// CountUsers counts the users that a filter matches. What the store cannot count is counted by looking at those whom it cannot rule
+// out; where they are too many, the answer is Unknown.
 func (s *Service) CountUsers(ctx context.Context, envID, text string) (int64, error) {
 	predicate, err := s.predicate(ctx, envID, text)
 	if err != nil {
@@ -58,7 +73,14 @@ func (s *Service) CountUsers(ctx context.Context, envID, text string) (int64, er
 	if predicate == nil {
 		return s.store.CountUsers(ctx, envID)
 	}
-	var n int64
+	n, exact, err := s.store.CountMatching(ctx, envID, predicate.Filter().Root)
+	switch {
+	case err != nil || exact:
+		return n, err
+	case n > countable:
+		return Unknown, nil
+	}
+	n = 0
 	err = s.each(ctx, envID, "", walkBatch, predicate, func(User) bool { n++; return true })
 	return n, err
 }
@@ -75,6 +97,9 @@ func (s *Service) each(ctx context.Context, envID, after string, batch int, p *f
 		if err != nil {
 			return err
 		}
+		if err := s.fillFor(ctx, envID, p, users); err != nil {
+			return err
+		}
 		for i := range users {
 			if (p == nil || p.Match(&users[i])) && !visit(users[i]) {
 				return nil
@@ -85,6 +110,18 @@ func (s *Service) each(ctx context.Context, envID, after string, batch int, p *f
 		}
 		q.After = users[len(users)-1].ID
 	}
+}
+
+// fillFor fills in the groups of users where a filter asks about them.
+func (s *Service) fillFor(ctx context.Context, envID string, p *filter.Predicate, users []User) error {
+	if p == nil || len(users) == 0 || !slices.ContainsFunc(p.Paths(), AsksGroups) {
+		return nil
+	}
+	list := make([]*User, len(users))
+	for i := range users {
+		list[i] = &users[i]
+	}
+	return s.WithGroups(ctx, envID, list)
 }
 
 func (s *Service) predicate(ctx context.Context, envID, text string) (*filter.Predicate, error) {

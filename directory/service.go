@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -26,6 +27,9 @@ type Service struct {
 	now   func() time.Time
 	newID func() string
 	wake  func(string)
+
+	sweeping sync.Mutex // held by SweepAttributes
+	filters  groupFilters
 }
 
 // NewService makes a service over a store.

@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"lockstep/directory"
+	"lockstep/filter"
 	"lockstep/internal/problem"
 	"lockstep/internal/secret"
 	"lockstep/store"
@@ -324,6 +326,90 @@ func TestDeletedAttributes(t *testing.T) {
 	if shoes != people/2 {
 		t.Errorf("%d of %d other values are left", shoes, people/2)
 	}
+}
+
+// TestDeletionIsBounded: a request looks at some users only; until the rest is done nobody is shown an old value, and the name
+// cannot be declared again. A failure on the way is made good.
+func TestDeletionIsBounded(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	a := w.attribute(t, directory.Attribute{Name: "badge"})
+	var file strings.Builder
+	file.WriteString("username,email,badge\n")
+	for i := range 6100 {
+		fmt.Fprintf(&file, "u%d,u%d@example.com,B%d\n", i, i, i)
+	}
+	_, err := w.Import(ctx, w.env, source([]byte(file.String())), directory.ImportOptions{})
+	must(t, err)
+	down := &failingEdits{Store: w.db, after: 3}
+	must(t, directory.NewService(down, directory.Options{}).DeleteAttribute(ctx, w.env, a.ID))
+	holders := func() (n int) {
+		for q := (directory.UserQuery{Limit: 1000}); ; {
+			users, err := w.db.Users(ctx, w.env, q)
+			must(t, err)
+			for _, u := range users {
+				if u.Custom != nil {
+					n++
+				}
+			}
+			if len(users) < q.Limit {
+				return n
+			}
+			q.After = users[len(users)-1].ID
+		}
+	}
+	if n := holders(); n != 6100-2*500 {
+		t.Errorf("%d users hold a value after a request that failed", n)
+	}
+	for _, u := range everybody(t, w.Service, w.env) {
+		if one, err := w.User(ctx, w.env, u.ID); u.Custom != nil || one.Custom != nil || err != nil {
+			t.Fatalf("%s is shown with an old value: %v", u.Username, err)
+		}
+	}
+	if _, err := w.CreateAttribute(ctx, w.env, directory.Attribute{Name: "BADGE"}); !problem.Is(err, problem.Conflict) {
+		t.Errorf("declared again too early: %v", err)
+	}
+	if err := w.DeleteAttribute(ctx, w.env, a.ID); !problem.Is(err, problem.NotFound) {
+		t.Errorf("deleted twice: %v", err)
+	}
+	must(t, w.SweepAttributes(ctx))
+	if n := holders(); n != 0 {
+		t.Errorf("%d users hold a value in the end", n)
+	}
+	w.attribute(t, directory.Attribute{Name: "badge"})
+}
+
+// large is a store that says it has very many users.
+type large struct{ directory.Store }
+
+func (large) CountMatching(context.Context, string, filter.Node) (int64, bool, error) {
+	return 1_000_000, false, nil
+}
+
+// TestCountIsBounded: what the store cannot count is counted one by one, unless there are too many.
+func TestCountIsBounded(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.CreateUser(t.Context(), w.env, directory.User{Username: "anna", Email: "anna@example.com", Title: "Boss"})
+	must(t, err)
+	for store, want := range map[directory.Store]int64{w.db: 1, large{w.db}: directory.Unknown} {
+		n, err := directory.NewService(store, directory.Options{}).CountUsers(t.Context(), w.env, `title eq "boss"`)
+		if n != want || err != nil {
+			t.Errorf("%d, want %d: %v", n, want, err)
+		}
+	}
+}
+
+// failingEdits is a store whose edits fail after some.
+type failingEdits struct {
+	directory.Store
+	after int
+}
+
+func (s *failingEdits) Edit(ctx context.Context, fn func(directory.Tx) error) error {
+	if s.after--; s.after < 0 {
+		return errors.New("the database is down")
+	}
+	return s.Store.Edit(ctx, fn)
 }
 
 func TestAttributeNames(t *testing.T) {

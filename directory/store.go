@@ -8,6 +8,8 @@ import (
 
 // Store keeps the identity store. Reads see what is committed. An object that does not exist is a problem.NotFound.
 type Store interface {
+	GroupStore
+
 	Environments(ctx context.Context) ([]Environment, error)
 	Environment(ctx context.Context, id string) (Environment, error)
 
@@ -17,6 +19,8 @@ type Store interface {
 
 	// CustomAttributes lists what the environment declares, by name.
 	CustomAttributes(ctx context.Context, envID string) ([]Attribute, error)
+	// DeletedAttributes lists what was declared once and whose values users may still hold.
+	DeletedAttributes(ctx context.Context, envID string) ([]Attribute, error)
 
 	User(ctx context.Context, envID, id string) (User, error)
 	// UsersByID answers those of the users that exist, in no particular order. At most 1,000 ids.
@@ -28,6 +32,8 @@ type Store interface {
 	Users(ctx context.Context, envID string, q UserQuery) ([]User, error)
 	// CountUsers counts the users of an environment.
 	CountUsers(ctx context.Context, envID string) (int64, error)
+	// CountMatching counts the users whom a compiled filter leaves in UserQuery.Narrow; exact says that the filter matches them all.
+	CountMatching(ctx context.Context, envID string, root filter.Node) (n int64, exact bool, err error)
 
 	// Edit runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict and must not
 	// have effects outside of tx.
@@ -43,6 +49,8 @@ type UserQuery struct {
 
 // Tx is an edit in progress. Reads within it see its own writes.
 type Tx interface {
+	GroupTx
+
 	Environment(ctx context.Context, id string) (Environment, error)
 	InsertEnvironment(ctx context.Context, e Environment) error
 	// Environments lists all environments, oldest first, and keeps others from adding one until the transaction ends.
@@ -65,7 +73,10 @@ type Tx interface {
 	CustomAttributes(ctx context.Context, envID string) ([]Attribute, error)
 	InsertAttribute(ctx context.Context, a Attribute) error
 	UpdateAttribute(ctx context.Context, a Attribute) error
+	// DeleteAttribute ends a declaration; it keeps its name until PurgeAttribute, which may come twice.
 	DeleteAttribute(ctx context.Context, envID, id string) error
+	DeletedAttributes(ctx context.Context, envID string) ([]Attribute, error)
+	PurgeAttribute(ctx context.Context, envID, id string) error
 
 	User(ctx context.Context, envID, id string) (User, error)
 	UsersByUsername(ctx context.Context, envID string, folded []string) (map[string]User, error)

@@ -35,6 +35,10 @@ type User struct {
 	// or []any of those where the attribute is multi-valued. A nil or missing entry is "no value".
 	Custom map[string]any `json:"custom,omitempty"`
 
+	// Groups is every group that the user is in, however. It is filled only where somebody asks for it; GroupsKnown says that it was.
+	Groups      []Membership `json:"-"`
+	GroupsKnown bool         `json:"-"`
+
 	CreatedAt time.Time `json:"-"`
 	UpdatedAt time.Time `json:"-"`
 }
@@ -74,6 +78,8 @@ func (u *User) Value(path string) any {
 		return instant(u.CreatedAt)
 	case "updatedAt":
 		return instant(u.UpdatedAt)
+	case "memberOfGroups", "memberOfGroupIDs", "memberOfGroupNames":
+		return u.memberships(path)
 	}
 	if s, ok := u.text(path); ok {
 		if s == "" {
@@ -82,6 +88,25 @@ func (u *User) Value(path string) any {
 		return s
 	}
 	return u.Custom[path]
+}
+
+// memberships answers the groups of a user, for filters.
+func (u *User) memberships(path string) any {
+	if len(u.Groups) == 0 {
+		return nil
+	}
+	out := make([]any, len(u.Groups))
+	for i, g := range u.Groups {
+		switch path {
+		case "memberOfGroupIDs":
+			out[i] = g.GroupID
+		case "memberOfGroupNames":
+			out[i] = g.GroupName
+		default:
+			out[i] = map[string]any{"id": g.GroupID, "name": g.GroupName, "type": string(g.Type)}
+		}
+	}
+	return out
 }
 
 func instant(t time.Time) any {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"reflect"
+	"slices"
 
 	"lockstep/internal/problem"
 )
@@ -23,7 +24,26 @@ func usernameTaken() error {
 
 // User answers one user.
 func (s *Service) User(ctx context.Context, envID, id string) (User, error) {
-	return s.store.User(ctx, envID, id)
+	u, err := s.store.User(ctx, envID, id)
+	if err != nil {
+		return u, err
+	}
+	return u, s.forget(ctx, envID, &u)
+}
+
+// forget drops from users what they still hold of deleted attributes.
+func (s *Service) forget(ctx context.Context, envID string, users ...*User) error {
+	if !slices.ContainsFunc(users, func(u *User) bool { return len(u.Custom) > 0 }) {
+		return nil
+	}
+	schema, err := s.Schema(ctx, envID)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		u.forget(schema)
+	}
+	return nil
 }
 
 // CreateUser makes a user. Without a population they are in the default one. Enabled is taken as it is: callers decide the default.
@@ -49,7 +69,11 @@ func (s *Service) CreateUser(ctx context.Context, envID string, u User) (User, e
 		if err := tx.InsertUsers(ctx, []User{u}); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "CREATED", u.ID, u.Username, nil)})
+		followed, err := s.follow(ctx, tx, envID, schema, []*User{&u})
+		if err != nil {
+			return err
+		}
+		return tx.Append(ctx, append(followed, s.activity(ctx, envID, KindUser, "CREATED", u.ID, u.Username, nil)))
 	})
 	if err != nil {
 		return User{}, takenOr(err)
@@ -167,7 +191,11 @@ func (s *Service) UpdateUser(ctx context.Context, envID, id string, edit func(*U
 		if err := tx.UpdateUsers(ctx, []User{u}); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "UPDATED", u.ID, u.Username, changes)})
+		followed, err := s.follow(ctx, tx, envID, schema, []*User{&u})
+		if err != nil {
+			return err
+		}
+		return tx.Append(ctx, append(followed, s.activity(ctx, envID, KindUser, "UPDATED", u.ID, u.Username, changes)))
 	})
 	if err != nil {
 		return User{}, takenOr(err)
@@ -206,9 +234,13 @@ func (s *Service) DeleteUser(ctx context.Context, envID, id string) error {
 		if err != nil {
 			return err
 		}
+		left, err := s.leaveAll(ctx, tx, envID, &u)
+		if err != nil {
+			return err
+		}
 		if err := tx.DeleteUser(ctx, envID, id); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindUser, "DELETED", u.ID, u.Username, nil)})
+		return tx.Append(ctx, append(left, s.activity(ctx, envID, KindUser, "DELETED", u.ID, u.Username, nil)))
 	})
 }

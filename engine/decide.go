@@ -123,13 +123,13 @@ func (e *Engine) decide(
 		}
 		return hold, 0, fmt.Errorf("keep the decision: %w", err)
 	}
-	e.tell(&hold)
+	e.tellHold(&hold)
 	e.Wake(envID)
 	return hold, decided, nil
 }
 
-// tell says to those who watch how a hold stands.
-func (e *Engine) tell(h *provision.DeprovisionHold) {
+// tellHold says to those who watch how a hold stands.
+func (e *Engine) tellHold(h *provision.DeprovisionHold) {
 	e.emit(provision.Event{Type: "hold", EnvironmentID: h.EnvironmentID, ConnectionID: h.ConnectionID, Data: map[string]any{
 		"id": h.ID, "status": h.Status, "held": h.Held, "cause": h.Cause,
 	}})

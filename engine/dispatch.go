@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,7 +28,13 @@ func (r *runner) ingest(ctx context.Context) (bool, error) {
 		r.secretsSeen = ""
 		r.begin("attributes or populations were edited", false)
 	}
-	if err := r.reconsider(ctx, ids, provision.PriorityLive, editedInDirectory); err != nil {
+	if err := r.reconsider(ctx, ids, provision.PriorityLive, editedCause); err != nil {
+		return false, err
+	}
+	if err := r.ingestGroups(ctx, changes); err != nil {
+		return false, err
+	}
+	if err := r.gather(ctx); err != nil { // groups that are to follow are due before the cursor moves
 		return false, err
 	}
 	r.state.Cursor = changes[len(changes)-1].Seq
@@ -43,6 +50,7 @@ func concerned(changes []directory.Change) (ids []string, everybody bool) {
 				seen[c.ObjectID] = true
 				ids = append(ids, c.ObjectID)
 			}
+		case directory.KindGroup: // see ingestGroups
 		default:
 			everybody = true
 		}
@@ -52,7 +60,11 @@ func concerned(changes []directory.Change) (ids []string, everybody bool) {
 
 // reconsider evaluates users and keeps what is due. Objects in a visit are evaluated again when the visit ends.
 func (r *runner) reconsider(ctx context.Context, ids []string, p provision.Priority, cause string) error {
-	items, err := r.line.evaluate(ctx, r.engine.store, r.envID, r.free(ids))
+	ids, err := r.free(ctx, ids, p, cause)
+	if err != nil {
+		return err
+	}
+	items, err := r.line.evaluate(ctx, r.engine.store, r.envID, ids)
 	if err != nil {
 		return err
 	}
@@ -70,6 +82,9 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 		if it.concerns() && it.mark(r.line, now, p, cause) {
 			it.row.UpdatedAt = now
 			rows = append(rows, it.row)
+			if p < provision.PriorityBackfill { // a reconciliation looks at every group by itself
+				r.touch(it, it.row.DueAt.IsZero() || it.stored.InScope && !it.row.InScope)
+			}
 		}
 	}
 	if len(rows) == 0 {
@@ -106,31 +121,38 @@ func (r *runner) recheck(ctx context.Context, items []*item, now time.Time) ([]*
 	return append(items, more...), err
 }
 
-// free leaves out the objects in a visit, and notes that they changed.
-func (r *runner) free(ids []string) []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// free leaves out the objects in a visit. They are marked: the mark outlives the end of the visit, and a crash.
+func (r *runner) free(ctx context.Context, ids []string, p provision.Priority, cause string) ([]string, error) {
+	var busy []string
 	out := make([]string, 0, len(ids))
+	r.mu.Lock()
 	for _, id := range ids {
 		if r.inflight[id] {
 			r.repeat[id] = true
+			busy = append(busy, id)
 			continue
 		}
 		out = append(out, id)
 	}
-	return out
+	r.mu.Unlock()
+	for _, id := range busy {
+		q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, ObjectID: id}
+		marked, err := r.engine.store.MarkDue(ctx, q, r.engine.now(), p, cause)
+		if err != nil {
+			return nil, fmt.Errorf("mark who changed during their visit: %w", err)
+		}
+		if marked == 0 {
+			out = append(out, id) // the visit has just ended with nothing to remember
+		}
+	}
+	return out, nil
 }
 
-// again reports, once, that an object changed during its visit.
-func (r *runner) again(id string) bool {
+// overtaken reports that an object changed since its visit began, so that what was decided may not be wanted any more.
+func (r *runner) overtaken(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	changed := r.repeat[id]
-	delete(r.repeat, id)
-	if changed {
-		r.retake[id] = true
-	}
-	return changed
+	return r.repeat[id]
 }
 
 // dispatch starts visits of what is due while there are free slots. A quarter of the slots is kept from the backfill, so that
@@ -169,6 +191,12 @@ func (r *runner) dispatch(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
+	if err := r.announce(ctx); err != nil {
+		for _, id := range ids {
+			r.visited(id)
+		}
+		return err
+	}
 	r.progress.started(r.engine.now())
 	go func() {
 		if err := r.Sync(r.calls, ids, r.visited); err != nil {
@@ -188,10 +216,55 @@ func (r *runner) dispatch(ctx context.Context) error {
 	return nil
 }
 
+// announce keeps who is in a visit before the first call is made.
+func (r *runner) announce(ctx context.Context) error {
+	r.mu.Lock()
+	r.state.Visiting = slices.Sorted(maps.Keys(r.inflight))
+	r.mu.Unlock()
+	return r.keepState(ctx)
+}
+
+// takeOver makes the objects be read that a runner before was about to write when it died, or when the store failed.
+func (r *runner) takeOver(ctx context.Context) error {
+	if len(r.state.Visiting) == 0 {
+		return nil
+	}
+	var rows []provision.Account
+	for _, kind := range []directory.Kind{directory.KindUser, directory.KindGroup} {
+		found, err := r.engine.store.AccountsByObject(ctx, r.connectionID, kind, r.state.Visiting)
+		if err != nil {
+			return fmt.Errorf("read accounts: %w", err)
+		}
+		rows = append(rows, found...)
+	}
+	now := r.engine.now()
+	var save []*provision.Account
+	for i := range rows {
+		if row := &rows[i]; row.Linked() && row.Remote != nil {
+			row.Remote, row.UpdatedAt = nil, now
+			if row.DueAt.IsZero() || row.DueAt.After(now) {
+				row.DueAt, row.Status, row.Priority, row.Cause = now, provision.StatusPending, provision.PriorityLive, "a call about it was under way when the process ended"
+			}
+			save = append(save, row)
+		}
+	}
+	if len(save) > 0 {
+		if err := r.engine.store.Record(ctx, save, nil, nil); err != nil {
+			return fmt.Errorf("mark accounts to be read: %w", err)
+		}
+	}
+	r.state.Visiting = nil
+	return r.keepState(ctx)
+}
+
 func (r *runner) visited(id string) {
 	r.mu.Lock()
 	delete(r.inflight, id)
 	delete(r.backfill, id)
+	if r.repeat[id] {
+		r.retake[id] = true // with the others of the same edit, see reweigh
+	}
+	delete(r.repeat, id)
 	left := len(r.inflight)
 	r.mu.Unlock()
 	if left == 0 || left%8 == 0 {

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -23,27 +24,35 @@ import (
 
 // Config is what an engine is made of. Store, Types and Client are needed.
 type Config struct {
-	Store  Store
-	Types  []connector.Type
-	Client *http.Client // for all calls to targets
-	Now    func() time.Time
-	Logger *slog.Logger
-	Owner  string // this process, in leases; made up when empty
-	Slots  int    // calls under way at once, a connection; default 64
+	Store    Store
+	Types    []connector.Type
+	Client   *http.Client // for all calls to targets
+	Now      func() time.Time
+	Logger   *slog.Logger
+	Owner    string   // this process, in leases; made up when empty
+	Slots    int      // calls under way at once, a connection; default 64
+	Observer Observer // nil: nobody asks
+	// Jitter answers a random number from 0 to n: retries are spread by it.
+	Jitter func(n int64) int64
 	// Wanted is called when a connection should be run and no runner of this process does.
 	Wanted func(envID string)
+	// Announce tells the other processes on the same database what Wake tells this one; they call Heard. nil: there are none.
+	Announce func(envID string)
 }
 
 // Engine decides and acts for all connections. It is safe for concurrent use.
 type Engine struct {
-	store  Store
-	types  map[string]connector.Type
-	client *http.Client
-	now    func() time.Time
-	log    *slog.Logger
-	owner  string
-	slots  int
-	wanted func(envID string)
+	store    Store
+	types    map[string]connector.Type
+	client   *http.Client
+	now      func() time.Time
+	log      *slog.Logger
+	owner    string
+	slots    int
+	jitter   func(n int64) int64
+	wanted   func(envID string)
+	tell     func(envID string)
+	observer Observer
 
 	mu      sync.Mutex
 	runners map[string]*runner // by connection
@@ -56,7 +65,8 @@ type Engine struct {
 func New(c Config) *Engine {
 	e := &Engine{
 		store: c.Store, types: map[string]connector.Type{}, client: c.Client, now: c.Now, log: c.Logger, owner: c.Owner,
-		slots: c.Slots, wanted: c.Wanted, runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
+		slots: c.Slots, jitter: c.Jitter, wanted: c.Wanted, tell: c.Announce, observer: c.Observer,
+		runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
 	}
 	for _, t := range c.Types {
 		e.types[t.Describe().Name] = t
@@ -73,23 +83,35 @@ func New(c Config) *Engine {
 	if e.slots == 0 {
 		e.slots = 64
 	}
+	if e.jitter == nil {
+		e.jitter = func(n int64) int64 { return rand.Int64N(n + 1) } //nolint:gosec // jitter needs no secrecy
+	}
 	return e
 }
 
 // Wake tells the runners of an environment that something was edited, published or asked for. It costs next to nothing.
 func (e *Engine) Wake(envID string) {
+	if none := !e.Heard(envID); none && e.wanted != nil {
+		e.wanted(envID)
+	}
+	if e.tell != nil {
+		e.tell(envID)
+	}
+}
+
+// Heard is Wake for what another process did: it reaches the runners of this one. "" = any environment may be concerned. It
+// reports whether there were any.
+func (e *Engine) Heard(envID string) bool {
 	e.mu.Lock()
-	var none = true
+	defer e.mu.Unlock()
+	any := false
 	for _, r := range e.runners {
-		if r.envID == envID {
-			none = false
+		if r.envID == envID || envID == "" {
+			any = true
 			r.poke()
 		}
 	}
-	e.mu.Unlock()
-	if none && e.wanted != nil {
-		e.wanted(envID)
-	}
+	return any
 }
 
 // Refresh is Wake for what may have changed which connections are to run: a revision.
@@ -215,6 +237,9 @@ const (
 func (r *runner) activity(
 	it *item, action string, success bool, why string, changes []directory.AttributeChange,
 ) directory.Activity {
+	if it.want.Ref.Kind == directory.KindGroup {
+		action = groupAction(action, it.row.Fault)
+	}
 	return directory.Activity{
 		ID: newID(), EnvironmentID: r.envID, RecordedAt: r.engine.now(), Type: action, Actor: directory.System,
 		Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.row.ObjectName,
@@ -249,18 +274,20 @@ func asFault(err error) *provision.Fault {
 // sentence gives a list of checks' failures as one fault.
 func checksFault(checks []provision.Check) *provision.Fault {
 	var failed, hints []string
+	var wait time.Duration
 	for _, c := range checks {
 		if c.Status == provision.CheckFailed {
 			failed = append(failed, c.Name+": "+c.Message)
 			if c.Hint != "" {
 				hints = append(hints, c.Hint)
 			}
+			wait = max(wait, c.RetryAfter)
 		}
 	}
 	if len(failed) == 0 {
 		return nil
 	}
 	return &provision.Fault{
-		Kind: provision.Halted, Code: "connection_invalid", Message: strings.Join(failed, "; "), Hint: strings.Join(hints, "; "),
+		Kind: provision.Halted, Code: "connection_invalid", Message: strings.Join(failed, "; "), Hint: strings.Join(hints, "; "), RetryAfter: wait,
 	}
 }

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"net/http/httptest"
 	"path/filepath"
@@ -337,10 +338,14 @@ func TestPreviewAndOnDemand(t *testing.T) {
 }
 
 // TestDeletedRule: without the wish to deprovision its accounts are released and left alone; with it, on a managed connection,
-// they are closed by the next revision.
+// they are closed by the next revision. That goes also when another revision is published before the first takes effect.
 func TestDeletedRule(t *testing.T) {
-	for name, deprovision := range map[string]bool{"released": false, "deprovisioned": true} {
+	for name, c := range map[string]struct {
+		deprovision bool
+		revisions   int
+	}{"released": {false, 1}, "deprovisioned": {true, 1}, "released, then published again": {false, 2}, "deprovisioned, then published again": {true, 2}} {
 		t.Run(name, func(t *testing.T) {
+			deprovision := c.deprovision
 			w := newWorld(t, sandbox.Options{TimeScale: -1})
 			for n := range 5 {
 				w.create(n)
@@ -354,8 +359,13 @@ func TestDeletedRule(t *testing.T) {
 			w.settle(provision.StateIdle)
 			must(t, w.provisions.DeleteRule(t.Context(), w.env.ID, w.rule.ID, deprovision))
 			w.writes()
-			revision, err := w.provisions.Publish(t.Context(), w.env.ID)
-			must(t, err)
+			w.stop()
+			var revision provision.Revision
+			for range c.revisions {
+				revision, err = w.provisions.Publish(t.Context(), w.env.ID)
+				must(t, err)
+			}
+			w.run()
 			want := int64(0)
 			if deprovision {
 				want = 5
@@ -371,7 +381,9 @@ func TestDeletedRule(t *testing.T) {
 					t.Fatal("the revision does not take effect")
 				default:
 				}
-				done = state.RevisionID == revision.ID && state.Sweep.ID == "" && due.IsZero()
+				gate, err := w.db.GateCounts(t.Context(), w.connection.ID, time.Time{})
+				must(t, err)
+				done = state.RevisionID == revision.ID && state.Sweep.ID == "" && due.IsZero() && gate.Waiting == 0
 			}
 			if n := w.writes(); n != want {
 				t.Errorf("%d writes, want %d", n, want)
@@ -428,6 +440,45 @@ func TestBrokenRuleHarmsNobody(t *testing.T) {
 
 // TestPauseStopsWhatIsQueued: with the budget spent and people waiting for it, a pause is followed by no write but those that
 // were on their way.
+// TestDeletedAttributeHarmsNobody: an attribute that decides who is covered is deleted in the middle of a reconciliation, and users
+// lose their values one after another. Nobody is deactivated for it.
+func TestDeletedAttributeHarmsNobody(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	ctx := t.Context()
+	a, err := w.people.CreateAttribute(ctx, w.env.ID, directory.Attribute{Name: "badge", Type: directory.TypeString})
+	must(t, err)
+	const people = 1100
+	var file strings.Builder
+	file.WriteString("username,email,badge\n")
+	for n := range people {
+		fmt.Fprintf(&file, "u%d,u%d@example.com,B\n", n, n)
+	}
+	open := func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(file.String())), nil }
+	_, err = w.people.Import(ctx, w.env.ID, open, directory.ImportOptions{})
+	must(t, err)
+	w.provision(`badge pr`, nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.writes()
+	for range 3 {
+		must(t, w.engine.Resync(ctx, w.env.ID, w.rule.ID))
+	}
+	must(t, w.people.DeleteAttribute(ctx, w.env.ID, a.ID))
+	must(t, w.engine.Resync(ctx, w.env.ID, w.rule.ID))
+	status := w.settle(provision.StateIdle)
+	if n := w.writes(); n != 0 {
+		t.Errorf("%d writes", n)
+	}
+	for _, m := range w.workspace.Members() {
+		if !m.Active {
+			t.Fatalf("%s was deactivated", m.PrimaryEmail)
+		}
+	}
+	if len(w.workspace.Members()) != people || !strings.Contains(status.Details, "filter") {
+		t.Errorf("%d members, %+v", len(w.workspace.Members()), status)
+	}
+}
+
 func TestPauseStopsWhatIsQueued(t *testing.T) {
 	w := newWorld(t, sandbox.Options{})
 	for n := range 60 {
@@ -485,5 +536,76 @@ func TestPartlyRefusedCreateIsInTheLog(t *testing.T) {
 	}
 	if !said || status.Users.Failed != 1 || len(w.workspace.Members()) != 1 {
 		t.Errorf("said %v, %+v, %d members", said, status.Users, len(w.workspace.Members()))
+	}
+}
+
+// TestDeathSpendsTheBudget: what the runner that died had used of the target's budgets is not known, so nothing is left of them.
+func TestDeathSpendsTheBudget(t *testing.T) {
+	w := newWorld(t, sandbox.Options{})
+	for n := range 30 {
+		w.create(n)
+	}
+	w.provision("population.id pr", map[string]any{"RATE_LIMIT_FACTOR": 1.0})
+	now := time.Now()
+	state, err := w.db.Lease(t.Context(), w.env.ID, w.connection.ID, "the one that died", now.Add(time.Minute), now)
+	must(t, err)
+	state.Working = true
+	must(t, w.db.SaveRunner(t.Context(), "the one that died", state))
+	must(t, w.db.Unlease(t.Context(), w.connection.ID, "the one that died"))
+	w.run()
+	until(t, func() bool { return len(w.workspace.Members()) == 3 })
+	if took := time.Since(now); took < 700*time.Millisecond { // three a second, and no burst
+		t.Errorf("three members were made in %s", took)
+	}
+	w.stop()
+	after, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID)
+	must(t, err)
+	if after.Working || after.Budgets["POST /Users"] >= 1 {
+		t.Errorf("after the end: %+v", after)
+	}
+}
+
+// TestListRefused: a target that refuses to be listed is not asked once a second for ever, and whoever looks is told.
+func TestListRefused(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.create(1)
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.writes()
+	w.workspace.Inject(sandbox.Fault{Method: "GET", PathPrefix: "/Users", Status: 400, Code: "invalid_query", Times: 3})
+	must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
+	until(t, func() bool { return w.workspace.Requests().Totals["GET /Users"] >= 2 })
+	status, err := w.engine.Status(t.Context(), w.env.ID, w.rule.ID)
+	must(t, err)
+	if status.State != provision.StateSyncing || !strings.Contains(status.Details, "cannot be listed: Slack cannot read the query") {
+		t.Errorf("%+v", status)
+	}
+	began := time.Now()
+	if status = w.settle(provision.StateIdle); status.Details != "" {
+		t.Errorf("%+v", status)
+	}
+	if took := time.Since(began); took < 3*time.Second { // the gaps are 2 s and 4 s, less a quarter
+		t.Errorf("it was listed again after %s", took)
+	}
+}
+
+// TestRevokedTokenShowsAtOnce: a connection that stops in the middle of its work says so at once, not when it is probed.
+func TestRevokedTokenShowsAtOnce(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.create(1)
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.workspace.SetToken("", sandbox.Owner)
+	w.create(2)
+	until(t, func() bool { // the call that is refused
+		log := w.workspace.Requests().Requests
+		return log[len(log)-1].Status == 401
+	})
+	began := time.Now()
+	w.settle(provision.StateHalted)
+	if took := time.Since(began); took > 700*time.Millisecond {
+		t.Errorf("it was shown after %s", took)
 	}
 }

@@ -19,6 +19,7 @@ type item struct {
 	foreign *provision.Account // the listed account that is to become theirs
 	outcome plan.Outcome
 	tries   map[string]int // substitutes tried, by attribute
+	lost    int            // how often in this visit the target said that the account does not exist
 }
 
 // evaluate takes users through steps 3 to 6: scope, mapping, normalising, planning. Ids of users who are gone are evaluated
@@ -38,6 +39,9 @@ func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []st
 	for i := range users {
 		byID[users[i].ID] = &users[i]
 	}
+	if err := l.withGroups(ctx, store, envID, ids, byID); err != nil {
+		return nil, err
+	}
 	if err := l.fresh(ctx, store, envID); err != nil {
 		return nil, err
 	}
@@ -56,6 +60,9 @@ func (l *line) read(ctx context.Context, store Store, ids []string) ([]provision
 func (l *line) evaluateUsers(
 	ctx context.Context, store Store, envID string, ids []string, users map[string]*directory.User,
 ) ([]*item, error) {
+	if err := l.withGroups(ctx, store, envID, ids, users); err != nil {
+		return nil, err
+	}
 	if err := l.fresh(ctx, store, envID); err != nil {
 		return nil, err
 	}
@@ -123,6 +130,17 @@ func (it *item) lookup(l *line) bool {
 	}
 }
 
+// mayAppear reports whether an account that nobody shows may be there all the same: its create was not answered, and targets show
+// new accounts late. Sending the same create again would tell, as the identifier is unique; but when another identifier is wanted
+// by now, or no account at all, there would be a second one, or an open one that nobody knows of.
+func (it *item) mayAppear(l *line) bool {
+	if it.row.Phase != provision.PhaseCreating || it.row.MatchKey == "" || it.row.Attempts >= appearPatience {
+		return false
+	}
+	again := it.want.InScope && it.want.Active && it.want.Problem == nil && l.identifier(&it.want) == it.row.MatchKey
+	return !again
+}
+
 // priority puts whoever loses access first.
 func (it *item) priority(otherwise provision.Priority) provision.Priority {
 	for _, op := range it.outcome.Operations {
@@ -149,12 +167,21 @@ func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause 
 		if it.row.DueAt.IsZero() || it.row.DueAt.After(now) || p < it.row.Priority {
 			it.row.Priority = p
 		}
-		it.row.DueAt, it.row.Status, it.row.Cause = now, provision.StatusPending, cause
+		it.row.DueAt, it.row.Status, it.row.Cause = it.notBefore(now), provision.StatusPending, cause
 		it.row.Attempts = 0
 		return true
 	}
 	it.rest()
 	return it.changed()
+}
+
+// notBefore keeps an edit from being carried out before the time that the target gave when it put the object off.
+func (it *item) notBefore(now time.Time) time.Time {
+	row := it.row
+	if row.Fault == nil || row.Fault.RetryAfter == 0 || !row.DueAt.After(now) {
+		return now
+	}
+	return row.DueAt
 }
 
 // describe copies what the evaluation found out about the object.
@@ -166,7 +193,9 @@ func (it *item) describe() {
 	if it.want.Leave {
 		return
 	}
-	it.row.InScope = it.want.InScope
+	if it.row.Gate.State != provision.GateRejected { // who keeps access keeps their groups
+		it.row.InScope = it.want.InScope
+	}
 	if it.want.InScope {
 		it.row.RuleID = it.want.RuleID
 	}

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"lockstep/connector"
@@ -14,13 +13,19 @@ const (
 	retryFirst    = time.Second
 	retryLongest  = 5 * time.Minute
 	retryPatience = 8 // transient failures in a row before the object counts as failed; it is tried on, slowly
-	refusedFirst  = time.Hour
-	refusedLast   = 24 * time.Hour
-	maxSubstitute = 40
+	// An account whose create was not answered is looked for so often, which takes about twenty minutes.
+	appearPatience = 12
+	refusedFirst   = time.Hour
+	refusedLast    = 24 * time.Hour
+	maxSubstitute  = 40
 )
 
 // react decides what a fault means. It reports whether to plan again at once; otherwise the outcome is recorded.
 func (r *runner) react(ctx context.Context, it *item, fault *provision.Fault) bool {
+	if fault.Unanswered && it.row.Linked() {
+		// It may have been done: what is known is not to be planned from, least of all if the wish is taken back meanwhile.
+		it.row.Remote = nil
+	}
 	switch fault.Kind {
 	case provision.Transient:
 		r.postpone(it, fault)
@@ -29,7 +34,7 @@ func (r *runner) react(ctx context.Context, it *item, fault *provision.Fault) bo
 	case provision.Taken:
 		return r.taken(ctx, it, fault)
 	case provision.Gone:
-		return r.gone(it)
+		return r.gone(it, fault)
 	case provision.Halted:
 		r.halt(fault)
 		r.leave(it)
@@ -56,19 +61,19 @@ func (r *runner) postpone(it *item, fault *provision.Fault) {
 	if it.row.Attempts >= retryPatience {
 		it.row.Status = provision.StatusFailed
 	}
-	it.row.DueAt = now.Add(max(fault.RetryAfter, backoff(it.row.Attempts, retryFirst, retryLongest)))
+	it.row.DueAt = now.Add(max(fault.RetryAfter, r.engine.backoff(it.row.Attempts, retryFirst, retryLongest)))
 	r.failed(it, fault, first)
 }
 
 // refuse shows that the target, or the data, says no. It is tried again when something changes, and seldom besides.
 func (r *runner) refuse(it *item, fault *provision.Fault) {
 	first := it.row.Fault == nil || it.row.Fault.Code != fault.Code
+	if first {
+		it.row.Attempts = 0 // what failed before was something else
+	}
 	it.row.Attempts++
 	it.row.Fault, it.row.Detail, it.row.Status = fault, fault.Error(), provision.StatusFailed
-	if it.row.Phase == provision.PhaseCreating && !fault.Unanswered {
-		it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
-	}
-	it.row.DueAt = r.engine.now().Add(backoff(it.row.Attempts, refusedFirst, refusedLast))
+	it.row.DueAt = r.engine.now().Add(r.engine.backoff(it.row.Attempts, refusedFirst, refusedLast))
 	r.failed(it, fault, first)
 }
 
@@ -80,11 +85,28 @@ func (r *runner) failed(it *item, fault *provision.Fault, first bool) {
 	r.conclude(it)
 }
 
-// gone forgets a link whose account does not exist any more, and plans again.
-func (r *runner) gone(it *item) bool {
+// gone forgets a link whose account does not exist any more, and plans again. Said about somebody who has no account here, it
+// is about something that the call names, and would be said again.
+func (r *runner) gone(it *item, fault *provision.Fault) bool {
+	if !it.row.Linked() {
+		r.refuse(it, fault)
+		return false
+	}
+	if it.lost++; it.lost > 1 {
+		r.postpone(it, &provision.Fault{
+			Kind: provision.Transient, Code: fault.Code, Message: fault.Message + ", says the target, and shows them all the same", Hint: "it is tried again by itself",
+			HTTPStatus: fault.HTTPStatus, RetryAfter: fault.RetryAfter,
+		})
+		return false
+	}
+	it.unlink()
+	return true
+}
+
+// unlink forgets the remote object.
+func (it *item) unlink() {
 	it.row.RemoteID, it.row.Remote, it.row.Ownership = "", nil, provision.OwnershipNone
 	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
-	return true
 }
 
 // taken handles an identifier or name that exists: the person's own account is adopted; a name that somebody else holds is
@@ -96,6 +118,7 @@ func (r *runner) taken(ctx context.Context, it *item, fault *provision.Fault) bo
 	if !it.row.Linked() {
 		holder, err := r.holder(ctx, it, fault)
 		if err != nil {
+			it.remember()
 			return r.reactTo(ctx, it, err)
 		}
 		if holder != nil {
@@ -111,6 +134,7 @@ func (r *runner) taken(ctx context.Context, it *item, fault *provision.Fault) bo
 	}
 	if fault.Attribute == r.line.identifies() && !it.row.Linked() {
 		// The target says that the identifier exists, and shows nobody who has it: it may show them in a moment.
+		it.remember()
 		r.postpone(it, &provision.Fault{
 			Kind: provision.Transient, Code: fault.Code, Attribute: fault.Attribute,
 			Message: fault.Message + ", and the target does not show the account yet", Hint: fault.Hint,
@@ -121,13 +145,24 @@ func (r *runner) taken(ctx context.Context, it *item, fault *provision.Fault) bo
 	return false
 }
 
+// remember keeps the intent of an earlier create that was not answered: what exists already may be what it made, and whoever gets
+// another identifier now would get a second account (found by the simulation, seed 227 with groups).
+func (it *item) remember() {
+	if it.stored.Phase == provision.PhaseCreating {
+		it.row.Phase, it.row.MatchKey = it.stored.Phase, it.stored.MatchKey
+	}
+}
+
 // holder finds the person's own account: the one that holds their identifier. nil = somebody else holds what was taken.
 func (r *runner) holder(ctx context.Context, it *item, fault *provision.Fault) (*provision.Remote, error) {
 	identifier := r.line.identifier(&it.want)
 	if fault.RemoteID != "" {
 		remote, err := r.line.target.Get(ctx, it.row.Kind, fault.RemoteID)
-		if err == nil && r.line.matchKey(it.row.Kind, remote) == identifier {
+		switch passing := asFault(err); {
+		case err == nil && r.line.matchKey(it.row.Kind, remote) == identifier:
 			return remote, nil
+		case passing != nil && passing.Kind == provision.Transient:
+			return nil, err // a look-up by identifier may not show them yet, and the target may want to be left alone
 		}
 	}
 	if identifier == "" {
@@ -187,7 +222,7 @@ func (r *runner) reactTo(ctx context.Context, it *item, err error) bool {
 }
 
 // backoff doubles from first to longest, with a quarter of jitter so that a thousand failures do not come back as one.
-func backoff(attempt int, first, longest time.Duration) time.Duration {
+func (e *Engine) backoff(attempt int, first, longest time.Duration) time.Duration {
 	d := first
 	for range min(attempt-1, 30) {
 		if d *= 2; d >= longest {
@@ -195,5 +230,5 @@ func backoff(attempt int, first, longest time.Duration) time.Duration {
 			break
 		}
 	}
-	return d - time.Duration(rand.Int64N(int64(d)/4+1)) //nolint:gosec // jitter needs no secrecy
+	return d - time.Duration(e.jitter(int64(d)/4))
 }

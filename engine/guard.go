@@ -103,7 +103,7 @@ func (r *runner) weigh(ctx context.Context, c provision.GateCounts, drained bool
 	now, limits := r.engine.now(), r.line.limits
 	total := c.Done + c.Waiting + c.Passed
 	patient := now.Sub(r.gate.waitingSince) < gatePatience
-	walking := r.state.Sweep.Phase != "" && r.state.Sweep.Phase != provision.SweepList
+	walking := r.state.Sweep.Phase == provision.SweepWalk || r.state.Sweep.Phase == provision.SweepAfter
 	if !limits.OverCount(total) {
 		// Those whose visits have to be taken again may be part of it.
 		known = drained && !walking && !limits.OverCount(total+r.unsettled())
@@ -193,7 +193,7 @@ func (r *runner) join(ctx context.Context, hold *provision.DeprovisionHold, c pr
 		return fmt.Errorf("hold deprovisioning: %w", err)
 	}
 	hold.Held += n
-	r.engine.tell(hold)
+	r.engine.tellHold(hold)
 	return nil
 }
 
@@ -214,7 +214,7 @@ func (r *runner) openHold(ctx context.Context, c provision.GateCounts) error {
 	}
 	r.gate.waitingSince = time.Time{}
 	hold.Held = n
-	r.engine.tell(&hold)
+	r.engine.tellHold(&hold)
 	return nil
 }
 
@@ -224,7 +224,7 @@ func (r *runner) lift(ctx context.Context, hold *provision.DeprovisionHold, why 
 	if err := r.engine.store.CloseHold(ctx, *hold, r.connectionActivity("PROVISIONING_HOLD.LIFTED", true, "the hold is lifted: "+why)); err != nil {
 		return fmt.Errorf("end the hold: %w", err)
 	}
-	r.engine.tell(hold)
+	r.engine.tellHold(hold)
 	return nil
 }
 
@@ -232,7 +232,13 @@ func (r *runner) lift(ctx context.Context, hold *provision.DeprovisionHold, why 
 func (r *runner) unsettled() int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return int64(len(r.repeat) + len(r.retake))
+	n := int64(len(r.retake))
+	for id := range r.repeat {
+		if !r.groups.inflight[id] {
+			n++
+		}
+	}
+	return n
 }
 
 // reweigh evaluates, together, the objects that were edited during their visits, so that those of them who lose access are counted
@@ -250,7 +256,7 @@ func (r *runner) reweigh(ctx context.Context) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	if err := r.reconsider(ctx, ids, provision.PriorityLive, editedInDirectory); err != nil {
+	if err := r.reconsider(ctx, ids, provision.PriorityLive, editedCause); err != nil {
 		r.mu.Lock()
 		for _, id := range ids {
 			r.retake[id] = true
@@ -289,6 +295,7 @@ func (it *item) wait(why, cause string) {
 		row.Detail = "held: " + why
 	}
 	row.Gate.Why = why
+	row.InScope = it.stored.InScope // also to their groups they belong as before
 	row.DueAt, row.Status, row.Priority, row.Attempts, row.Fault = time.Time{}, provision.StatusPending, provision.PriorityDeprovision, 0, nil
 }
 
@@ -320,5 +327,4 @@ func (it *item) deprovisioned(now time.Time) {
 	if it.row.Gate.State != provision.GateApproved {
 		it.row.DeprovisionedAt = now
 	}
-	it.row.Gate = provision.Gate{}
 }

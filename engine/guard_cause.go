@@ -8,9 +8,6 @@ import (
 	"lockstep/directory"
 )
 
-// editedInDirectory is the cause of rows that an edit made due.
-const editedInDirectory = "edited in the directory"
-
 // cause says in a sentence what the waiting rows have in common, and whose edit it was.
 func (r *runner) cause(ctx context.Context) (string, error) {
 	causes, err := r.engine.store.WaitingCauses(ctx, r.connectionID, 3)
@@ -34,7 +31,7 @@ func (r *runner) cause(ctx context.Context) (string, error) {
 // whose adds to a cause who brought it about, as far as the log says.
 func (r *runner) whose(ctx context.Context, cause, objectID string) (string, error) {
 	switch {
-	case cause == editedInDirectory:
+	case cause == editedCause:
 		a, ok, err := r.newest(ctx, directory.ActivityQuery{Kind: directory.KindUser, ObjectID: objectID})
 		if err != nil || !ok {
 			return cause, err

@@ -28,6 +28,9 @@ type line struct {
 	limits     provision.DeprovisionLimits
 	normalizer connector.Normalizer // nil: stores what it is given
 	target     connector.Target
+
+	carriers    map[string][]string // group -> the active rules that carry it, in deciding order
+	groupPolicy plan.GroupPolicy
 }
 
 // compile prepares a connection. Rules that cannot be read make nobody lose anything: see scope and want.
@@ -51,6 +54,7 @@ func (e *Engine) compile(
 	}
 	l.policy = plan.PolicyOf(&l.connection)
 	l.limits = provision.DeprovisionLimitsOf(&l.connection)
+	l.carry(described)
 	for _, r := range snapshot.RulesFor(c.ID) {
 		table, err := mapping.Compile(snapshot.MappingsFor(r.ID), described, mapping.SchemaOf(schema))
 		if err != nil {
@@ -59,7 +63,7 @@ func (e *Engine) compile(
 		}
 		l.tables[r.ID] = table
 	}
-	l.target, err = kind.Open(connector.Config{Connection: &l.connection, Client: e.client, Pace: pace})
+	l.target, err = kind.Open(connector.Config{Connection: &l.connection, Client: e.clientFor(c.ID), Pace: pace})
 	if err != nil {
 		return nil, fmt.Errorf("open connection %q: %w", c.Name, err)
 	}
@@ -106,6 +110,10 @@ func (l *line) want(u *directory.User, ref provision.Ref, have *provision.Accoun
 		return d
 	}
 	d.Name = u.Username
+	if l.rules.AsksGroups() && !u.GroupsKnown {
+		d.Leave, d.Why = true, "their groups were not read" // never judged as if they were in none
+		return d
+	}
 	decision := l.rules.Decide(u)
 	switch {
 	case decision.In:

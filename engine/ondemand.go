@@ -23,7 +23,7 @@ func (e *Engine) OnDemand(ctx context.Context, envID, ruleID string, ref provisi
 	if err != nil {
 		return trace, err
 	}
-	if _, err := e.store.User(ctx, envID, ref.ID); err != nil {
+	if err := e.exists(ctx, envID, ref); err != nil {
 		return trace, err
 	}
 	revision, err := e.store.LatestRevision(ctx, envID)
@@ -44,6 +44,17 @@ func (e *Engine) OnDemand(ctx context.Context, envID, ruleID string, ref provisi
 	if err != nil {
 		return trace, err
 	}
+	if ref.Kind == directory.KindGroup {
+		it, err := e.onDemandGroup(ctx, l, envID, ref.ID, &trace)
+		if err != nil || it == nil {
+			return trace, err
+		}
+		if it.want.Leave {
+			trace.Result, trace.Detail = it.row.Status, it.want.Why
+			return trace, nil
+		}
+		return trace, e.await(ctx, &trace, l, it)
+	}
 	items, err := l.evaluate(ctx, e.store, envID, []string{ref.ID})
 	if err != nil {
 		return trace, movedOr(err)
@@ -58,6 +69,19 @@ func (e *Engine) OnDemand(ctx context.Context, envID, ruleID string, ref provisi
 		return trace, nil
 	}
 	return trace, e.await(ctx, &trace, l, it)
+}
+
+// exists makes sure that the object is in the directory.
+func (e *Engine) exists(ctx context.Context, envID string, ref provision.Ref) error {
+	if ref.Kind != directory.KindGroup {
+		_, err := e.store.User(ctx, envID, ref.ID)
+		return err
+	}
+	groups, err := e.store.GroupsByID(ctx, envID, []string{ref.ID})
+	if err == nil && len(groups) == 0 {
+		err = problem.Missing("group")
+	}
+	return err
 }
 
 // explain tells the first half: what was decided and why.
@@ -152,7 +176,7 @@ func settled(row *provision.Account) bool {
 	if row.Gate.State == provision.GateWaiting { // for a moment
 		return false
 	}
-	return row.DueAt.IsZero() || row.Status != provision.StatusPending
+	return row.DueAt.IsZero() || row.Status != provision.StatusPending || row.Cause == waitsCause
 }
 
 func conclude(t *provision.Trace, row *provision.Account) {

@@ -46,17 +46,25 @@ type waiter struct {
 	refused  bool
 }
 
-// newPacer scales the published budgets by factor; 0 means no pacing of our own. levels are the tokens that were left at a
-// time: what is not in it starts full.
-func newPacer(budgets []connector.Budget, factor float64, levels map[string]float64, at time.Time, now func() time.Time) *pacer {
+// left is what the pacer before leaves to the next: the tokens at a time (what is not in it starts full), and until when the
+// target wants to be left alone.
+type left struct {
+	levels    map[string]float64
+	at        time.Time
+	notBefore map[string]time.Time
+}
+
+// newPacer scales the published budgets by factor; 0 means no pacing of our own.
+func newPacer(budgets []connector.Budget, factor float64, from left, now func() time.Time) *pacer {
 	p := &pacer{now: now, buckets: make(map[string]*bucket, len(budgets))}
 	for _, b := range budgets {
-		p.buckets[b.Name] = newBucket(b, factor, levels, at, now())
+		p.buckets[b.Name] = newBucket(b, factor, from.levels, from.at)
+		p.buckets[b.Name].until = from.notBefore[b.Name]
 	}
 	return p
 }
 
-func newBucket(b connector.Budget, factor float64, levels map[string]float64, at, now time.Time) *bucket {
+func newBucket(b connector.Budget, factor float64, levels map[string]float64, at time.Time) *bucket {
 	if factor == 0 {
 		return &bucket{}
 	}
@@ -68,7 +76,17 @@ func newBucket(b connector.Budget, factor float64, levels map[string]float64, at
 			limiter.AllowN(at, min(used, burst))
 		}
 	}
-	return &bucket{limiter: limiter, until: now}
+	return &bucket{limiter: limiter}
+}
+
+// spent are the levels of budgets of which nothing is left: that is assumed when nobody can say, because too little costs a moment
+// and too much is refused.
+func spent(budgets []connector.Budget) map[string]float64 {
+	levels := make(map[string]float64, len(budgets))
+	for _, b := range budgets {
+		levels[b.Name] = 0
+	}
+	return levels
 }
 
 // acquire waits until a request that spends these budgets may be made.
@@ -198,15 +216,17 @@ func (p *pacer) throttle(budgets []string, d time.Duration) {
 	p.pump()
 }
 
-// levels answers the tokens that are left, so that the next runner does not burst.
-func (p *pacer) levels() map[string]float64 {
+// left answers what the next pacer has to know, so that it does not burst.
+func (p *pacer) left() left {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.now()
-	out := make(map[string]float64, len(p.buckets))
+	out := left{levels: make(map[string]float64, len(p.buckets)), at: p.now(), notBefore: map[string]time.Time{}}
 	for n, b := range p.buckets {
 		if b.limiter != nil {
-			out[n] = b.limiter.TokensAt(now)
+			out.levels[n] = b.limiter.TokensAt(out.at)
+		}
+		if b.until.After(out.at) {
+			out.notBefore[n] = b.until
 		}
 	}
 	return out

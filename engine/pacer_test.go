@@ -21,7 +21,7 @@ var slackLike = []connector.Budget{{Name: "write", PerMinute: 600, Burst: 180}, 
 func TestPacerUsesTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const minutes = 20
-		p := newPacer(slackLike, 1, nil, time.Time{}, time.Now)
+		p := newPacer(slackLike, 1, left{}, time.Now)
 		target := rate.NewLimiter(rate.Limit(180.0/60), 20)
 		ctx, cancel := context.WithTimeout(t.Context(), minutes*time.Minute)
 		defer cancel()
@@ -53,7 +53,7 @@ func TestPacerUsesTheBudget(t *testing.T) {
 // TestPacerPriority: whoever loses access goes first, and a waiter for one budget does not hold up another's.
 func TestPacerPriority(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(slackLike, 1, map[string]float64{"create": 0, "update": 0}, time.Now(), time.Now)
+		p := newPacer(slackLike, 1, left{levels: map[string]float64{"create": 0, "update": 0}, at: time.Now()}, time.Now)
 		var mu sync.Mutex
 		var order []string
 		var group sync.WaitGroup
@@ -84,7 +84,7 @@ func TestPacerPriority(t *testing.T) {
 // TestPacerThrottleAndStop: a budget that the target says is spent is left alone; stopping sends waiters away.
 func TestPacerThrottleAndStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := newPacer(slackLike, 0, nil, time.Time{}, time.Now) // no pacing of our own; the target is obeyed all the same
+		p := newPacer(slackLike, 0, left{}, time.Now) // no pacing of our own; the target is obeyed all the same
 		p.throttle([]string{"create"}, 7*time.Second)
 		began := time.Now()
 		if err := p.acquire(t.Context(), provision.PriorityLive, []string{"write", "create"}); err != nil || time.Since(began) < 7*time.Second {
@@ -111,7 +111,7 @@ func TestPacerThrottleAndStop(t *testing.T) {
 // TestBackoff grows, is bounded, and is never shorter than three quarters of the step.
 func TestBackoff(t *testing.T) {
 	for attempt, want := range map[int]time.Duration{1: time.Second, 2: 2 * time.Second, 5: 16 * time.Second, 100: retryLongest} {
-		if d := backoff(attempt, retryFirst, retryLongest); d > want || d < want*3/4-1 {
+		if d := New(Config{}).backoff(attempt, retryFirst, retryLongest); d > want || d < want*3/4-1 {
 			t.Errorf("attempt %d: %s", attempt, d)
 		}
 	}

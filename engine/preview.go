@@ -49,7 +49,10 @@ func (e *Engine) Preview(
 		}
 		return summary, visit([]directory.User{user})
 	}
-	return summary, e.eachUser(ctx, envID, visit)
+	if err := e.eachUser(ctx, envID, visit); err != nil {
+		return summary, err
+	}
+	return summary, e.previewGroups(ctx, l, envID, ruleID, &summary, yield)
 }
 
 // movedOr says what a caller can do about attributes that changed while they waited.

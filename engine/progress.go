@@ -64,7 +64,7 @@ func (p *progress) roll(now time.Time) {
 		p.calls[(s-gap+1)%rateWindow] = 0
 	}
 	p.second = max(p.second, s)
-	p.calls[s%rateWindow] += p.pending
+	p.calls[p.second%rateWindow] += p.pending
 	p.pending = 0
 }
 
@@ -88,7 +88,7 @@ func (p *progress) figures(now time.Time) (time.Time, int64, float64) {
 	for _, n := range p.calls {
 		sum += n
 	}
-	seconds := min(now.Unix()-p.since+1, rateWindow)
+	seconds := min(max(now.Unix()-p.since+1, 1), rateWindow) // the clock may have been put back
 	return p.lastSync, p.done, float64(sum) * 60 / float64(seconds)
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"lockstep/connector"
@@ -68,13 +69,16 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if !ok {
 		return fmt.Errorf("connection %q has the type %s, which this version of Lockstep does not know", c.Name, c.Type)
 	}
-	levels, at := r.state.Budgets, r.state.BudgetsAt
-	if r.pacer != nil {
-		levels, at = r.pacer.levels(), r.engine.now()
+	left := left{levels: r.state.Budgets, at: r.state.BudgetsAt, notBefore: r.state.NotBefore}
+	switch {
+	case r.pacer != nil:
+		left = r.pacer.left()
+	case r.died:
+		left.levels, left.at = spent(kind.Budgets()), r.engine.now()
 	}
 	factor := provision.Effective(kind.Describe(), c)
-	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), levels, at, r.engine.now)
-	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, pacer.pace)
+	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), left, r.engine.now)
+	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, r.term.guard(pacer.pace))
 	if err != nil {
 		return err
 	}
@@ -85,7 +89,9 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	r.line, r.secretsSeen = line, digest
 	if reconnected {
 		r.mu.Lock()
-		r.halted, r.state.Halt = nil, nil // new credentials: try at once
+		if h := r.state.Halt; h == nil || h.Fault.RetryAfter == 0 {
+			r.halted, r.state.Halt = nil, nil // new credentials: try at once, unless the target wants to be left alone
+		}
 		r.mu.Unlock()
 	}
 	if r.state.RevisionID == revision.ID {
@@ -94,9 +100,14 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	return r.publish(ctx, revision)
 }
 
-// publish lets a new revision take effect: deleted rules first, then everybody is evaluated against it.
+// publish lets a new revision take effect: deleted rules first, then everybody is evaluated against it. Rules that were deleted by
+// revisions in between are dealt with as well: several may have been published since the last one took effect.
 func (r *runner) publish(ctx context.Context, revision provision.Revision) error {
-	for _, rule := range revision.Snapshot.Deleted {
+	deleted, err := r.engine.store.DeletedSince(ctx, r.envID, r.state.RevisionID)
+	if err != nil {
+		return fmt.Errorf("read what was deleted: %w", err)
+	}
+	for _, rule := range deleted {
 		if rule.TargetID != r.connectionID {
 			continue
 		}
@@ -156,14 +167,22 @@ func (r *runner) reconsiderRule(ctx context.Context, rule provision.Rule) error 
 func (r *runner) healthy(ctx context.Context) (bool, error) {
 	r.mu.Lock()
 	halt := r.state.Halt
-	if r.halted != nil && halt == nil {
+	fresh := r.halted != nil && halt == nil
+	if fresh {
 		halt = &provision.Halt{Fault: r.halted, Since: r.engine.now(), ProbeAt: r.engine.now().Add(probeFirst), Attempts: 1}
 		r.state.Halt = halt
-		r.engine.forgetCheck(r.connectionID)
 	}
 	r.mu.Unlock()
+	if fresh {
+		r.engine.forgetCheck(r.connectionID) // it locks the engine, which must not wait for a runner
+	}
 	if halt == nil && r.engine.passed(r.connectionID, r.secretsSeen) {
 		return true, nil
+	}
+	if fresh {
+		if err := r.keepState(ctx); err != nil { // the status says so at once
+			return false, err
+		}
 	}
 	if halt != nil && r.engine.now().Before(halt.ProbeAt) {
 		r.report(ctx, false)
@@ -174,8 +193,14 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 	if checker, ok := r.line.target.(connector.Checker); ok {
 		fault = checksFault(checker.Check(withPriority(ctx, provision.PriorityDeprovision)))
 	}
-	if ctx.Err() != nil {
-		return false, ctx.Err()
+	if err := errors.Join(ctx.Err(), r.term.over()); err != nil {
+		return false, err // the test was interrupted, which says nothing about the connection
+	}
+	r.mu.Lock()
+	paused := r.paused
+	r.mu.Unlock()
+	if paused {
+		return false, nil // the test was interrupted, and says nothing
 	}
 	if fault != nil {
 		return false, r.stayHalted(ctx, halt, fault)
@@ -196,7 +221,7 @@ func (r *runner) stayHalted(ctx context.Context, before *provision.Halt, fault *
 	if before != nil {
 		halt.Since, halt.Attempts = before.Since, before.Attempts+1
 	}
-	halt.ProbeAt = now.Add(backoff(halt.Attempts, probeFirst, probeLast))
+	halt.ProbeAt = now.Add(max(fault.RetryAfter, r.engine.backoff(halt.Attempts, probeFirst, probeLast)))
 	r.mu.Lock()
 	r.halted, r.state.Halt = fault, halt
 	r.mu.Unlock()

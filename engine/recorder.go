@@ -15,6 +15,7 @@ const recordBatch = 256
 // recorder commits results as they come: everything that arrives while one commit is under way goes into the next.
 type recorder struct {
 	store Accounts
+	over  func() error // somebody else may record now
 	in    chan *entry
 	done  sync.WaitGroup
 }
@@ -28,8 +29,8 @@ type entry struct {
 
 // startRecorder runs until stop is called. Entries are committed also while the caller's context is being cancelled: a
 // result that came back from the target must not be lost.
-func startRecorder(ctx context.Context, store Accounts) *recorder {
-	r := &recorder{store: store, in: make(chan *entry, recordBatch)}
+func startRecorder(ctx context.Context, store Accounts, over func() error) *recorder {
+	r := &recorder{store: store, over: over, in: make(chan *entry, recordBatch)}
 	ctx = context.WithoutCancel(ctx)
 	r.done.Go(func() {
 		for first := range r.in {
@@ -66,7 +67,10 @@ func (r *recorder) commit(ctx context.Context, batch []*entry) {
 		remove = append(remove, e.remove...)
 		activities = append(activities, e.activities...)
 	}
-	err := r.store.Record(ctx, rows, remove, activities)
+	err := r.over()
+	if err == nil {
+		err = r.store.Record(ctx, rows, remove, activities)
+	}
 	// One row that is linked elsewhere must not sink the others.
 	if errors.Is(err, provision.ErrLinked) && len(batch) > 1 {
 		for _, e := range batch {

@@ -14,6 +14,7 @@ import (
 const (
 	leaseFor   = 12 * time.Second // a dead runner's connection is free after this
 	leaseRenew = 3 * time.Second
+	lastCalls  = 7 * time.Second        // calls under way may take so long when the runner ends; the lease outlives them
 	idleTick   = time.Second            // how often an idle runner looks for what nobody told it of
 	saveEvery  = time.Second            // how often a busy runner's state is kept
 	feedBatch  = 500                    // changes taken at once
@@ -28,6 +29,7 @@ type runner struct {
 	envID        string
 	connectionID string
 	state        provision.RunnerState
+	term         *term
 	line         *line
 	pacer        *pacer
 	recorder     *recorder
@@ -47,27 +49,31 @@ type runner struct {
 	failure  error
 	paused   bool
 	stale    bool // the line was compiled for attributes that have changed
+	groups   groupWork
 
 	gate               gate
 	savedAt, emittedAt time.Time
 	secretsSeen        string
+	died               bool // whoever ran the connection before did not end well
 }
 
 // RunSlice drains a connection until the time is over, ctx ends, or nothing lets it run. It is how work gets done: whoever
 // schedules calls it again while RunSlice's connection is runnable. It fails with provision.ErrLeased while another process
 // runs the connection.
 func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, length time.Duration) error {
-	now := e.now()
-	state, err := e.store.Lease(ctx, envID, connectionID, e.owner, now.Add(leaseFor), now)
+	term := &term{engine: e, envID: envID, connectionID: connectionID}
+	state, err := term.take(ctx)
 	if err != nil {
 		return err
 	}
 	r := &runner{
-		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state),
-		wake: make(chan struct{}, 1), stop: make(chan struct{}), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{}, retake: map[string]bool{},
+		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state), term: term,
+		wake: make(chan struct{}, 1), stop: make(chan struct{}), groups: newGroupWork(), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
+		retake: map[string]bool{},
 	}
+	r.died, r.state.Working = state.Working, true
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
-	r.recorder = startRecorder(ctx, e.store)
+	r.recorder = startRecorder(ctx, e.store, term.over)
 	if !e.register(r) {
 		r.recorder.stop()
 		return provision.ErrLeased
@@ -104,8 +110,7 @@ func (r *runner) keepLease(ctx context.Context, lost context.CancelFunc) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			now := r.engine.now()
-			if _, err := r.engine.store.Lease(ctx, r.envID, r.connectionID, r.engine.owner, now.Add(leaseFor), now); err != nil && ctx.Err() == nil {
+			if _, err := r.term.take(ctx); err != nil && ctx.Err() == nil {
 				r.engine.log.Error("the lease of a connection could not be renewed", "connection", r.connectionID, "error", err)
 				r.halting()
 				r.cancelCalls()
@@ -119,11 +124,15 @@ func (r *runner) keepLease(ctx context.Context, lost context.CancelFunc) {
 // end lets calls in flight finish, keeps the state and gives the lease back.
 func (r *runner) end(ctx context.Context) error {
 	r.halting()
-	timer := time.AfterFunc(leaseFor-leaseRenew, r.cancelCalls)
+	timer := time.AfterFunc(lastCalls, r.cancelCalls)
 	r.wait()
 	timer.Stop()
 	r.cancelCalls()
 	r.recorder.stop()
+	r.state.Working = false
+	if r.failing() == nil { // otherwise somebody's result was not kept: whoever comes next reads them
+		r.state.Visiting = nil
+	}
 	saved := r.keepState(ctx)
 	r.engine.mu.Lock()
 	delete(r.engine.runners, r.connectionID)
@@ -173,6 +182,12 @@ func (r *runner) fail(err error) {
 
 // loop takes turns until the slice is over: what is published, what changed, the reconciliation's next step, what is due.
 func (r *runner) loop(ctx context.Context) error {
+	if err := r.keepState(ctx); err != nil { // before the first call: should this process die, the next one must know
+		return err
+	}
+	if err := r.takeOver(ctx); err != nil && ctx.Err() == nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		if err := r.failing(); err != nil {
 			return err
@@ -235,6 +250,9 @@ func (r *runner) turn(ctx context.Context) (time.Duration, error) {
 	if err := r.dispatch(ctx); err != nil {
 		return 0, err
 	}
+	if err := r.groupTurn(ctx); err != nil {
+		return 0, err
+	}
 	r.report(ctx, false)
 	if busy || swept {
 		return 0, nil
@@ -293,7 +311,8 @@ func (r *runner) keepState(ctx context.Context) error {
 	s := r.state
 	r.mu.Unlock()
 	if r.pacer != nil {
-		s.Budgets, s.BudgetsAt = r.pacer.levels(), now
+		left := r.pacer.left()
+		s.Budgets, s.BudgetsAt, s.NotBefore = left.levels, left.at, left.notBefore
 	}
 	s.LastSyncAt, s.Done, s.RatePerMinute = r.progress.figures(now)
 	r.state.LastSyncAt = s.LastSyncAt

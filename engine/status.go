@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -33,6 +34,9 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 	if out.Users, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindUser); err != nil {
 		return out, err
 	}
+	if out.Groups, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindGroup); err != nil {
+		return out, err
+	}
 	out.LastSyncAt = state.LastSyncAt
 	if out.Details = whyInactive(&revision.Snapshot, rule); out.Details != "" {
 		return out, nil
@@ -46,13 +50,16 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 	if err != nil {
 		return out, err
 	}
-	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending-held)
+	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending+out.Groups.Pending-held)
 	if out.State == provision.StateIdle && held > 0 {
 		out.State, out.Details = provision.StateHeld, e.whyHeld(ctx, rule.TargetID, held)
 		return out, nil
 	}
 	if out.State == provision.StateIdle {
 		out.Details = e.ruleTrouble(ctx, envID, &revision.Snapshot, rule)
+	}
+	if out.State == provision.StateIdle {
+		return out, e.heldState(ctx, envID, &rule, &out)
 	}
 	return out, nil
 }
@@ -89,6 +96,8 @@ func stateOf(s provision.RunnerState, revisionID string, head, pending int64) (p
 		return provision.StateHalted, s.Halt.Fault.Error()
 	case s.RevisionID != revisionID:
 		return provision.StateSyncing, "a new revision is being taken over"
+	case s.Sweep.Fault != nil:
+		return provision.StateSyncing, "the target's accounts cannot be listed: " + s.Sweep.Fault.Error()
 	case s.Resync != "" || s.Sweep.ID != "":
 		return provision.StateSyncing, s.Sweep.Cause
 	case head > s.Cursor || pending > 0:
@@ -169,10 +178,11 @@ func (e *Engine) setPaused(ctx context.Context, envID, connectionID string, paus
 		return fmt.Errorf("pause the connection: %w", err)
 	}
 	e.mu.Lock()
-	if r := e.runners[connectionID]; r != nil {
+	r := e.runners[connectionID]
+	e.mu.Unlock()
+	if r != nil { // not under the engine's lock: a runner that halts takes both, in the other order
 		r.pause(paused)
 	}
-	e.mu.Unlock()
 	e.Wake(envID)
 	return nil
 }
@@ -250,7 +260,7 @@ func (e *Engine) ObjectStatus(ctx context.Context, envID, ruleID string, ref pro
 		return provision.Account{}, err
 	}
 	if len(rows) == 0 || rows[0].RuleID != ruleID {
-		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this user")
+		return provision.Account{}, problem.New(problem.NotFound, "the rule does not concern this %s", strings.ToLower(string(ref.Kind)))
 	}
 	return rows[0], nil
 }

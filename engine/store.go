@@ -14,6 +14,7 @@ type Store interface {
 	Accounts
 	Runners
 	Guard
+	Groups
 }
 
 // Source is what the engine reads of the directory and of what is published.
@@ -25,6 +26,8 @@ type Source interface {
 	Users(ctx context.Context, envID string, q directory.UserQuery) ([]directory.User, error)
 	CountUsers(ctx context.Context, envID string) (int64, error)
 	LatestRevision(ctx context.Context, envID string) (provision.Revision, error)
+	// DeletedSince lists the rules whose deletion was carried out by revisions after the one given; after "" by any.
+	DeletedSince(ctx context.Context, envID, revisionID string) ([]provision.Rule, error)
 	Connection(ctx context.Context, envID, id string) (provision.Connection, error)
 	// Rule, Rules and Mappings are the drafts.
 	Rule(ctx context.Context, envID, id string) (provision.Rule, error)
@@ -48,7 +51,7 @@ type Accounts interface {
 	CountRemote(ctx context.Context, connectionID string, kind directory.Kind) (int64, error)
 	// Unlinked answers the foreign rows that hold one of the match keys.
 	Unlinked(ctx context.Context, connectionID string, kind directory.Kind, matchKeys []string) ([]provision.Account, error)
-	// DueAccounts lists rows that are due at now, by priority, then by due time, except the objects named.
+	// DueAccounts lists rows of users that are due at now, by priority, then by due time, except the objects named.
 	DueAccounts(ctx context.Context, connectionID string, now time.Time, except []string, limit int) ([]provision.Account, error)
 	// NextDue is the time of the next row that becomes due; zero when there is none.
 	NextDue(ctx context.Context, connectionID string) (time.Time, error)

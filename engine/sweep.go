@@ -9,6 +9,7 @@ import (
 	"maps"
 	"runtime"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -52,11 +53,16 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 	}
 	switch r.state.Sweep.Phase {
 	case provision.SweepList:
+		if r.engine.now().Before(r.state.Sweep.RetryAt) {
+			return false, nil
+		}
 		return true, r.sweepList(ctx)
 	case provision.SweepWalk:
 		return true, r.sweepWalk(ctx)
 	case provision.SweepAfter:
 		return true, r.sweepAfter(ctx)
+	case provision.SweepGroup:
+		return true, r.sweepGroups(ctx)
 	default:
 		return false, nil
 	}
@@ -83,6 +89,9 @@ func (r *runner) sweepList(ctx context.Context) error {
 		}
 		return r.refreshPage(ctx, rows)
 	})
+	if errors.Is(err, errStopping) {
+		return nil // paused, halted or over: it is listed when the runner goes on
+	}
 	if err != nil {
 		if fault := asFault(err); fault != nil && ctx.Err() == nil {
 			return r.listFailed(ctx, fault)
@@ -92,7 +101,8 @@ func (r *runner) sweepList(ctx context.Context) error {
 	if err := r.markUnseen(ctx, seen); err != nil {
 		return err
 	}
-	r.state.Sweep.Phase = provision.SweepWalk
+	s := &r.state.Sweep
+	s.Phase, s.Fault, s.Attempts, s.RetryAt = provision.SweepWalk, nil, 0, time.Time{}
 	return r.keepState(ctx)
 }
 
@@ -123,19 +133,26 @@ func ahead[T any](ctx context.Context, produce func(context.Context, func(T) err
 	return cmp.Or(failed, <-produced)
 }
 
-// listFailed waits before the target is listed again; a halting fault stops the connection.
+// listFailed tries to list the target again later, with growing gaps, and says so; what is due meanwhile goes on. A halting fault
+// stops the connection.
 func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 	if fault.Kind == provision.Halted {
 		r.halt(fault)
 		return nil
 	}
-	wait := max(fault.RetryAfter, retryFirst)
+	s := &r.state.Sweep
 	if len(fault.Throttled) > 0 {
+		wait := max(fault.RetryAfter, retryFirst)
 		r.pacer.throttle(fault.Throttled, wait)
-		return nil
+		s.RetryAt = r.engine.now().Add(wait) // writes have another budget, and do not wait for this one
+		return r.keepState(ctx)
 	}
-	r.idle(ctx, wait)
-	return nil
+	if s.Fault == nil || s.Fault.Code != fault.Code {
+		r.note(actionFailed, false, "the target's accounts cannot be listed: "+fault.Error())
+	}
+	s.Attempts++
+	s.Fault, s.RetryAt = fault, r.engine.now().Add(max(fault.RetryAfter, r.engine.backoff(s.Attempts, retryFirst, retryLongest)))
+	return r.keepState(ctx)
 }
 
 // refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.
@@ -267,7 +284,10 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
-	ids = r.free(ids)
+	ids, err := r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+	if err != nil {
+		return err
+	}
 	parts := slices.Collect(slices.Chunk(ids, max(1, (len(ids)+walkers-1)/walkers)))
 	evaluated := make([][]*item, len(parts))
 	group, groupCtx := errgroup.WithContext(ctx)
@@ -295,9 +315,11 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 func (r *runner) match(ctx context.Context, items []*item) error {
 	wanting := map[string][]*item{}
 	for _, it := range items {
-		if it.lookup(r.line) && it.row.Phase != provision.PhaseCreating {
-			key := r.line.identifier(&it.want)
-			wanting[key] = append(wanting[key], it)
+		// Somebody of whom an earlier look-up said that they have no account may have got one by hand since.
+		if it.want.InScope && !it.row.Linked() && it.row.Phase != provision.PhaseCreating {
+			if key := r.line.identifier(&it.want); key != "" {
+				wanting[key] = append(wanting[key], it)
+			}
 		}
 	}
 	if len(wanting) == 0 {
@@ -312,7 +334,8 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 		found[row.MatchKey] = append(found[row.MatchKey], row)
 	}
 	var taken []*item
-	for key, its := range wanting {
+	for _, key := range sortedKeys(wanting) {
+		its := wanting[key]
 		for _, it := range its {
 			switch rows := found[key]; {
 			case len(rows) == 0:
@@ -370,7 +393,7 @@ func (r *runner) taking(it *item) *entry {
 	return &entry{account: &kept, remove: remove, activities: []directory.Activity{r.activity(it, actionLinked, true, why, nil)}}
 }
 
-// sweepAfter looks at rows whose user is gone, and ends the reconciliation.
+// sweepAfter looks at rows whose user is gone.
 func (r *runner) sweepAfter(ctx context.Context) error {
 	rows, err := r.engine.store.Orphans(ctx, r.connectionID, r.state.Sweep.Cursor, sweepBatch)
 	if err != nil {
@@ -389,8 +412,7 @@ func (r *runner) sweepAfter(ctx context.Context) error {
 	if len(rows) == sweepBatch {
 		return nil
 	}
-	r.state.Sweep = provision.Sweep{}
-	r.progress.succeeded(r.engine.now())
+	r.state.Sweep.Phase, r.state.Sweep.Cursor = provision.SweepGroup, ""
 	return r.keepState(ctx)
 }
 

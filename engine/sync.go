@@ -18,6 +18,9 @@ const maxRounds = 24
 // errStopped ends a visit because the runner stops; the row stays due.
 var errStopped = errors.New("stopped")
 
+// errOvertaken ends a visit because the object changed while the call waited for its turn: it is decided anew.
+var errOvertaken = errors.New("the object changed meanwhile")
+
 // Sync takes objects through all stages (steps 3 to 9 of ARCHITECTURE §2): it decides from today's state, calls the target,
 // and records each result as it comes. A change, a retry, a reconciliation and provisioning on demand all pass through here.
 //
@@ -62,11 +65,15 @@ func (r *runner) visit(ctx context.Context, it *item) {
 			it.wait(why, it.row.Cause)
 			r.conclude(it)
 			return
+		case errors.Is(err, errDiffers):
 		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
 			if !r.react(ctx, it, fault) {
 				return
 			}
 		default:
+			if fault != nil && len(fault.Throttled) > 0 { // also when nothing else is done about it any more
+				r.pacer.throttle(fault.Throttled, max(fault.RetryAfter, retryFirst))
+			}
 			r.leave(it)
 			return
 		}
@@ -120,6 +127,12 @@ func (r *runner) link(ctx context.Context, it *item) error {
 	}
 	switch len(found) {
 	case 0:
+		if it.mayAppear(r.line) {
+			return &provision.Fault{
+				Kind: provision.Transient, Code: "not_shown", Message: "an account was asked for, no answer came, and the target does not show it yet",
+				Hint: "it is looked for again by itself; if it stays, look for the account on the target",
+			}
+		}
 		it.row.Phase, it.row.MatchKey = provision.PhaseAbsent, ""
 		return nil
 	case 1:
@@ -142,6 +155,17 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 	}
 	var remove []string
 	for _, row := range rows {
+		if gone, err := r.inherits(ctx, it, &row); err != nil {
+			return err
+		} else if gone {
+			remove = append(remove, row.ID)
+			continue
+		}
+		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID && !it.want.InScope {
+			// A create for them was not answered, and whoever came in their place has the account: there is no other one.
+			it.row.Phase, it.row.MatchKey = provision.PhaseAbsent, ""
+			return nil
+		}
 		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID {
 			return &provision.Fault{
 				Kind: provision.Rejected, Code: "linked_elsewhere",
@@ -161,7 +185,29 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 	}
 	it.row.RemoteID, it.row.Remote = remote.ID, remote
 	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
+	it.row.Assigned, it.tries = nil, nil // a name that seemed taken may be taken by this very account
 	return r.save(it, remove, r.activity(it, actionLinked, true, why, nil))
+}
+
+// inherits reports whether a row's account passes on to another person, because the one it is tied to was deleted from the
+// directory: somebody who was deleted and comes back has a new id and the old identifier.
+func (r *runner) inherits(ctx context.Context, it *item, row *provision.Account) (bool, error) {
+	if row.ObjectID == "" || row.ObjectID == it.row.ObjectID || row.Kind != directory.KindUser {
+		return false, nil
+	}
+	users, err := r.engine.store.UsersByID(ctx, r.envID, []string{row.ObjectID})
+	if err != nil {
+		return false, fmt.Errorf("read users: %w", err)
+	}
+	if len(users) > 0 {
+		return false, nil
+	}
+	if r.busy(row.ObjectID) {
+		return false, &provision.Fault{
+			Kind: provision.Transient, Code: "being_closed", Message: "the account is being closed for somebody who was deleted from the directory", Hint: "it is tried again by itself",
+		}
+	}
+	return true, nil
 }
 
 // do makes one call and remembers what the target answered (steps 8 and 9).
@@ -176,16 +222,27 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 			call.Attributes[c.Attribute] = c.To
 		}
 	}
-	if op.Verb == provision.VerbCreate {
-		ctx = withIntent(ctx, func() error { return r.intend(it) })
-	}
+	ctx = withIntent(ctx, func() error {
+		switch {
+		case r.overtaken(it.want.Ref.ID):
+			return errOvertaken
+		case op.Verb == provision.VerbCreate:
+			return r.intend(it)
+		default:
+			return nil
+		}
+	})
 	remote, err := r.line.target.Do(withPriority(ctx, it.priority(it.row.Priority)), call)
 	r.progress.count()
+	r.operated(op.Verb, err)
 	if remote != nil {
 		r.learn(it, op.Verb, remote)
 	}
 	if err != nil {
 		if remote == nil || op.Verb != provision.VerbCreate {
+			if fault := asFault(err); op.Verb == provision.VerbCreate && fault != nil && fault.Kind == provision.Rejected && !fault.Unanswered {
+				it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
+			}
 			return err
 		}
 		// The account was made and a part of it refused: both are said.
@@ -217,26 +274,38 @@ func (r *runner) learn(it *item, verb provision.Verb, remote *provision.Remote) 
 	it.row.Remote = remote
 }
 
-// verify plans once more from what the target answered: a difference that is left would be written again for ever.
+// errDiffers says that the target's answer shows something else to be done than what was done: somebody changed the account there.
+var errDiffers = errors.New("the account differs from what was known of it")
+
+// verify plans once more from what the target answered: a value that it did not take would be written again for ever.
 func (r *runner) verify(it *item) error {
-	wanted := len(it.outcome.ToDo())
+	written := attributesOf(it.outcome.ToDo())
 	it.plan(r.line.policy)
 	left := it.outcome.ToDo()
-	if wanted == 0 || len(left) == 0 {
+	if len(written) == 0 || len(left) == 0 {
 		return nil
 	}
-	var names []string
-	for _, op := range left {
-		for _, c := range op.Changes {
-			names = append(names, c.Attribute)
-		}
+	names := slices.DeleteFunc(attributesOf(left), func(name string) bool { return !slices.Contains(written, name) })
+	if len(names) == 0 {
+		return errDiffers
 	}
-	slices.Sort(names)
 	return &provision.Fault{
 		Kind: provision.Rejected, Code: "not_stored", Attribute: names[0],
 		Message: fmt.Sprintf("the target accepted the change and then answered another value for %v", names),
 		Hint:    "the target may lock or convert the attribute: map it on create only, or map the value that the target stores",
 	}
+}
+
+// attributesOf lists what operations change, in order.
+func attributesOf(operations []provision.Operation) []string {
+	var names []string
+	for _, op := range operations {
+		for _, c := range op.Changes {
+			names = append(names, c.Attribute)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // finish records that the object stands as it should, as far as the policy allows.
@@ -255,6 +324,9 @@ func (r *runner) finish(it *item) {
 
 // leave keeps what was found out; the row stays due.
 func (r *runner) leave(it *item) {
+	if !it.row.Linked() {
+		it.remember()
+	}
 	if it.row.DueAt.IsZero() {
 		it.row.DueAt, it.row.Status = r.engine.now(), provision.StatusPending
 	}
@@ -265,11 +337,17 @@ func (r *runner) leave(it *item) {
 
 // conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
 func (r *runner) conclude(it *item, activities ...directory.Activity) {
-	if r.again(it.want.Ref.ID) {
-		it.row.DueAt, it.row.Status, it.row.Priority = r.engine.now(), provision.StatusPending, provision.PriorityLive
+	defer r.touch(it, it.stored.Priority < provision.PriorityBackfill)
+	if r.overtaken(it.want.Ref.ID) {
+		it.row.DueAt = it.notBefore(r.engine.now())
+		it.row.Status, it.row.Priority = provision.StatusPending, provision.PriorityLive
 		it.row.Gone = false
 	}
-	if err := r.save(it, nil, activities...); err != nil {
+	err := r.precede(it)
+	if err == nil {
+		err = r.save(it, nil, activities...)
+	}
+	if err != nil {
 		// The row in the store is as it was: still due, so nothing is lost.
 		r.fail(fmt.Errorf("record the result: %w", err))
 	}
@@ -278,9 +356,27 @@ func (r *runner) conclude(it *item, activities ...directory.Activity) {
 func (r *runner) save(it *item, remove []string, activities ...directory.Activity) error {
 	it.row.UpdatedAt = r.engine.now()
 	row := *it.row // the recorder reads it later
-	if err := r.recorder.save(&row, remove, activities...); err != nil {
+	err := r.recorder.save(&row, remove, activities...)
+	if errors.Is(err, provision.ErrLinked) && row.Linked() {
+		err = r.saveInPlace(&row, remove, activities...)
+	}
+	if err != nil {
 		return err
 	}
 	it.row.ID = row.ID
 	return nil
+}
+
+// saveInPlace saves a row in the place of a foreign one: a listing saw the account that was just made before its row was saved.
+func (r *runner) saveInPlace(row *provision.Account, remove []string, activities ...directory.Activity) error {
+	rows, err := r.engine.store.AccountsByRemote(r.calls, r.connectionID, row.Kind, []string{row.RemoteID})
+	if err != nil {
+		return fmt.Errorf("read accounts: %w", err)
+	}
+	for i := range rows {
+		if rows[i].ObjectID == "" {
+			remove = append(remove, rows[i].ID)
+		}
+	}
+	return r.recorder.save(row, remove, activities...)
 }

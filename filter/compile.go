@@ -145,7 +145,11 @@ func (c *compiler) compare(n Compare, within string) (Node, test, error) {
 		return out, condition{name: a.Name, op: n.Op}, nil
 	}
 	want, err := literal(a, n, within != "")
-	return out, condition{name: a.Name, op: n.Op, want: want, shown: n.Value, exact: a.CaseExact}, err
+	test := condition{name: a.Name, op: n.Op, want: want, shown: n.Value, exact: a.CaseExact}
+	if text, ok := want.(string); ok && !a.CaseExact {
+		test.lower = []byte(strings.ToLower(text))
+	}
+	return out, test, err
 }
 
 func (c *compiler) attribute(n Compare, within string) (Attribute, error) {
@@ -211,9 +215,6 @@ func literal(a Attribute, n Compare, loose bool) (any, error) {
 func textLiteral(a Attribute, n Compare, v string) (any, error) {
 	switch a.Type {
 	case String, Complex:
-		if !a.CaseExact {
-			v = strings.ToLower(v)
-		}
 		return v, nil
 	case DateTime:
 		t, err := time.Parse(time.RFC3339Nano, v)

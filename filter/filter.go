@@ -81,7 +81,7 @@ const (
 	bindNot
 )
 
-// String gives the canonical text. Parsing it gives an equal filter.
+// String gives the canonical text. Parsing it gives an equal filter; it is within the bounds when the filter was read by Parse.
 func (f *Filter) String() string {
 	var b strings.Builder
 	f.Root.write(&b, bindOr)
@@ -148,6 +148,10 @@ func quote(s string) string {
 		case r == '"' || r == '\\':
 			b.WriteByte('\\')
 			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
 		case r < 0x20:
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
@@ -175,7 +179,7 @@ func Conjuncts(n Node) []Node {
 
 // SyntaxError says where a filter cannot be read, and what to do.
 type SyntaxError struct {
-	Offset  int // bytes from the start
+	Offset  int // characters from the start
 	Message string
 }
 

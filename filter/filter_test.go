@@ -83,6 +83,8 @@ func TestErrors(t *testing.T) {
 		`given eq "x"`:                          `did you mean "name.given"?`,
 		`username is "x"`:                       "at position 10: expected one of eq, ne",
 		`username eq`:                           "at position 12: a value is missing",
+		`username eq "é" and usernam pr`:        "at position 21: users have no attribute",
+		`username eq "é" and level eq é`:        "at position 30: expected a value",
 		`username eq anna`:                      "at position 13: expected a value",
 		`username eq "x`:                        "at position 13: this text is never closed",
 		`(username pr`:                          "at position 1: this bracket is never closed",
@@ -217,8 +219,40 @@ func BenchmarkMatch(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	b.ReportAllocs()
 	for b.Loop() {
 		p.Match(anna)
+	}
+}
+
+// What compares without regard to case does so as strings.ToLower, in the whole of Unicode.
+func TestTextFolds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOf(rapid.RuneFrom([]rune("aAzZ09 éÉßẞΣσςİıǄǅǆKk\u0301𝛼\U00010400")))
+		value, want := text.Draw(t, "value"), text.Draw(t, "want")
+		if rapid.Bool().Draw(t, "part") {
+			want = strings.ToUpper(value[:len(value)/2])
+		}
+		lower, other := strings.ToLower(value), strings.ToLower(want)
+		for op, holds := range map[filter.Op]bool{
+			filter.Equal: lower == other, filter.NotEqual: lower != other, filter.Contains: strings.Contains(lower, other), filter.StartsWith: strings.HasPrefix(lower, other),
+			filter.EndsWith: strings.HasSuffix(lower, other), filter.Greater: lower > other, filter.GreaterOrEqual: lower >= other, filter.Less: lower < other, filter.LessOrEqual: lower <= other,
+		} {
+			p, err := filter.Compile(&filter.Filter{Root: filter.Compare{Path: "username", Op: op, Value: want}}, attributes)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := p.Match(object{"username": value}); got != holds {
+				t.Fatalf("%q %s %q: %v", value, op, want, got)
+			}
+		}
+	})
+}
+
+func TestMatchAllocatesNothing(t *testing.T) {
+	p := compile(t, `enabled eq true and not (username sw "b" or username co "ß") and username ne "b" and username gt "AA" and username ew "NA"`)
+	if n := testing.AllocsPerRun(100, func() { p.Match(anna) }); n > 0 || !p.Match(anna) {
+		t.Errorf("%v allocations", n)
 	}
 }
 

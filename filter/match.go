@@ -116,12 +116,13 @@ func asObject(v any) Object {
 	}
 }
 
-// condition compares one attribute. want has the attribute's type; text is in lower case unless exact. want nil: is there a value?
+// condition compares one attribute. want has the attribute's type. want nil: is there a value?
 type condition struct {
 	name  string
 	op    Op
 	want  any
-	shown any // want as it was written
+	lower []byte // of text: want in lower case, unless exact
+	shown any    // want as it was written
 	exact bool
 }
 
@@ -178,21 +179,10 @@ func (t condition) one(v any, op Op) bool {
 }
 
 func (t condition) text(v, want string, op Op) bool {
-	if !t.exact {
-		v = strings.ToLower(v) // does not allocate when there is nothing to lower
+	if t.exact {
+		return compareText(v, want, op)
 	}
-	switch op {
-	case Equal:
-		return v == want
-	case Contains:
-		return strings.Contains(v, want)
-	case StartsWith:
-		return strings.HasPrefix(v, want)
-	case EndsWith:
-		return strings.HasSuffix(v, want)
-	default:
-		return ordered(strings.Compare(v, want), op)
-	}
+	return compareFolded(v, t.lower, op)
 }
 
 func compareNumbers(a, b float64) int {

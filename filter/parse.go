@@ -1,15 +1,28 @@
 package filter
 
 import (
-	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// Parse reads a filter. Errors are *SyntaxError.
+// Parse reads a filter. Errors are *SyntaxError. What it accepts it accepts again as String writes it.
 func Parse(s string) (*Filter, error) {
+	f, err := parse(s)
+	if err != nil {
+		return nil, err
+	}
+	if canonical := f.String(); canonical != s { // can be longer, and deeper by a bracket
+		var wrong *SyntaxError
+		if _, err := parse(canonical); errors.As(err, &wrong) {
+			return nil, &SyntaxError{Message: "written out in full, " + wrong.Message}
+		}
+	}
+	return f, nil
+}
+
+func parse(s string) (*Filter, error) {
 	if len(s) > MaxLength {
 		return nil, &SyntaxError{Message: fmt.Sprintf("the filter is longer than %d characters; split it", MaxLength)}
 	}
@@ -35,9 +48,25 @@ type parser struct {
 	in         string
 	at         int
 	conditions int
+
+	counted, count int // bytes, and the characters that they are
 }
 
-func (p *parser) fail(format string, args ...any) error { return failAt(p.at, format, args...) }
+func (p *parser) fail(format string, args ...any) error { return p.failAt(p.at, format, args...) }
+
+func (p *parser) failAt(at int, format string, args ...any) error {
+	return failAt(p.characters(at), format, args...)
+}
+
+// characters is how people count what we count in bytes.
+func (p *parser) characters(at int) int {
+	if at < p.counted {
+		return utf8.RuneCountInString(p.in[:at])
+	}
+	p.count += utf8.RuneCountInString(p.in[p.counted:at])
+	p.counted = at
+	return p.count
+}
 
 func failAt(offset int, format string, args ...any) error {
 	return &SyntaxError{Offset: offset, Message: fmt.Sprintf(format, args...)}
@@ -129,7 +158,7 @@ func (p *parser) group(depth int) (Node, error) {
 	}
 	p.space()
 	if p.at >= len(p.in) || p.in[p.at] != ')' {
-		return nil, failAt(open, "this bracket is never closed; add \")\"")
+		return nil, p.failAt(open, "this bracket is never closed; add \")\"")
 	}
 	p.at++
 	return inner, nil
@@ -159,19 +188,20 @@ func (p *parser) condition(depth int) (Node, error) {
 }
 
 func (p *parser) compare(path string, start int) (Node, error) {
+	offset := p.characters(start)
 	p.space()
 	at := p.at
 	word := p.name()
 	op, ok := operators[strings.ToLower(word)]
 	if !ok {
-		return nil, failAt(at, "expected one of eq, ne, co, sw, ew, pr, gt, ge, lt, le after the attribute")
+		return nil, p.failAt(at, "expected one of eq, ne, co, sw, ew, pr, gt, ge, lt, le after the attribute")
 	}
-	c := Compare{Path: path, Op: op, offset: start}
+	c := Compare{Path: path, Op: op, offset: offset}
 	if op == Present {
 		return c, nil
 	}
 	p.space()
-	c.value = p.at
+	c.value = p.characters(p.at)
 	value, err := p.literal()
 	if err != nil {
 		return nil, err
@@ -181,7 +211,7 @@ func (p *parser) compare(path string, start int) (Node, error) {
 }
 
 func (p *parser) valuePath(path string, start, depth int) (Node, error) {
-	open := p.at
+	offset, open := p.characters(start), p.at
 	p.at++
 	inner, err := p.or(depth + 1)
 	if err != nil {
@@ -189,11 +219,11 @@ func (p *parser) valuePath(path string, start, depth int) (Node, error) {
 	}
 	p.space()
 	if p.at >= len(p.in) || p.in[p.at] != ']' {
-		return nil, failAt(open, "this bracket is never closed; add \"]\"")
+		return nil, p.failAt(open, "this bracket is never closed; add \"]\"")
 	}
 	p.at++
 	if p.at >= len(p.in) || p.in[p.at] != '.' {
-		return ValuePath{Path: path, Filter: inner, offset: start}, nil
+		return ValuePath{Path: path, Filter: inner, offset: offset}, nil
 	}
 	// emails[type eq "work"].value sw "a" asks the same of one element.
 	p.at++
@@ -205,7 +235,7 @@ func (p *parser) valuePath(path string, start, depth int) (Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	return ValuePath{Path: path, Filter: And{Nodes: append(Conjuncts(inner), c)}, offset: start}, nil
+	return ValuePath{Path: path, Filter: And{Nodes: append(Conjuncts(inner), c)}, offset: offset}, nil
 }
 
 func nameByte(c byte) bool {
@@ -222,58 +252,4 @@ func (p *parser) name() string {
 		p.at++
 	}
 	return p.in[start:p.at]
-}
-
-// literal takes a JSON literal, or text in single quotes.
-func (p *parser) literal() (any, error) {
-	switch {
-	case p.at >= len(p.in):
-		return nil, p.fail("a value is missing after the operator")
-	case p.in[p.at] == '"' || p.in[p.at] == '\'':
-		return p.text(p.in[p.at])
-	case p.word("true"):
-		return true, nil
-	case p.word("false"):
-		return false, nil
-	case p.word("null"):
-		return nil, nil //nolint:nilnil // null is a literal
-	}
-	start := p.at
-	for p.at < len(p.in) && (p.in[p.at] >= '0' && p.in[p.at] <= '9' || strings.IndexByte("+-.eE", p.in[p.at]) >= 0) {
-		p.at++
-	}
-	raw := p.in[start:p.at]
-	if f, err := strconv.ParseFloat(raw, 64); err == nil && json.Valid([]byte(raw)) && (p.at == len(p.in) || !nameByte(p.in[p.at])) {
-		return f, nil
-	}
-	p.at = start
-	return nil, p.fail("expected a value: text in double quotes, a number, true, false or null")
-}
-
-// text takes a string. Double quotes hold a JSON string; single quotes take \' and \\ and everything else as it stands.
-func (p *parser) text(quote byte) (any, error) {
-	start := p.at
-	for p.at++; p.at < len(p.in); p.at++ {
-		switch p.in[p.at] {
-		case '\\':
-			p.at++
-		case quote:
-			p.at++
-			return unquote(p.in[start:p.at], start)
-		}
-	}
-	return nil, failAt(start, "this text is never closed; add a quote")
-}
-
-func unquote(raw string, start int) (any, error) {
-	var s string
-	if raw[0] == '\'' {
-		s = strings.NewReplacer(`\'`, `'`, `\\`, `\`).Replace(raw[1 : len(raw)-1])
-	} else if err := json.Unmarshal([]byte(raw), &s); err != nil {
-		return nil, failAt(start, "this text is not a valid JSON string; escape quotes, backslashes and control characters")
-	}
-	if strings.IndexByte(s, 0) >= 0 { // in the text itself: "\\u0000" is a backslash and a word, and harmless
-		return nil, failAt(start, "this text contains a NUL character, which no attribute can have")
-	}
-	return s, nil
 }

@@ -1,97 +1,189 @@
 package mapping
 
 import (
-	"strings"
+	"math"
 	"time"
 )
 
+var (
+	oneTime       = []Type{DateTime}
+	timeAndNumber = []Type{DateTime, Number}
+)
+
+// Text that is no time gives no value, as in PingOne. There is no clock: what a person gets must not change by itself.
 var datetimeFunctions = map[string]function{
-	"datetime.format": {least: 2, most: 3, takes: []Type{Any, String, String}, gives: String, check: checkLayout, apply: formatTime},
-	"datetime.parse": {least: 1, most: 2, takes: []Type{String, String}, gives: DateTime, check: checkLayout, apply: func(a []any) (any, error) {
-		if !has(a[0]) {
-			return nil, nil //nolint:nilnil // no value
-		}
-		if len(a) == 1 {
-			return readTime(a[0])
-		}
-		layout, err := goLayout(asText(a[1]))
-		if err != nil {
-			return nil, err
-		}
-		t, err := time.Parse(layout, asText(a[0]))
-		if err != nil {
-			return nil, refuse("the text is not a time of this pattern")
-		}
-		return t, nil
+	"datetime.addSeconds": added(func(t time.Time, n int) time.Time { return t.Add(time.Duration(n) * time.Second) }),
+	"datetime.addMinutes": added(func(t time.Time, n int) time.Time { return addSeconds(t, n, 60) }),
+	"datetime.addHours":   added(func(t time.Time, n int) time.Time { return addSeconds(t, n, 3600) }),
+	"datetime.addDays":    added(func(t time.Time, n int) time.Time { return t.AddDate(0, 0, max(min(n, maxDays), -maxDays)) }),
+	"datetime.addMonths":  added(addMonths),
+	"datetime.addYears":   added(func(t time.Time, n int) time.Time { return addMonths(t, max(min(n, 10_000), -10_000)*12) }),
+
+	"datetime.getYear":       got(time.Time.Year),
+	"datetime.getMonth":      got(func(t time.Time) int { return int(t.Month()) }),
+	"datetime.getDayOfMonth": got(time.Time.Day),
+	"datetime.getHour":       got(time.Time.Hour),
+	"datetime.getMinute":     got(time.Time.Minute),
+	"datetime.getSecond":     got(time.Time.Second),
+
+	"datetime.toDateTime": {
+		params: "year, month, day, hour, minute, second", takes: []Type{Number, Number, Number, Number, Number, Number}, gives: DateTime, apply: toDateTime,
+	},
+	"datetime.toDate": written(func(t time.Time) any { return t.Format("2006-01-02Z07:00") }),
+	"datetime.toTime": written(func(t time.Time) any { return t.Format("15:04:05.999Z07:00") }),
+	"datetime.toUnixTimestamp": {params: "time", takes: oneTime, gives: Number, apply: func(c *call) any {
+		return c.onTime(func(t time.Time) any { return float64(t.Unix()) })
 	}},
-	"datetime.addDays": onTime(2, DateTime, func(t time.Time, a []any) (any, error) {
-		n, ok := a[0].(float64)
-		if !ok {
-			return nil, refuse("the number of days must be a number")
-		}
-		return t.AddDate(0, 0, int(n)), nil
-	}),
-	"datetime.addHours": onTime(2, DateTime, func(t time.Time, a []any) (any, error) {
-		n, ok := a[0].(float64)
-		if !ok {
-			return nil, refuse("the number of hours must be a number")
-		}
-		return t.Add(time.Duration(n * float64(time.Hour))), nil
-	}),
-	"datetime.year":         onTime(1, Number, func(t time.Time, _ []any) (any, error) { return float64(t.Year()), nil }),
-	"datetime.month":        onTime(1, Number, func(t time.Time, _ []any) (any, error) { return float64(t.Month()), nil }),
-	"datetime.day":          onTime(1, Number, func(t time.Time, _ []any) (any, error) { return float64(t.Day()), nil }),
-	"datetime.toEpochMilli": onTime(1, Number, func(t time.Time, _ []any) (any, error) { return float64(t.UnixMilli()), nil }),
+	"datetime.fromUnixTimestamp": {params: "seconds", takes: []Type{Number}, gives: DateTime, apply: func(c *call) any {
+		return inRange(time.Unix(int64(max(min(c.number(0, 0), 1e12), -1e12)), 0).UTC())
+	}},
+	"datetime.format": {params: "time, pattern", takes: []Type{DateTime, String}, gives: String, check: checkLayout, apply: func(c *call) any {
+		return c.onTime(func(t time.Time) any { return c.write(t, c.text(1)) })
+	}},
+	"datetime.toDateTimeInTimezone": {
+		params: "time, zone, [pattern]", takes: []Type{DateTime, String, String}, gives: String, check: checkZoneAndLayout, apply: toDateTimeInTimezone,
+	},
+	"datetime.parse": {params: "text, [pattern], [options]", takes: []Type{String, String, Map}, gives: DateTime, check: checkDateLayout, apply: parseTime},
 }
 
-func onTime(least int, gives Type, apply func(t time.Time, args []any) (any, error)) function {
-	return function{least: least, most: least, gives: gives, apply: func(args []any) (any, error) {
-		if !has(args[0]) {
-			return nil, nil //nolint:nilnil // no value
-		}
-		t, err := readTime(args[0])
-		if err != nil {
-			return nil, err
-		}
-		return apply(t, args[1:])
+const maxDays = 9999 * 366 // whatever is beyond is out of range all the same
+
+// onTime answers no value when the first argument is no time.
+func (c *call) onTime(f func(time.Time) any) any {
+	t, ok := readTime(c.args[0])
+	if !ok {
+		return nil
+	}
+	return f(t)
+}
+
+// added makes a function that moves a time by a whole number of something.
+func added(move func(time.Time, int) time.Time) function {
+	return function{params: "time, number", takes: timeAndNumber, gives: DateTime, apply: func(c *call) any {
+		return c.onTime(func(t time.Time) any { return inRange(move(t, c.whole(1, 0))) })
 	}}
 }
 
-// readTime takes a time, RFC 3339 text, or a date.
-func readTime(v any) (time.Time, error) {
-	if t, ok := v.(time.Time); ok {
-		return t.UTC(), nil
-	}
-	s, _ := v.(string)
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), nil
+// got makes a function that gives a part of a time, and -1 where there is none.
+func got(part func(time.Time) int) function {
+	return function{params: "time", takes: oneTime, gives: Number, empty: -1.0, apply: func(c *call) any {
+		t, ok := readTime(c.args[0])
+		if !ok {
+			return -1.0
 		}
-	}
-	return time.Time{}, refuse("the value is not a time such as 2026-11-25T08:00:00Z or 2026-11-25")
+		return float64(part(t))
+	}}
 }
 
-// formatTime(value, pattern, offset): the offset is one such as +01:00; without it times are in UTC.
-func formatTime(a []any) (any, error) {
-	if !has(a[0]) {
-		return nil, nil //nolint:nilnil // no value
-	}
-	t, err := readTime(a[0])
-	if err != nil {
-		return nil, err
-	}
-	layout, err := goLayout(asText(a[1]))
-	if err != nil {
-		return nil, err
-	}
-	if len(a) == 3 {
-		offset, err := time.Parse("-07:00", asText(a[2]))
-		if err != nil {
-			return nil, refuse("the offset must be one such as +01:00")
+func written(f func(time.Time) any) function {
+	return function{params: "time", takes: oneTime, gives: String, apply: func(c *call) any { return c.onTime(f) }}
+}
+
+// addSeconds does not overflow a Duration, which ends after 292 years.
+func addSeconds(t time.Time, n, seconds int) time.Time {
+	return time.Unix(t.Unix()+int64(n)*int64(seconds), int64(t.Nanosecond())).UTC()
+}
+
+// addMonths keeps to the month: a month after the 31st of January is the last of February.
+func addMonths(t time.Time, n int) time.Time {
+	n = max(min(n, 120_000), -120_000)
+	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+	return first.AddDate(0, 0, min(t.Day(), first.AddDate(0, 1, -1).Day())-1)
+}
+
+func toDateTime(c *call) any {
+	var n [6]int
+	for i := range n {
+		if c.value(i) == nil {
+			return nil
 		}
-		t = t.In(offset.Location())
+		n[i] = c.whole(i, 0)
 	}
-	return t.Format(layout), nil
+	if t, ok := exactly(n[0], n[1], n[2], n[3], n[4], n[5], 0, time.UTC); ok {
+		return inRange(t)
+	}
+	return nil
+}
+
+// exactly answers a time if there is one with these parts: not the 30th of February.
+func exactly(year, month, day, hour, minute, second, nano int, zone *time.Location) (time.Time, bool) {
+	if year < 1 || year > 9999 || month < 1 || month > 12 || day < 1 || day > 31 || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 59 {
+		return time.Time{}, false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, nano, zone)
+	return t.UTC(), t.Day() == day
+}
+
+// readTime takes a time, ISO 8601 text, or a date; without an offset they are in UTC.
+func readTime(v any) (time.Time, bool) {
+	if t, ok := v.(time.Time); ok {
+		return t.UTC(), true
+	}
+	s, _ := v.(string)
+	if len(s) < len(time.DateOnly) || len(s) > 40 {
+		return time.Time{}, false
+	}
+	for _, form := range [...]string{
+		time.RFC3339Nano, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05", time.DateOnly,
+		"2006-01-02Z07:00", "2006-01-02Z0700", "2006-01-02Z07",
+	} {
+		if t, err := time.Parse(form, s); err == nil {
+			t = t.UTC()
+			return t, inRange(t) != nil
+		}
+	}
+	return time.Time{}, false
+}
+
+// inRange keeps to the years that RFC 3339 can write; beyond them there is no value.
+func inRange(t time.Time) any {
+	if t.Year() < 1 || t.Year() > 9999 {
+		return nil
+	}
+	return t
+}
+
+func toDateTimeInTimezone(c *call) any {
+	pattern := "yyyy-MM-dd'T'HH:mm:ss.SSSZ"
+	if has(c.value(2)) {
+		pattern = c.text(2)
+	}
+	at, err := zone(c.text(1))
+	if err != nil {
+		return c.fail(err)
+	}
+	return c.onTime(func(t time.Time) any { return c.write(t.In(at), pattern) })
+}
+
+func (c *call) write(t time.Time, pattern string) any {
+	parts, err := layout(pattern)
+	if err != nil {
+		return c.fail(err)
+	}
+	return c.bounded(write(t, parts))
+}
+
+// parseTime(text, pattern, {'zoneid': zone}): the zone counts when the text says none. Without a pattern the text is ISO 8601.
+func parseTime(c *call) any {
+	if !has(c.value(1)) {
+		return c.onTime(func(t time.Time) any { return t })
+	}
+	parts, err := layout(c.text(1))
+	if err != nil {
+		return c.fail(err)
+	}
+	at := time.UTC
+	if options, ok := c.value(2).(map[string]any); ok && has(options["zoneid"]) {
+		name, _ := options["zoneid"].(string)
+		if at, err = zone(name); err != nil {
+			return c.fail(err)
+		}
+	}
+	t, ok := read(c.text(0), parts, at)
+	if !ok {
+		return nil
+	}
+	return inRange(t)
 }
 
 func checkLayout(i int, literal any) error {
@@ -99,51 +191,30 @@ func checkLayout(i int, literal any) error {
 	if i != 1 || !ok {
 		return nil
 	}
-	_, err := goLayout(pattern)
+	_, err := layout(pattern)
 	return err
 }
 
-// javaPatterns are the letters of Java's date patterns that people use, and what Go calls them.
-var javaPatterns = map[string]string{
-	"yyyy": "2006", "yy": "06", "uuuu": "2006", "MMMM": "January", "MMM": "Jan", "MM": "01", "M": "1", "dd": "02", "d": "2",
-	"EEEE": "Monday", "EEE": "Mon", "E": "Mon", "HH": "15", "hh": "03", "h": "3", "mm": "04", "m": "4", "ss": "05", "s": "5",
-	"SSS": "000", "a": "PM", "XXX": "Z07:00", "Z": "-0700",
+func checkZoneAndLayout(i int, literal any) error {
+	if name, ok := literal.(string); ok && i == 1 {
+		_, err := zone(name)
+		return err
+	}
+	return checkLayout(i-1, literal)
 }
 
-// goLayout translates a Java pattern. Text stands in single quotes.
-func goLayout(pattern string) (string, error) {
-	var b strings.Builder
-	for i := 0; i < len(pattern); {
-		c := pattern[i]
-		switch {
-		case c == '\'':
-			end := strings.IndexByte(pattern[i+1:], '\'')
-			if end < 0 {
-				return "", refuse("the pattern has a quote that is never closed")
-			}
-			if end == 0 {
-				b.WriteByte('\'')
-			}
-			b.WriteString(pattern[i+1 : i+1+end])
-			i += end + 2
-		case c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z':
-			end := i
-			for end < len(pattern) && pattern[end] == c {
-				end++
-			}
-			layout, ok := javaPatterns[pattern[i:end]]
-			if !ok {
-				return "", refuse("the pattern letters %q are not supported", pattern[i:end])
-			}
-			if layout == "000" && !strings.HasSuffix(b.String(), ".") && !strings.HasSuffix(b.String(), ",") {
-				return "", refuse("SSS must follow a dot, as in ss.SSS")
-			}
-			b.WriteString(layout)
-			i = end
-		default:
-			b.WriteByte(c)
-			i++
-		}
+// checkDateLayout finds a pattern that can never give a time, for it has no date.
+func checkDateLayout(i int, literal any) error {
+	pattern, ok := literal.(string)
+	if i != 1 || !ok {
+		return nil
 	}
-	return b.String(), nil
+	parts, err := layout(pattern)
+	if err == nil && !namesDate(parts) {
+		return refuse("the pattern needs a year, a month and a day, such as yyyy-MM-dd")
+	}
+	return err
 }
+
+// floorDay is the number of the day since 1970.
+func floorDay(t time.Time) int { return int(math.Floor(float64(t.Unix()) / 86400)) }

@@ -1,10 +1,11 @@
 package mapping
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 
@@ -17,7 +18,8 @@ const (
 	maxDepth      = 50
 	maxElements   = 1000
 	maxResult     = 64 << 10
-	maxCost       = 100_000
+	maxArguments  = 1 << 20 // of one function or operator, together
+	maxCost       = 100_000 // steps of cel-go
 )
 
 // Type is the type of a value, as far as it is known before there is one.
@@ -58,29 +60,61 @@ type Object interface {
 
 // ExpressionError says where an expression cannot be read or evaluated.
 type ExpressionError struct {
-	Offset  int // bytes from the start; -1 = not at one place
-	Message string
+	Offset       int // characters from the start; -1 = not at one place
+	Line, Column int // both from 1; 0 = not at one place
+	Message      string
+	lines        bool // the expression has more than one
 }
 
 func (e *ExpressionError) Error() string {
-	if e.Offset < 0 {
+	switch {
+	case e.Offset < 0:
 		return e.Message
+	case e.lines:
+		return fmt.Sprintf("at line %d, column %d: %s", e.Line, e.Column, e.Message)
+	default:
+		return fmt.Sprintf("at position %d: %s", e.Offset+1, e.Message)
 	}
-	return fmt.Sprintf("at position %d: %s", e.Offset+1, e.Message)
+}
+
+// place turns an offset in bytes, which we count inside, into what people count.
+func place(err error, src string) error {
+	wrong, ok := errors.AsType[*ExpressionError](err)
+	if !ok || wrong.Offset < 0 {
+		return err
+	}
+	before := src[:min(wrong.Offset, len(src))]
+	line := before[strings.LastIndexByte(before, '\n')+1:]
+	return &ExpressionError{
+		Offset: utf8.RuneCountInString(before), Line: strings.Count(before, "\n") + 1, Column: utf8.RuneCountInString(line) + 1,
+		Message: wrong.Message, lines: strings.Contains(strings.TrimSpace(src), "\n"),
+	}
 }
 
 // Expression is a compiled expression. It is safe for concurrent use.
 type Expression struct {
+	source  string
 	kind    Type
 	paths   []string // in the order of the program's variables
 	direct  string   // the whole expression is this attribute
 	program cel.Program
 }
 
-// CompileExpression reads and checks an expression. Errors are *ExpressionError.
+// CompileExpression reads and checks an expression. Errors are *ExpressionError, and have a place.
 func CompileExpression(src string, s Schema) (*Expression, error) {
-	if len(src) > MaxExpression {
-		return nil, &ExpressionError{Offset: MaxExpression, Message: fmt.Sprintf("the expression is longer than %d characters; shorten it", MaxExpression)}
+	e, err := compile(src, s)
+	if wrong, ok := errors.AsType[*ExpressionError](err); ok && wrong.Offset < 0 {
+		wrong.Offset = 0 // the whole
+	}
+	if err != nil {
+		return nil, place(err, src)
+	}
+	return e, nil
+}
+
+func compile(src string, s Schema) (*Expression, error) {
+	if n := utf8.RuneCountInString(src); n > MaxExpression {
+		return nil, &ExpressionError{Message: fmt.Sprintf("the expression has %d characters, and at most %d are allowed; shorten it", n, MaxExpression)}
 	}
 	root, err := parse(src)
 	if err != nil {
@@ -91,9 +125,9 @@ func CompileExpression(src string, s Schema) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Expression{kind: kind, paths: t.paths}
-	if name, ok := t.direct(root); ok {
-		e.direct = name
+	e := &Expression{source: src, kind: kind, paths: t.paths}
+	if text == firstVariable { // nothing but an attribute needs no program
+		e.direct = t.paths[0]
 		return e, nil
 	}
 	if e.program, err = program(text, t.paths); err != nil {
@@ -111,37 +145,20 @@ func (e *Expression) Type() Type { return e.kind }
 // Eval answers the value for a person; nil = no value. Errors are *ExpressionError.
 func (e *Expression) Eval(o Object) (any, error) {
 	if e.direct != "" {
-		return o.Value(e.direct), nil
+		return small(o.Value(e.direct))
 	}
 	value, err := run(e.program, o, e.paths)
 	if err != nil {
-		return nil, err
+		return nil, place(err, e.source)
 	}
+	return small(value)
+}
+
+func small(value any) (any, error) {
 	if size(value) > maxResult {
 		return nil, &ExpressionError{Offset: -1, Message: fmt.Sprintf("the result is larger than %d KiB", maxResult>>10)}
 	}
 	return value, nil
-}
-
-func size(v any) int {
-	switch v := v.(type) {
-	case string:
-		return len(v)
-	case []any:
-		n := 0
-		for _, e := range v {
-			n += size(e) + 1
-		}
-		return n
-	case map[string]any:
-		n := 0
-		for k, e := range v {
-			n += len(k) + size(e) + 1
-		}
-		return n
-	default:
-		return 8
-	}
 }
 
 // SchemaOf shows a directory schema to expressions.
@@ -160,29 +177,4 @@ func (d directorySchema) Attribute(path string) (Attribute, bool) {
 		directory.TypeString: String, directory.TypeBoolean: Boolean, directory.TypeInteger: Number, directory.TypeDateTime: DateTime,
 	}
 	return Attribute{Name: a.Name, Type: kinds[a.Type], MultiValued: a.MultiValued}, true
-}
-
-// asText is how values read when they are joined with text.
-func asText(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return ""
-	case string:
-		return v
-	case time.Time:
-		return v.UTC().Format(time.RFC3339)
-	case []any:
-		parts := make([]string, len(v))
-		for i, e := range v {
-			parts[i] = asText(e)
-		}
-		return strings.Join(parts, ", ")
-	default:
-		s, err := text(v)
-		if err != nil {
-			return fmt.Sprint(v)
-		}
-		str, _ := s.(string)
-		return str
-	}
 }

@@ -27,15 +27,22 @@ type token struct {
 
 // signs, longest first.
 var signs = []string{
-	"?:", "?.", "==", "!=", "<=", ">=", "&&", "||", "+", "-", "*", "/", "%", "<", ">", "!", "?", ":", "(", ")", "[", "]", "{", "}", ",", ".", "#",
+	".![", ".?[", ".^[", ".$[", "?:", "?.", "==", "!=", "<=", ">=", "&&", "||", "+", "-", "*", "/", "%", "^", "<", ">", "!", "?", ":", "(", ")", "[", "]", "{", "}", ",", ".", "#",
 }
 
 // words are the operators that PingOne also spells as words.
 var words = map[string]string{
 	"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&&", "or": "||", "not": "!", "div": "/", "mod": "%",
+	"matches": "matches",
 }
 
-func lex(src string) ([]token, error) { //nolint:gocyclo // one case a kind of token
+// instead says what to write for characters that people bring along from elsewhere.
+var instead = map[rune]string{
+	'=': "; write == to compare", '&': "; write && for and", '|': "; write || for or",
+	'‘': "; write '", '’': "; write '", '“': `; write "`, '”': `; write "`, '`': "; write '", '$': "; write the attribute's name alone",
+}
+
+func lex(src string) ([]token, error) {
 	if !utf8.ValidString(src) {
 		return nil, &ExpressionError{Offset: 0, Message: "the expression is not valid UTF-8"}
 	}
@@ -55,13 +62,9 @@ func lex(src string) ([]token, error) { //nolint:gocyclo // one case a kind of t
 			at = end
 			continue
 		case r >= '0' && r <= '9':
-			end := at
-			for end < len(src) && (src[end] >= '0' && src[end] <= '9' || src[end] == '.' && end+1 < len(src) && src[end+1] >= '0' && src[end+1] <= '9') {
-				end++
-			}
-			n, err := strconv.ParseFloat(src[at:end], 64)
+			n, end, err := lexNumber(src, at)
 			if err != nil {
-				return nil, &ExpressionError{Offset: at, Message: "this is not a number"}
+				return nil, err
 			}
 			out = append(out, token{kind: tokenNumber, number: n, text: src[at:end], at: at})
 			at = end
@@ -87,7 +90,7 @@ func lex(src string) ([]token, error) { //nolint:gocyclo // one case a kind of t
 			}
 		}
 		if sign == "" {
-			return nil, &ExpressionError{Offset: at, Message: fmt.Sprintf("the character %q has no meaning here", r)}
+			return nil, &ExpressionError{Offset: at, Message: fmt.Sprintf("the character %q has no meaning here%s", r, instead[r])}
 		}
 		out = append(out, token{kind: tokenSign, text: sign, at: at})
 		at += len(sign)
@@ -95,7 +98,8 @@ func lex(src string) ([]token, error) { //nolint:gocyclo // one case a kind of t
 	return append(out, token{kind: tokenEnd, at: len(src)}), nil
 }
 
-// lexText reads a text; a doubled quote stands for one, as in SpEL, and a backslash escapes.
+// lexText reads a text. A doubled quote stands for one, and nothing else is special, as in SpEL: a pattern such as '\d+' needs no
+// further backslash.
 func lexText(src string, start int) (string, int, error) {
 	quote := src[start]
 	var b strings.Builder
@@ -106,12 +110,48 @@ func lexText(src string, start int) (string, int, error) {
 			at++
 		case src[at] == quote:
 			return b.String(), at + 1, nil
-		case src[at] == '\\' && at+1 < len(src) && (src[at+1] == quote || src[at+1] == '\\'):
-			at++
-			b.WriteByte(src[at])
 		default:
 			b.WriteByte(src[at])
 		}
 	}
-	return "", 0, &ExpressionError{Offset: start, Message: "this text is never closed; add a quote"}
+	message := "this text is never closed; add a quote"
+	if strings.Contains(src, `\`+string(quote)) {
+		message = fmt.Sprintf("this text is never closed; write %c%c for a quote inside it", quote, quote)
+	}
+	return "", 0, &ExpressionError{Offset: start, Message: message}
+}
+
+// lexNumber reads 1, 8.57, 1e9 and Java's 34533535454345L.
+func lexNumber(src string, start int) (float64, int, error) {
+	end := start
+	digits := func() {
+		for end < len(src) && src[end] >= '0' && src[end] <= '9' {
+			end++
+		}
+	}
+	follows := func(signs string) bool {
+		return end+1 < len(src) && strings.IndexByte(signs, src[end]) >= 0 && src[end+1] >= '0' && src[end+1] <= '9'
+	}
+	digits()
+	if follows(".") {
+		end++
+		digits()
+	}
+	if follows("eE") || (end+1 < len(src) && (src[end] == 'e' || src[end] == 'E') && (src[end+1] == '-' || src[end+1] == '+')) {
+		end += 2
+		digits()
+	}
+	n, err := strconv.ParseFloat(src[start:end], 64)
+	if end < len(src) && strings.IndexByte("lLdDfF", src[end]) >= 0 {
+		end++
+	}
+	if err != nil || (end < len(src) && (src[end] == '_' || src[end] == '.' && follows(".") || isLetter(src[end:]))) {
+		return 0, 0, &ExpressionError{Offset: start, Message: "this is not a number"}
+	}
+	return n, end, nil
+}
+
+func isLetter(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLetter(r)
 }

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -74,6 +73,7 @@ func compileRow(m provision.Mapping, target provision.Type, source Schema) (row,
 		return row{}, fmt.Errorf("%s has no attribute of this name", target.Title)
 	}
 	r := row{target: target.Attributes[i], createOnly: m.CreateOnly || target.Attributes[i].CreateOnly, clear: m.ClearWhenEmpty}
+	r.target.Flag = r.target.Flag || r.target.Name == activeAttribute // text must never pass for false there
 	if m.Expression != "" {
 		expression, err := CompileExpression(m.Expression, source)
 		if err != nil {
@@ -197,31 +197,9 @@ func text(v any) (any, error) {
 		return nil, nil //nolint:nilnil // no value is a value here
 	case string:
 		return v, nil
-	case bool:
-		return strconv.FormatBool(v), nil
-	case float64:
-		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
-			return strconv.FormatInt(int64(v), 10), nil
-		}
-		return strconv.FormatFloat(v, 'g', -1, 64), nil
-	case time.Time:
-		return v.UTC().Format(time.RFC3339), nil
+	case bool, float64, time.Time:
+		return scalarText(v), nil
 	default:
 		return nil, fmt.Errorf("it gives %s where text is needed", kind(v))
-	}
-}
-
-func kind(v any) string {
-	switch v.(type) {
-	case string:
-		return "text"
-	case bool:
-		return "true or false"
-	case float64:
-		return "a number"
-	case []any:
-		return "a list"
-	default:
-		return "an object"
 	}
 }

@@ -2,14 +2,13 @@ package mapping
 
 import (
 	"math"
-	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
 
 // operations are what signs mean. nil is "no value" throughout.
 var operations = map[string]func([]any) (any, error){
-	"pel_has":       func(a []any) (any, error) { return has(a[0]), nil },
 	"pel_true":      func(a []any) (any, error) { return truth(a[0]) },
 	"pel_negate":    func(a []any) (any, error) { return arithmetic(0.0, a[0], func(x, y float64) float64 { return x - y }) },
 	"pel_add":       add,
@@ -17,26 +16,16 @@ var operations = map[string]func([]any) (any, error){
 	"pel_multiply":  numeric(func(x, y float64) float64 { return x * y }),
 	"pel_divide":    numeric(func(x, y float64) float64 { return x / y }),
 	"pel_remainder": numeric(math.Mod),
+	"pel_power":     numeric(math.Pow),
 	"pel_equal":     func(a []any) (any, error) { return equal(a[0], a[1]), nil },
 	"pel_less":      comparison(func(c int) bool { return c < 0 }),
 	"pel_most":      comparison(func(c int) bool { return c <= 0 }),
 	"pel_greater":   comparison(func(c int) bool { return c > 0 }),
 	"pel_least":     comparison(func(c int) bool { return c >= 0 }),
 	"pel_index":     index,
+	"pel_last":      func(a []any) (any, error) { l, _ := a[0].([]any); return last(l), nil },
+	"pel_elements":  elements,
 	"pel_map":       makeMap,
-}
-
-func has(v any) bool {
-	switch v := v.(type) {
-	case nil:
-		return false
-	case string:
-		return v != ""
-	case []any:
-		return len(v) > 0
-	default:
-		return true
-	}
 }
 
 func truth(v any) (any, error) {
@@ -56,21 +45,34 @@ func truth(v any) (any, error) {
 	return nil, refuse("a condition gives %s where true or false is needed", kind(v))
 }
 
-// add joins text, or adds numbers. A part without a value is left out; without any value the result has none.
-func add(a []any) (any, error) {
-	x, y := a[0], a[1]
-	switch {
-	case x == nil:
-		return y, nil
-	case y == nil:
-		return x, nil
-	}
-	if n, ok := x.(float64); ok {
-		if m, ok := y.(float64); ok {
-			return n + m, nil
+// add joins text, adds numbers, or appends lists, from left to right. A part without a value is left out; without any the
+// result has none.
+func add(parts []any) (any, error) {
+	var sum any
+	for _, part := range parts {
+		if part == nil {
+			continue
+		}
+		n, number := sum.(float64)
+		m, other := part.(float64)
+		l, list := sum.([]any)
+		k, more := part.([]any)
+		switch {
+		case sum == nil:
+			sum = part
+		case number && other:
+			sum = n + m
+		case list && more:
+			sum = slices.Concat(l, k)
+		default:
+			joined, err := joinText([]any{sum, part}, "")
+			if err != nil {
+				return nil, err
+			}
+			sum = joined
 		}
 	}
-	return asText(x) + asText(y), nil
+	return sum, nil
 }
 
 func numeric(f func(x, y float64) float64) func([]any) (any, error) {
@@ -100,27 +102,9 @@ func firstOther(x, y any) any {
 	return x
 }
 
-// equal compares as the values are; text with a number or a flag compares by its text.
-func equal(x, y any) bool {
-	if !has(x) || !has(y) {
-		return !has(x) && !has(y)
-	}
-	if t, ok := x.(time.Time); ok {
-		if u, ok := y.(time.Time); ok {
-			return t.Equal(u)
-		}
-	}
-	_, xs := x.(string)
-	_, ys := y.(string)
-	if xs != ys {
-		return asText(x) == asText(y)
-	}
-	return reflect.DeepEqual(x, y)
-}
-
 func comparison(holds func(int) bool) func([]any) (any, error) {
 	return func(a []any) (any, error) {
-		x, y := a[0], a[1]
+		x, y := asTimes(a[0], a[1])
 		if x == nil || y == nil {
 			return false, nil
 		}
@@ -142,6 +126,21 @@ func comparison(holds func(int) bool) func([]any) (any, error) {
 	}
 }
 
+// asTimes makes a time of text that is compared with one.
+func asTimes(x, y any) (any, any) {
+	_, isTime := x.(time.Time)
+	_, areTimes := y.(time.Time)
+	if isTime == areTimes {
+		return x, y
+	}
+	t, ok := readTime(x)
+	u, fine := readTime(y)
+	if !ok || !fine {
+		return x, y
+	}
+	return t, u
+}
+
 func compareFloats(x, y float64) int {
 	switch {
 	case x < y:
@@ -157,10 +156,10 @@ func compareFloats(x, y float64) int {
 func index(a []any) (any, error) {
 	switch base := a[0].(type) {
 	case map[string]any:
-		return base[asText(a[1])], nil
+		return base[scalarText(a[1])], nil
 	case []any:
 		n, ok := a[1].(float64)
-		if !ok || n < 0 || int(n) >= len(base) {
+		if !ok || n < 0 || n >= float64(len(base)) {
 			return nil, nil //nolint:nilnil // no value
 		}
 		return base[int(n)], nil
@@ -169,6 +168,17 @@ func index(a []any) (any, error) {
 	}
 }
 
+// elements is what .![...] and .?[...] go through.
+func elements(a []any) (any, error) {
+	c := &call{args: a}
+	list := c.list(0)
+	if list == nil {
+		list = []any{}
+	}
+	return list, c.err
+}
+
+// makeMap leaves out keys without a value.
 func makeMap(pairs []any) (any, error) {
 	out := make(map[string]any, len(pairs))
 	for _, p := range pairs {
@@ -176,7 +186,13 @@ func makeMap(pairs []any) (any, error) {
 		if !ok || len(pair) != 2 {
 			return nil, refuse("the map cannot be read")
 		}
-		out[asText(pair[0])] = pair[1]
+		switch pair[0].(type) {
+		case nil:
+		case []any, map[string]any:
+			return nil, refuse("the key of a map must be text, and this is %s", kind(pair[0]))
+		default:
+			out[scalarText(pair[0])] = pair[1]
+		}
 	}
 	return out, nil
 }

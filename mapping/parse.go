@@ -1,64 +1,10 @@
 package mapping
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
 
-// node is a part of an expression.
-type node interface{ offset() int }
-
-type pos int
-
-func (p pos) offset() int { return int(p) }
-
-type (
-	literalNode struct {
-		pos
-		value any // string, float64, bool, nil
-	}
-	nameNode struct { // an attribute, or #root
-		pos
-		name string
-	}
-	rootNode   struct{ pos }
-	memberNode struct { // base.name, base?.name
-		pos
-		base node
-		name string
-	}
-	indexNode struct { // base[key]
-		pos
-		base, key node
-	}
-	callNode struct { // #family.function(args)
-		pos
-		function string
-		args     []node
-	}
-	unaryNode struct {
-		pos
-		op string
-		x  node
-	}
-	binaryNode struct {
-		pos
-		op   string
-		x, y node
-	}
-	ternaryNode struct {
-		pos
-		condition, yes, no node
-	}
-	elvisNode struct {
-		pos
-		x, otherwise node
-	}
-	listNode struct {
-		pos
-		elements []node
-	}
-	mapNode struct {
-		pos
-		keys, values []node
-	}
+	"lockstep/internal/nearest"
 )
 
 type parser struct {
@@ -80,10 +26,33 @@ func parse(src string) (node, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t := p.peek(); t.kind != tokenEnd {
-		return nil, p.unexpected("an operator or the end of the expression")
+	if p.peek().kind == tokenEnd {
+		return n, nil
 	}
-	return n, nil
+	if m, ok := n.(memberNode); ok && p.peek().text == "(" && p.peek().kind == tokenSign {
+		return nil, &ExpressionError{Offset: m.offset(), Message: noMethods(m.name)}
+	}
+	if name, ok := n.(nameNode); ok && name.name == "new" {
+		return nil, &ExpressionError{Offset: name.offset(), Message: "write the list alone, such as {1, 2}"}
+	}
+	return nil, p.unexpected("an operator or the end of the expression")
+}
+
+// noMethods helps who knows SpEL or Java: name.given.toUpperCase().
+func noMethods(name string) string {
+	var known []string
+	for _, f := range sortedFunctions() {
+		_, short, _ := strings.Cut(f, ".")
+		known = append(known, short)
+	}
+	if near := nearest.Name(name, known); near != "" {
+		for _, f := range sortedFunctions() {
+			if strings.HasSuffix(f, "."+near) {
+				return fmt.Sprintf("values have no methods; write #%s(...) around the value", f)
+			}
+		}
+	}
+	return "values have no methods; use a function such as #string.trim(...)"
 }
 
 func (p *parser) peek() token { return p.tokens[p.at] }
@@ -110,7 +79,7 @@ func (p *parser) sign(any ...string) (token, bool) {
 	text := t.text
 	switch t.kind {
 	case tokenName:
-		text = words[text]
+		text = words[strings.ToLower(text)] // in any case, as in SpEL
 	case tokenSign:
 	default:
 		return t, false
@@ -168,7 +137,7 @@ func (p *parser) ternary() (node, error) {
 }
 
 // binding lists the binary operators, weakest first.
-var binding = [][]string{{"||"}, {"&&"}, {"==", "!="}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"}}
+var binding = [][]string{{"||"}, {"&&"}, {"==", "!=", "matches"}, {"<", "<=", ">", ">="}, {"+", "-"}, {"*", "/", "%"}, {"^"}}
 
 func (p *parser) binary(level int) (node, error) {
 	if level == len(binding) {
@@ -225,18 +194,22 @@ func (p *parser) postfix() (node, error) {
 			x = memberNode{pos(t.at), x, name.text}
 			continue
 		}
-		t, ok := p.sign("[")
+		t, ok := p.sign("[", ".![", ".?[", ".^[", ".$[")
 		if !ok {
 			return x, nil
 		}
-		key, err := p.ternary()
+		inner, err := p.ternary()
 		if err != nil {
 			return nil, err
 		}
 		if err := p.expect("]"); err != nil {
 			return nil, err
 		}
-		x = indexNode{pos(t.at), x, key}
+		if t.text == "[" {
+			x = indexNode{pos(t.at), x, inner}
+		} else {
+			x = eachNode{pos(t.at), t.text[1], x, inner}
+		}
 	}
 }
 
@@ -248,9 +221,9 @@ func (p *parser) primary() (node, error) {
 	case tokenNumber:
 		return literalNode{pos(t.at), t.number}, nil
 	case tokenName:
-		switch t.text {
+		switch word := strings.ToLower(t.text); word {
 		case "true", "false":
-			return literalNode{pos(t.at), t.text == "true"}, nil
+			return literalNode{pos(t.at), word == "true"}, nil
 		case "null":
 			return literalNode{pos(t.at), nil}, nil
 		}
@@ -269,6 +242,9 @@ func (p *parser) primary() (node, error) {
 			return p.hash(t)
 		}
 	}
+	if t.kind == tokenSign && t.text == "[" {
+		return nil, &ExpressionError{Offset: t.at, Message: "lists stand in braces, such as {1, 2}"}
+	}
 	p.at = max(p.at-1, 0)
 	if t.kind == tokenEnd {
 		p.at = len(p.tokens) - 1
@@ -283,8 +259,11 @@ func (p *parser) hash(start token) (node, error) {
 		p.at--
 		return nil, p.unexpected("\"root\" or a function family after \"#\", such as #string")
 	}
-	if family.text == "root" || family.text == "user" {
+	switch family.text {
+	case "root", "user":
 		return rootNode{pos(start.at)}, nil
+	case "this":
+		return thisNode{pos(start.at)}, nil
 	}
 	if err := p.expect("."); err != nil {
 		return nil, err
@@ -299,73 +278,4 @@ func (p *parser) hash(start token) (node, error) {
 	}
 	args, err := p.elements(")")
 	return callNode{pos(start.at), family.text + "." + name.text, args}, err
-}
-
-func (p *parser) elements(end string) ([]node, error) {
-	var out []node
-	if _, ok := p.sign(end); ok {
-		return nil, nil
-	}
-	for {
-		x, err := p.ternary()
-		if err != nil {
-			return nil, err
-		}
-		if out = append(out, x); len(out) > maxElements {
-			return nil, &ExpressionError{Offset: x.offset(), Message: fmt.Sprintf("more than %d elements; shorten the list", maxElements)}
-		}
-		if _, ok := p.sign(end); ok {
-			return out, nil
-		}
-		if err := p.expect(","); err != nil {
-			return nil, p.unexpected(fmt.Sprintf("\",\" or %q", end))
-		}
-	}
-}
-
-// collection reads {1,2} and {'a':1,'b':2}; {:} is the empty map.
-func (p *parser) collection(start token) (node, error) {
-	if _, ok := p.sign(":"); ok {
-		return mapNode{pos: pos(start.at)}, p.expect("}")
-	}
-	if _, ok := p.sign("}"); ok {
-		return listNode{pos: pos(start.at)}, nil
-	}
-	first, err := p.ternary()
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := p.sign(":"); !ok {
-		if _, ok := p.sign("}"); ok {
-			return listNode{pos(start.at), []node{first}}, nil
-		}
-		if err := p.expect(","); err != nil {
-			return nil, err
-		}
-		rest, err := p.elements("}")
-		return listNode{pos(start.at), append([]node{first}, rest...)}, err
-	}
-	m := mapNode{pos: pos(start.at)}
-	for key := first; ; {
-		value, err := p.ternary()
-		if err != nil {
-			return nil, err
-		}
-		m.keys, m.values = append(m.keys, key), append(m.values, value)
-		if _, ok := p.sign("}"); ok {
-			return m, nil
-		}
-		if len(m.keys) >= maxElements {
-			return nil, &ExpressionError{Offset: key.offset(), Message: fmt.Sprintf("more than %d entries; shorten the map", maxElements)}
-		}
-		if err := p.expect(","); err != nil {
-			return nil, err
-		}
-		if key, err = p.ternary(); err != nil {
-			return nil, err
-		}
-		if err := p.expect(":"); err != nil {
-			return nil, err
-		}
-	}
 }

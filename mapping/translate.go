@@ -2,27 +2,38 @@ package mapping
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
-
-	"lockstep/internal/nearest"
 )
 
 // translator checks an expression and writes it in CEL. Attributes become variables; every operation becomes a call of one of
 // our functions with its arguments in a list, so that the rules for "no value" stand in one place.
 type translator struct {
-	schema Schema
-	paths  []string          // by variable number
-	names  map[string]string // path -> variable
+	schema   Schema
+	paths    []string          // by variable number
+	names    map[string]string // path -> variable
+	elements []variable        // those that .![...] and the like are looking at, innermost last
+}
+
+// variable is what #this stands for.
+type variable struct {
+	text string
+	kind Type
+}
+
+// operation writes a call of one of ours. Where it stands in the expression goes along, for its message.
+func operation(name string, at node, args ...string) string {
+	return "pel_" + name + "([" + strings.Join(args, ", ") + "], " + strconv.Itoa(at.offset()) + ")"
 }
 
 func (t *translator) expression(n node) (string, Type, error) {
 	switch n := n.(type) {
 	case literalNode:
 		return literalText(n.value), literalType(n.value), nil
-	case nameNode, memberNode, rootNode, indexNode:
+	case nameNode, memberNode, rootNode, thisNode, indexNode:
 		return t.access(n)
+	case eachNode:
+		return t.each(n)
 	case unaryNode:
 		return t.unary(n)
 	case binaryNode:
@@ -35,7 +46,7 @@ func (t *translator) expression(n node) (string, Type, error) {
 			return "", Any, err
 		}
 		y, other, err := t.expression(n.otherwise)
-		return fmt.Sprintf("(pel_has([%s]) ? %s : %s)", x, x, y), common(kind, other), err
+		return "pel_elvis(" + x + ", " + y + ")", common(kind, other), err
 	case listNode:
 		list, err := t.list(n.elements)
 		return list, List, err
@@ -81,113 +92,6 @@ func common(a, b Type) Type {
 	return Any
 }
 
-// steps gives a chain of accesses as the names that can be an attribute's path, and what is left.
-func steps(n node) (base node, names []string, at []int) {
-	switch n := n.(type) {
-	case memberNode:
-		base, names, at = steps(n.base)
-		return base, append(names, n.name), append(at, n.offset())
-	case indexNode:
-		if key, ok := n.key.(literalNode); ok {
-			if name, ok := key.value.(string); ok {
-				base, names, at = steps(n.base)
-				return base, append(names, name), append(at, n.offset())
-			}
-		}
-		return n, nil, nil
-	case nameNode:
-		return nil, []string{n.name}, []int{n.offset()}
-	default:
-		return n, nil, nil
-	}
-}
-
-// access resolves attributes: the longest beginning of the chain that is one, and look-ups into its value for the rest.
-func (t *translator) access(n node) (string, Type, error) {
-	base, names, at := steps(n)
-	if _, isRoot := base.(rootNode); isRoot || base == nil {
-		if len(names) == 0 {
-			return "", Any, &ExpressionError{Offset: n.offset(), Message: "#root is the whole person; name an attribute, such as #root.username"}
-		}
-		return t.attribute(names, at)
-	}
-	if index, ok := base.(indexNode); ok && len(names) == 0 {
-		if _, isRoot := index.base.(rootNode); isRoot {
-			return "", Any, &ExpressionError{Offset: index.key.offset(), Message: "name the attribute of #root in quotes, such as #root['title']"}
-		}
-		x, _, err := t.expression(index.base)
-		if err != nil {
-			return "", Any, err
-		}
-		key, _, err := t.expression(index.key)
-		return fmt.Sprintf("pel_index([%s, %s])", x, key), Any, err
-	}
-	text, _, err := t.expression(base)
-	return lookups(text, names), Any, err
-}
-
-func lookups(text string, names []string) string {
-	for _, name := range names {
-		text = fmt.Sprintf("pel_index([%s, %s])", text, strconv.QuoteToASCII(name))
-	}
-	return text
-}
-
-func (t *translator) attribute(names []string, at []int) (string, Type, error) {
-	if _, known := t.schema.Attribute(names[0]); !known && names[0] == "user" && len(names) > 1 {
-		names, at = names[1:], at[1:] // user.name.given is how other PingOne expressions write it
-	}
-	for n := len(names); n > 0; n-- {
-		a, ok := t.schema.Attribute(strings.Join(names[:n], "."))
-		if !ok {
-			continue
-		}
-		if n < len(names) && a.Type != Any {
-			return "", Any, &ExpressionError{Offset: at[n], Message: fmt.Sprintf("%s is %s and has no parts", a.Name, a.Type)}
-		}
-		kind := a.Type
-		if a.MultiValued {
-			kind = List
-		}
-		if n < len(names) {
-			kind = Any
-		}
-		return lookups(t.variable(a.Name), names[n:]), kind, nil
-	}
-	path := strings.Join(names, ".")
-	if len(path) > 60 {
-		path = path[:60] + "…"
-	}
-	message := fmt.Sprintf("users have no attribute %q", path)
-	if near := nearest.Name(path, t.schema.Names()); near != "" {
-		message += fmt.Sprintf("; did you mean %q?", near)
-	}
-	return "", Any, &ExpressionError{Offset: at[0], Message: message}
-}
-
-func (t *translator) variable(path string) string {
-	if name, ok := t.names[path]; ok {
-		return name
-	}
-	name := "a" + strconv.Itoa(len(t.paths))
-	t.names[path] = name
-	t.paths = append(t.paths, path)
-	return name
-}
-
-// direct reports whether the whole expression is one attribute.
-func (t *translator) direct(n node) (string, bool) {
-	base, names, _ := steps(n)
-	if _, isRoot := base.(rootNode); len(names) == 0 || (!isRoot && base != nil) || len(t.paths) != 1 {
-		return "", false
-	}
-	if names[0] == "user" {
-		names = names[1:]
-	}
-	a, ok := t.schema.Attribute(strings.Join(names, "."))
-	return a.Name, ok
-}
-
 func (t *translator) list(nodes []node) (string, error) {
 	parts := make([]string, len(nodes))
 	for i, n := range nodes {
@@ -217,7 +121,7 @@ func (t *translator) mapping(n mapNode) (string, Type, error) {
 		}
 		parts[i] = fmt.Sprintf("[%s, %s]", k, v)
 	}
-	return "pel_map([" + strings.Join(parts, ", ") + "])", Map, nil
+	return operation("map", n, parts...), Map, nil
 }
 
 func (t *translator) unary(n unaryNode) (string, Type, error) {
@@ -226,9 +130,9 @@ func (t *translator) unary(n unaryNode) (string, Type, error) {
 		return "", Any, err
 	}
 	if n.op == "!" {
-		return fmt.Sprintf("!pel_true([%s])", x), Boolean, fits(n.x, kind, Boolean)
+		return "!" + operation("true", n, x), Boolean, fits(n.x, kind, Boolean)
 	}
-	return fmt.Sprintf("pel_negate([%s])", x), Number, fits(n.x, kind, Number)
+	return operation("negate", n, x), Number, fits(n.x, kind, Number)
 }
 
 // fits refuses a value whose type is known to be another one.
@@ -239,15 +143,94 @@ func fits(n node, have, want Type) error {
 	if want == String && (have == Number || have == Boolean || have == DateTime) {
 		return nil // becomes text by itself
 	}
+	if want == DateTime && have == String {
+		return isTime(n)
+	}
 	return &ExpressionError{Offset: n.offset(), Message: fmt.Sprintf("this is %s, but %s is needed", have, want)}
 }
 
-var binaryFunctions = map[string]string{
-	"+": "pel_add", "-": "pel_subtract", "*": "pel_multiply", "/": "pel_divide", "%": "pel_remainder",
-	"==": "pel_equal", "<": "pel_less", "<=": "pel_most", ">": "pel_greater", ">=": "pel_least",
+var binaryOperations = map[string]string{
+	"-": "subtract", "*": "multiply", "/": "divide", "%": "remainder", "^": "power", "<": "less", "<=": "most", ">": "greater", ">=": "least",
+}
+
+// chain gives the operands of x + y + z. They become one call: a call in a call for each sign would be too deep for cel-go.
+func chain(n node, op string) []node {
+	b, ok := n.(binaryNode)
+	if !ok || b.op != op {
+		return []node{n}
+	}
+	return append(chain(b.x, op), b.y)
+}
+
+// logic translates && and ||, whose conditions cel-go evaluates no further than it must.
+func (t *translator) logic(n binaryNode) (string, Type, error) {
+	var parts []string
+	for _, operand := range chain(n, n.op) {
+		x, kind, err := t.expression(operand)
+		if err == nil {
+			err = fits(operand, kind, Boolean)
+		}
+		if err != nil {
+			return "", Any, err
+		}
+		parts = append(parts, condition(operand, x))
+	}
+	return "(" + strings.Join(parts, " "+n.op+" ") + ")", Boolean, nil
+}
+
+// condition makes a CEL condition. Only our own operators are certain to give one already: even an attribute of type Boolean
+// can have no value.
+func condition(n node, text string) string {
+	switch n := n.(type) {
+	case unaryNode:
+		if n.op == "!" {
+			return text
+		}
+	case binaryNode:
+		if n.op == "&&" || n.op == "||" {
+			return text
+		}
+	}
+	return operation("true", n, text)
+}
+
+// sum translates +, which joins as soon as there is text.
+func (t *translator) sum(n binaryNode) (string, Type, error) {
+	var parts []string
+	kind := Any
+	for i, operand := range chain(n, "+") {
+		x, next, err := t.expression(operand)
+		if err != nil {
+			return "", Any, err
+		}
+		parts = append(parts, x)
+		if next == Map {
+			return "", Any, fits(operand, next, String)
+		}
+		switch {
+		case i == 0:
+			kind = next
+		case kind == String || next == String:
+			kind = String
+		case kind != next || (kind != Number && kind != List):
+			kind = Any
+		}
+	}
+	return operation("add", n, parts...), kind, nil
 }
 
 func (t *translator) binary(n binaryNode) (string, Type, error) {
+	switch n.op {
+	case "&&", "||":
+		return t.logic(n)
+	case "+":
+		return t.sum(n)
+	case "matches":
+		return t.call(callNode{n.pos, "regex.matches", []node{n.x, n.y}})
+	}
+	if err := t.hyphenated(n); err != nil {
+		return "", Any, err
+	}
 	x, left, err := t.expression(n.x)
 	if err != nil {
 		return "", Any, err
@@ -257,28 +240,20 @@ func (t *translator) binary(n binaryNode) (string, Type, error) {
 		return "", Any, err
 	}
 	switch n.op {
-	case "&&", "||":
-		if err := fits(n.x, left, Boolean); err != nil {
+	case "!=":
+		return "!" + operation("equal", n, x, y), Boolean, comparable(n, left, right)
+	case "==":
+		return operation("equal", n, x, y), Boolean, comparable(n, left, right)
+	case "<", "<=", ">", ">=":
+		if err := ordered(n, left, right); err != nil {
 			return "", Any, err
 		}
-		return fmt.Sprintf("(pel_true([%s]) %s pel_true([%s]))", x, n.op, y), Boolean, fits(n.y, right, Boolean)
-	case "!=":
-		return fmt.Sprintf("!pel_equal([%s, %s])", x, y), Boolean, nil
-	case "==", "<", "<=", ">", ">=":
-		return fmt.Sprintf("%s([%s, %s])", binaryFunctions[n.op], x, y), Boolean, nil
-	case "+":
-		kind := Any
-		if left == String || right == String {
-			kind = String
-		} else if left == Number && right == Number {
-			kind = Number
-		}
-		return fmt.Sprintf("pel_add([%s, %s])", x, y), kind, nil
+		return operation(binaryOperations[n.op], n, x, y), Boolean, nil
 	default:
 		if err := fits(n.x, left, Number); err != nil {
 			return "", Any, err
 		}
-		return fmt.Sprintf("%s([%s, %s])", binaryFunctions[n.op], x, y), Number, fits(n.y, right, Number)
+		return operation(binaryOperations[n.op], n, x, y), Number, fits(n.y, right, Number)
 	}
 }
 
@@ -295,48 +270,5 @@ func (t *translator) ternary(n ternaryNode) (string, Type, error) {
 		return "", Any, err
 	}
 	no, b, err := t.expression(n.no)
-	return fmt.Sprintf("(pel_true([%s]) ? %s : %s)", condition, yes, no), common(a, b), err
-}
-
-func (t *translator) call(n callNode) (string, Type, error) {
-	f, ok := functions[n.function]
-	if !ok {
-		return "", Any, unknownFunction(n)
-	}
-	if len(n.args) < f.least || (f.most >= 0 && len(n.args) > f.most) {
-		return "", Any, &ExpressionError{Offset: n.offset(), Message: fmt.Sprintf("#%s takes %s", n.function, f.arguments())}
-	}
-	parts := make([]string, len(n.args))
-	for i, arg := range n.args {
-		text, kind, err := t.expression(arg)
-		if err != nil {
-			return "", Any, err
-		}
-		if i < len(f.takes) {
-			if err := fits(arg, kind, f.takes[i]); err != nil {
-				return "", Any, err
-			}
-		}
-		if l, ok := arg.(literalNode); ok && f.check != nil {
-			if err := f.check(i, l.value); err != nil {
-				return "", Any, &ExpressionError{Offset: arg.offset(), Message: strings.TrimPrefix(err.Error(), ourMark)}
-			}
-		}
-		parts[i] = text
-	}
-	return fmt.Sprintf("pel_%s([%s])", strings.ReplaceAll(n.function, ".", "_"), strings.Join(parts, ", ")), f.gives, nil
-}
-
-func unknownFunction(n callNode) error {
-	if strings.HasPrefix(n.function, "datetime.now") || n.function == "datetime.today" {
-		return &ExpressionError{Offset: n.offset(), Message: "an expression has no clock: what a person gets must not change by itself"}
-	}
-	names := sortedFunctions()
-	message := fmt.Sprintf("there is no function #%s", n.function)
-	if near := nearest.Name(n.function, names); near != "" {
-		message += fmt.Sprintf("; did you mean #%s?", near)
-	} else if family, _, _ := strings.Cut(n.function, "."); !slices.ContainsFunc(names, func(s string) bool { return strings.HasPrefix(s, family+".") }) {
-		message += "; the families are #core, #string, #regex, #datetime and #list"
-	}
-	return &ExpressionError{Offset: n.offset(), Message: message}
+	return "(" + operation("true", n.condition, condition) + " ? dyn(" + yes + ") : dyn(" + no + "))", common(a, b), err // cel-go wants the same type on both sides
 }

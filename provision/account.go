@@ -61,6 +61,8 @@ type Remote struct {
 	Attributes Attributes `json:"attributes,omitempty"`
 	// Protected says why this account must never be written, in a sentence ("the workspace's primary owner"); "" = it may be.
 	Protected string `json:"protected,omitempty"`
+	// Members of a group, all of them, by their ids. They are kept apart from the row.
+	Members []string `json:"-"`
 }
 
 // Ownership says whose a remote account is. Only managed and adopted accounts are ever written.

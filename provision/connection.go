@@ -70,8 +70,8 @@ func (s *Service) UpdateConnection(ctx context.Context, envID, id string, c Conn
 		if err != nil {
 			return err
 		}
-		t, ok := s.catalogue.Type(c.Type)
-		if c.Type != "" && (!ok || t.Name != before.Type) {
+		t, _ := s.catalogue.Type(before.Type)
+		if given, ok := s.catalogue.Type(c.Type); c.Type != "" && (!ok || given.Name != before.Type) {
 			return invalid(problem.InvalidValue, "type", "the type of a connection cannot be changed; create another connection")
 		}
 		c.ID, c.EnvironmentID, c.Type, c.CreatedAt, c.UpdatedAt = id, envID, before.Type, before.CreatedAt, s.instant()
@@ -91,6 +91,11 @@ func (s *Service) UpdateConnection(ctx context.Context, envID, id string, c Conn
 		}
 		if err := tx.SaveConnection(ctx, c); err != nil {
 			return err
+		}
+		if touchesCredentials(t, differs) {
+			if err := tx.ForgetTested(ctx, id); err != nil {
+				return err
+			}
 		}
 		return s.log(ctx, tx, c.subject(), "UPDATED", differs)
 	})
@@ -161,6 +166,9 @@ func (s *Service) DeleteConnection(ctx context.Context, envID, id string) error 
 		}
 		if len(using) > 0 {
 			return invalid(problem.ConstraintViolation, "id", "the connection is used by the rules %s; delete them first", strings.Join(using, ", "))
+		}
+		if err := tx.ForgetTested(ctx, id); err != nil {
+			return err
 		}
 		if err := tx.DeleteConnection(ctx, envID, id); err != nil {
 			return err

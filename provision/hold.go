@@ -63,8 +63,10 @@ func (l DeprovisionLimits) Above(others DeprovisionLimits) bool {
 	return l.Share > others.Share || l.Count > others.Count
 }
 
-// TakesAccess reports whether somebody loses access by the operation: it passes the mass-deprovision guard first.
-func (op Operation) TakesAccess() bool { return op.Verb == VerbDisable || op.Verb == VerbDelete }
+// TakesAccess reports whether a person loses access by the operation: it passes the mass-deprovision guard first.
+func (op Operation) TakesAccess() bool {
+	return op.Kind == directory.KindUser && (op.Verb == VerbDisable || op.Verb == VerbDelete)
+}
 
 // GateState is where a row stands at the mass-deprovision guard.
 type GateState string

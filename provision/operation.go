@@ -26,6 +26,7 @@ type Operation struct {
 	Object   Object
 	RemoteID string
 	Changes  []directory.AttributeChange // sorted by attribute
+	Members  *MemberChange               // of groups; nil = none
 	Why      string
 	Withheld string // why it is not done (policy); "" = it is to be done
 }
@@ -68,6 +69,8 @@ type Fault struct {
 	RetryAfter time.Duration `json:"retryAfter,omitempty"` // at least this long; 0 = not said
 	// Throttled lists the budgets that the target says are spent; empty when the wait concerns this object only.
 	Throttled []string `json:"throttled,omitempty"`
+	// Members are those of a group whom the target refused, by its ids.
+	Members []string `json:"members,omitempty"`
 	// Unanswered says that the call may have taken effect although no answer came.
 	Unanswered bool `json:"unanswered,omitempty"`
 }
@@ -85,6 +88,8 @@ type Check struct {
 	Status  string `json:"status"` // OK, FAILED, WARNING, SKIPPED
 	Message string `json:"message"`
 	Hint    string `json:"hint"`
+	// RetryAfter is how long the target asks to be left alone, for whoever tests again by itself; 0 = not said.
+	RetryAfter time.Duration `json:"-"`
 }
 
 // The statuses of a Check.

@@ -20,8 +20,20 @@ const maxOvertaken = 10
 // Publish makes a revision: what is drafted takes effect. Deletions of rules are carried out by it. Of two that are made at once
 // the later one carries on what the earlier one began, so that no deprovisioning is lost between them.
 func (s *Service) Publish(ctx context.Context, envID string) (Revision, error) {
+	return s.PublishWith(ctx, envID, PublishOptions{})
+}
+
+// PublishOptions is what whoever publishes agrees to.
+type PublishOptions struct {
+	// OverwriteExisting says that groups of the revision's rules may be overwritten where they are on the target already. Without it,
+	// such a group is held.
+	OverwriteExisting bool
+}
+
+// PublishWith is Publish with options.
+func (s *Service) PublishWith(ctx context.Context, envID string, o PublishOptions) (Revision, error) {
 	for try := 1; ; try++ {
-		r, err := s.publish(ctx, envID)
+		r, err := s.publish(ctx, envID, o)
 		switch {
 		case err == nil:
 			s.wake(envID)
@@ -34,7 +46,7 @@ func (s *Service) Publish(ctx context.Context, envID string) (Revision, error) {
 	}
 }
 
-func (s *Service) publish(ctx context.Context, envID string) (Revision, error) {
+func (s *Service) publish(ctx context.Context, envID string, o PublishOptions) (Revision, error) {
 	r := Revision{ID: uuid.NewString(), EnvironmentID: envID, CreatedAt: s.instant(), CreatedBy: directory.OriginOf(ctx).Actor.ID}
 	previous, err := s.store.LatestRevision(ctx, envID)
 	if err != nil && !problem.Is(err, problem.NotFound) {
@@ -53,6 +65,11 @@ func (s *Service) publish(ctx context.Context, envID string) (Revision, error) {
 				return err
 			}
 		}
+		if o.OverwriteExisting {
+			if err := s.consent(ctx, tx, &r); err != nil {
+				return err
+			}
+		}
 		if err := tx.InsertRevision(ctx, &r); err != nil {
 			return err
 		}
@@ -63,6 +80,20 @@ func (s *Service) publish(ctx context.Context, envID string) (Revision, error) {
 		return s.log(ctx, tx, subject{envID: envID, kind: directory.KindRevision, id: r.ID, name: name}, "CREATED", nil)
 	})
 	return r, err
+}
+
+// consent notes that the groups of the revision's rules may be overwritten.
+func (s *Service) consent(ctx context.Context, tx Tx, r *Revision) error {
+	for i := range r.Snapshot.Rules {
+		rule := &r.Snapshot.Rules[i]
+		if !rule.Active || len(rule.GroupIDs) == 0 {
+			continue
+		}
+		if err := tx.Consent(ctx, rule.TargetID, rule.GroupIDs, r.CreatedBy, r.CreatedAt); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // snapshot is what is drafted now.

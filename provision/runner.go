@@ -25,9 +25,14 @@ type RunnerState struct {
 	Resync        string // why a full reconciliation was asked for; "" = it was not
 	Halt          *Halt  // nil: not halted
 	Sweep         Sweep
+	// Visiting lists the objects about which calls may be under way. Whoever takes over after a crash reads them first: what is
+	// known of them may be behind what the target did.
+	Visiting      []string
 	Budgets       map[string]float64 // tokens left when the last slice ended
 	BudgetsAt     time.Time
-	LastSyncAt    time.Time // the last operation that succeeded, or the last reconciliation that found nothing to do
+	Working       bool                 // a runner is at work, or died at it: then nobody knows what is left of the budgets
+	NotBefore     map[string]time.Time // by budget: the target wants to be left alone until then
+	LastSyncAt    time.Time            // the last operation that succeeded, or the last reconciliation that found nothing to do
 	Owner         string
 	LeasedUntil   time.Time
 	Term          int64
@@ -53,6 +58,10 @@ type Sweep struct {
 	Evaluated int64      `json:"evaluated,omitempty"`
 	Total     int64      `json:"total,omitempty"`
 	StartedAt time.Time  `json:"startedAt,omitzero"`
+	// A listing that fails is tried again at RetryAt.
+	Fault    *Fault    `json:"fault,omitempty"`
+	Attempts int       `json:"attempts,omitempty"`
+	RetryAt  time.Time `json:"retryAt,omitzero"`
 }
 
 // SweepPhase is a step of a full reconciliation.
@@ -63,6 +72,7 @@ const (
 	SweepList  SweepPhase = "LIST"  // read the target's accounts
 	SweepWalk  SweepPhase = "WALK"  // evaluate every user
 	SweepAfter SweepPhase = "AFTER" // rows whose object is gone
+	SweepGroup SweepPhase = "GROUP" // every group that a rule carries, or carried
 )
 
 // AccountQuery narrows a list of accounts. Empty fields do not narrow.
@@ -75,6 +85,7 @@ type AccountQuery struct {
 	Status        SyncStatus
 	Ownership     Ownership
 	FaultCode     string
+	Name          string // a part of the object's name or of the target's, without regard to case
 	After         string // the last id of the page before
 	Limit         int
 }

@@ -21,6 +21,10 @@ func (s *Summary) Count(op Operation) {
 		s.Withheld++
 		return
 	}
+	if op.Members != nil {
+		s.MemberAdd += int64(len(op.Members.Add))
+		s.MemberRemove += int64(len(op.Members.Remove))
+	}
 	switch op.Verb {
 	case VerbCreate:
 		s.Create++

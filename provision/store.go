@@ -2,6 +2,7 @@ package provision
 
 import (
 	"context"
+	"time"
 
 	"lockstep/directory"
 )
@@ -23,6 +24,9 @@ type Store interface {
 	// Revisions lists the newest first, without their snapshots, at most limit.
 	Revisions(ctx context.Context, envID string, limit int) ([]Revision, error)
 
+	// Tested is how a connection was last tested; a problem.NotFound when it was not.
+	Tested(ctx context.Context, connectionID string) (Tested, error)
+
 	// EditProvisioning runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict. One edit
 	// runs at a time, so fn should not wait for anything else.
 	EditProvisioning(ctx context.Context, fn func(tx Tx) error) error
@@ -38,6 +42,9 @@ type Tx interface {
 	Connection(ctx context.Context, envID, id string) (Connection, error)
 	SaveConnection(ctx context.Context, c Connection) error // settings and secrets as given: the whole of them
 	DeleteConnection(ctx context.Context, envID, id string) error
+	// SaveTested replaces how a connection was last tested; ForgetTested does when it says nothing any more.
+	SaveTested(ctx context.Context, t Tested) error
+	ForgetTested(ctx context.Context, connectionID string) error
 
 	// Rules lists the rules of an environment; deleted ones that wait for a revision only when asked for.
 	Rules(ctx context.Context, envID string, deleted bool) ([]Rule, error)
@@ -49,6 +56,9 @@ type Tx interface {
 	SaveMapping(ctx context.Context, m Mapping) error
 	DeleteMapping(ctx context.Context, envID, id string) error
 	DeleteMappings(ctx context.Context, envID, ruleID string) error
+
+	// Consent notes that somebody agreed to groups being overwritten on a connection.
+	Consent(ctx context.Context, connectionID string, groupIDs []string, by string, at time.Time) error
 
 	// InsertRevision sets Number and PreviousID.
 	InsertRevision(ctx context.Context, r *Revision) error

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,8 +35,10 @@ const (
 	rescue       = 15 * time.Minute
 	embeddedPoll = 250 * time.Millisecond
 	watchEvery   = 3 * time.Second
-	window       = 10 * time.Second
-	maxRunning   = 1000 // connections run by one process
+	// watchPatience is how long the watch may fail until this process is not ready.
+	watchPatience = 5 * watchEvery
+	window        = 10 * time.Second
+	maxRunning    = 1000 // connections run by one process
 )
 
 // Engine is what is scheduled.
@@ -62,6 +65,7 @@ type Config struct {
 	Logger    *slog.Logger
 	Reconcile time.Duration                   // full reconciliation of every connection; 0 = never
 	Expire    func(ctx context.Context) error // hourly housekeeping
+	Sweep     func(ctx context.Context) error // every minute: what requests left to be done
 }
 
 // Schedule runs the connections of this process until it is stopped.
@@ -70,6 +74,8 @@ type Schedule struct {
 	boot   string // this start of this process
 	insert func(ctx context.Context, args runArgs) error
 	stop   func(ctx context.Context) error
+	ended  func() <-chan struct{} // closed when the job queue does not work any more
+	looked atomic.Int64           // when the watch last saw to everything, in nanoseconds
 	wanted chan string
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -103,6 +109,10 @@ type expireArgs struct{}
 
 func (expireArgs) Kind() string { return "expire" }
 
+type sweepArgs struct{}
+
+func (sweepArgs) Kind() string { return "sweep" }
+
 // Start begins to run connections.
 func Start(ctx context.Context, c Config) (*Schedule, error) {
 	s := &Schedule{config: c, boot: uuid.NewString(), wanted: make(chan string, 64)}
@@ -115,6 +125,7 @@ func Start(ctx context.Context, c Config) (*Schedule, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.looked.Store(time.Now().UnixNano())
 	watchCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	s.cancel = cancel
 	s.done.Go(func() { s.watch(watchCtx) })
@@ -140,6 +151,7 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	river.AddWorker(workers, &runWorker{schedule: s})
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[reconcileArgs]) error { return s.reconcile(ctx) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[expireArgs]) error { return s.config.Expire(ctx) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[sweepArgs]) error { return s.config.Sweep(ctx) }))
 	poll := time.Second
 	if embedded {
 		// River's listener asks SQLite for news twenty times a second, which costs an idle process 1 % of a core. A runner that is
@@ -161,13 +173,16 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 		_, err := client.Insert(ctx, args, nil)
 		return err
 	}
-	s.stop = client.StopAndCancel
+	s.stop, s.ended = client.StopAndCancel, client.Stopped
 	return nil
 }
 
 func (s *Schedule) periodic() []*river.PeriodicJob {
 	jobs := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) { return expireArgs{}, nil }, nil),
+		river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
+			return sweepArgs{}, &river.InsertOpts{MaxAttempts: 1} // the next one makes it good
+		}, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
 	if s.config.Reconcile > 0 {
 		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(s.config.Reconcile),
@@ -182,6 +197,19 @@ func (s *Schedule) Stop(ctx context.Context) error {
 	s.done.Wait()
 	if err := s.stop(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("stop the job queue: %w", err)
+	}
+	return nil
+}
+
+// Alive is nil while connections are seen to: the watch goes its rounds, and the job queue takes jobs.
+func (s *Schedule) Alive() error {
+	select {
+	case <-s.ended():
+		return errors.New("the job queue has stopped")
+	default:
+	}
+	if since := time.Since(time.Unix(0, s.looked.Load())); since > watchPatience {
+		return fmt.Errorf("for %s nobody could look which connections are to run", since.Truncate(time.Second))
 	}
 	return nil
 }
@@ -229,7 +257,9 @@ func (s *Schedule) look(ctx context.Context, only string) {
 			EnvironmentID: envID, ConnectionID: connectionID, Term: state.Term + 1, Boot: s.boot, Window: time.Now().Unix() / int64(window.Seconds()),
 		})
 	})
-	if err != nil && ctx.Err() == nil {
+	if err == nil {
+		s.looked.Store(time.Now().UnixNano())
+	} else if ctx.Err() == nil {
 		s.config.Logger.Error("connections to run could not be scheduled", "error", err)
 	}
 }

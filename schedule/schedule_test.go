@@ -52,6 +52,7 @@ func TestJobOfDeadProcessBlocksNobody(t *testing.T) {
 	for _, process := range []string{"the one that dies", "the one after it"} {
 		s, err := schedule.Start(t.Context(), schedule.Config{
 			Engine: e, Store: db, Logger: slog.New(slog.DiscardHandler), Expire: func(context.Context) error { return nil },
+			Sweep: func(context.Context) error { return nil },
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -66,5 +67,35 @@ func TestJobOfDeadProcessBlocksNobody(t *testing.T) {
 		case <-time.After(8 * time.Second):
 			t.Fatalf("%s was never asked to run the connection", process)
 		}
+	}
+}
+
+// TestAlive: a schedule is alive until it is stopped.
+func TestAlive(t *testing.T) {
+	ring, err := secret.LoadRing(filepath.Join(t.TempDir(), "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := store.Open(t.Context(), store.Options{Path: filepath.Join(t.TempDir(), "lockstep.db"), Ring: ring})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	s, err := schedule.Start(t.Context(), schedule.Config{
+		Engine: stuck{}, Store: db, Logger: slog.New(slog.DiscardHandler), Expire: func(context.Context) error { return nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Alive(); err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Alive(); err == nil {
+		t.Error("a schedule that was stopped is alive")
 	}
 }

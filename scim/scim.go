@@ -6,6 +6,7 @@ import "encoding/json"
 // The URNs of SCIM 2.0 (RFC 7643, RFC 7644).
 const (
 	UserURN       = "urn:ietf:params:scim:schemas:core:2.0:User"
+	GroupURN      = "urn:ietf:params:scim:schemas:core:2.0:Group"
 	EnterpriseURN = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 	ListURN       = "urn:ietf:params:scim:api:messages:2.0:ListResponse"
 	PatchURN      = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

@@ -32,3 +32,15 @@ func TestOperation(t *testing.T) {
 		t.Errorf("%s %v", raw, err)
 	}
 }
+
+// Errors come from servers of others: whatever they send is read without a panic, and gives what is in it or nothing.
+func FuzzErrorText(f *testing.F) {
+	for _, body := range []string{`{"detail":"x"}`, `{"Errors":{"description":"x","code":409}}`, `{"Errors":[{"description":"x"}]}`, `{"Errors":[]}`, `[1]`, `null`, `<html>`, "\xff"} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if text := scim.ErrorText(body); text != "" && !json.Valid(body) {
+			t.Fatalf("%q gives %q", body, text)
+		}
+	})
+}

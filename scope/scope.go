@@ -6,8 +6,8 @@
 package scope
 
 import (
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"lockstep/filter"
@@ -56,17 +56,32 @@ func compile(text string, schema filter.Schema) (*filter.Predicate, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, path := range p.Paths() {
-		if strings.HasPrefix(path, "memberOfGroup") {
-			return nil, errGroups
-		}
-	}
 	return p, nil
 }
 
-// errGroups: a rule that asks about groups is accepted, and decides nothing until there are any. Answered as if nobody were in a
-// group, one that is to leave a group's members out would cover them all.
-var errGroups = errors.New("it asks about groups, which this release does not have; nobody is changed by this rule")
+// AsksGroups reports whether an active rule asks about groups: nobody may be judged then whose groups were not read.
+func (r *Rules) AsksGroups() bool {
+	for i := range r.list {
+		if r.list[i].active && r.list[i].predicate != nil && asksGroups(r.list[i].predicate) {
+			return true
+		}
+	}
+	return false
+}
+
+func asksGroups(p *filter.Predicate) bool {
+	return slices.ContainsFunc(p.Paths(), func(path string) bool { return strings.HasPrefix(path, "memberOfGroup") })
+}
+
+// Covers reports whether the filter of one rule matches the person, whichever rule decides for them.
+func (r *Rules) Covers(ruleID string, person filter.Object) bool {
+	for i := range r.list {
+		if rule := &r.list[i]; rule.id == ruleID {
+			return rule.active && rule.predicate != nil && rule.predicate.Match(person)
+		}
+	}
+	return false
+}
 
 // Expression is the whole user filter of a rule: its expression, narrowed to its populations where it names any (PingOne's
 // deprecated way to say population.id).

@@ -14,7 +14,10 @@ func TestDecide(t *testing.T) {
 	rule := func(id, expression string, active bool) provision.Rule {
 		return provision.Rule{ID: id, Name: id, Active: active, PopulationExpression: expression}
 	}
-	anna := &directory.User{Username: "anna", Title: "Lead", PopulationID: "00000000-0000-4000-8000-000000000001"}
+	anna := &directory.User{
+		Username: "anna", Title: "Lead", PopulationID: "00000000-0000-4000-8000-000000000001",
+		Groups: []directory.Membership{{GroupID: "g", GroupName: "Staff"}}, GroupsKnown: true,
+	}
 	for name, test := range map[string]struct {
 		rules   []provision.Rule
 		in      bool
@@ -28,8 +31,10 @@ func TestDecide(t *testing.T) {
 		"an empty filter covers nobody":      {[]provision.Rule{rule("a", "", true)}, false, false, ""},
 		"a broken rule might cover anybody":  {[]provision.Rule{rule("a", "gone eq 1", true)}, false, true, "a"},
 		"a later rule that covers still may": {[]provision.Rule{rule("a", "gone eq 1", true), rule("b", "username pr", true)}, true, false, "b"},
-		"groups do not exist yet":            {[]provision.Rule{rule("a", `not (memberOfGroups[id eq "g"])`, true)}, false, true, "a"},
-		"nor by name, to exclude":            {[]provision.Rule{rule("a", `memberOfGroupNames ne "Contractors"`, true)}, false, true, "a"},
+		"in a group":                         {[]provision.Rule{rule("a", `memberOfGroups[id eq "g"]`, true)}, true, false, "a"},
+		"in another group":                   {[]provision.Rule{rule("a", `memberOfGroups[id eq "h"]`, true)}, false, false, ""},
+		"not in another group":               {[]provision.Rule{rule("a", `not (memberOfGroups[id eq "h"])`, true)}, true, false, "a"},
+		"by name, to exclude":                {[]provision.Rule{rule("a", `memberOfGroupNames ne "staff"`, true)}, false, false, ""},
 		"populations narrow":                 {[]provision.Rule{{ID: "a", Active: true, PopulationExpression: "username pr", PopulationIDs: []string{"00000000-0000-4000-8000-000000000002"}}}, false, false, ""},
 		"one of the populations":             {[]provision.Rule{{ID: "a", Active: true, PopulationIDs: []string{"00000000-0000-4000-8000-000000000002", anna.PopulationID}}}, true, false, "a"},
 	} {

@@ -83,6 +83,10 @@ func (db *DB) Token(ctx context.Context, hash string) (access.Token, error) {
 
 // DeleteExpiredTokens implements access.Store.
 func (db *DB) DeleteExpiredTokens(ctx context.Context, now time.Time) error {
-	_, err := db.write.ExecContext(ctx, `DELETE FROM tokens WHERE expires_at <= $1`, micros(now))
-	return err
+	for _, table := range []string{"tokens", "sessions", "invitations"} {
+		if _, err := db.write.ExecContext(ctx, `DELETE FROM `+table+` WHERE expires_at <= $1`, micros(now)); err != nil { //nolint:gosec // tables of ours
+			return err
+		}
+	}
+	return nil
 }

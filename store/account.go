@@ -250,10 +250,10 @@ func (db *DB) Unlinked(ctx context.Context, connectionID string, kind directory.
 	return db.accountsIn(ctx, connectionID, kind, "object_id = '' AND match_key", keys)
 }
 
-// DueAccounts lists rows that are due, by priority, then by due time, except the objects named.
+// DueAccounts lists rows of users that are due, by priority, then by due time, except the objects named.
 func (db *DB) DueAccounts(ctx context.Context, connectionID string, now time.Time, except []string, limit int) ([]provision.Account, error) {
 	args := []any{connectionID, micros(now)}
-	query := selectAccounts + ` AND due_at > 0 AND due_at <= $2`
+	query := selectAccounts + ` AND kind = 'USER' AND due_at > 0 AND due_at <= $2`
 	if len(except) > 0 {
 		query += ` AND object_id NOT IN (` + db.list(except, &args) + `)`
 	}
@@ -265,6 +265,14 @@ func (db *DB) NextDue(ctx context.Context, connectionID string) (time.Time, erro
 	var at int64
 	err := db.read.QueryRowContext(ctx, `SELECT coalesce(min(due_at), 0) FROM accounts WHERE connection_id = $1 AND due_at > 0`, connectionID).Scan(&at)
 	return instant(at), err
+}
+
+// CountDue counts the rows of a connection that are due at now.
+func (db *DB) CountDue(ctx context.Context, connectionID string, now time.Time) (int64, error) {
+	var n int64
+	const count = `SELECT count(*) FROM accounts WHERE connection_id = $1 AND due_at > 0 AND due_at <= $2`
+	err := db.read.QueryRowContext(ctx, count, connectionID, micros(now)).Scan(&n)
+	return n, err
 }
 
 // conditions narrows by what the query names.
@@ -284,7 +292,17 @@ func conditions(q provision.AccountQuery, args *[]any) string {
 	add("ownership", "=", string(q.Ownership))
 	add("fault_code", "=", q.FaultCode)
 	add("id", ">", q.After)
+	if q.Name != "" {
+		*args = append(*args, likePattern(q.Name))
+		n := strconv.Itoa(len(*args))
+		b.WriteString(` AND (lower(object_name) LIKE $` + n + ` ESCAPE '!' OR lower(match_key) LIKE $` + n + ` ESCAPE '!')`)
+	}
 	return b.String()
+}
+
+// likePattern matches texts that contain this one.
+func likePattern(part string) string {
+	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(part)) + "%"
 }
 
 // AccountPage lists rows in the order of their ids.
@@ -355,14 +373,19 @@ func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Tim
 
 // Release ends the rows of a rule that was deleted without deprovisioning.
 func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, error) {
-	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5, gate = '', hold_id = ''
+	var released int64
+	err := db.transact(ctx, func(t *tx) error {
+		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5, gate = '', hold_id = ''
  WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
-		connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
-	if err != nil {
-		return 0, err
-	}
-	if _, err := db.write.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`, connectionID, ruleID); err != nil {
-		return 0, err
-	}
-	return r.RowsAffected()
+			connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
+		if err != nil {
+			return err
+		}
+		if released, err = r.RowsAffected(); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`, connectionID, ruleID)
+		return err
+	})
+	return released, err
 }

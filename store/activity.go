@@ -113,10 +113,10 @@ func (db *DB) Changes(ctx context.Context, envID string, after int64, limit int)
 	return collect(ctx, db.read, func(s scanner) (directory.Change, error) {
 		var c directory.Change
 		var at int64
-		err := s.Scan(&c.Seq, &c.Kind, &c.ObjectID, &at)
+		err := s.Scan(&c.Seq, &c.Type, &c.Kind, &c.ObjectID, &at)
 		c.At = instant(at)
 		return c, err
-	}, `SELECT seq, kind, object_id, recorded_at FROM activities WHERE environment_id = $1 AND seq > $2 AND feed ORDER BY seq LIMIT $3`, envID, after, limit)
+	}, `SELECT seq, type, kind, object_id, recorded_at FROM activities WHERE environment_id = $1 AND seq > $2 AND feed ORDER BY seq LIMIT $3`, envID, after, limit)
 }
 
 // FeedHead is the number of the newest entry of the feed; 0 when there is none.

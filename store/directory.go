@@ -134,11 +134,23 @@ func scanAttribute(s scanner) (directory.Attribute, error) {
 	return a, json.Unmarshal([]byte(body), &a)
 }
 
-const selectAttributes = `SELECT body FROM attributes WHERE environment_id = $1 ORDER BY name_key`
+const (
+	selectAttributes = `SELECT body FROM attributes WHERE environment_id = $1 AND NOT deleted ORDER BY name_key`
+	selectDeleted    = `SELECT body FROM attributes WHERE environment_id = $1 AND deleted ORDER BY name_key`
+)
 
 // CustomAttributes implements directory.Store.
 func (db *DB) CustomAttributes(ctx context.Context, envID string) ([]directory.Attribute, error) {
 	return collect(ctx, db.read, scanAttribute, selectAttributes, envID)
+}
+
+// DeletedAttributes implements directory.Store.
+func (db *DB) DeletedAttributes(ctx context.Context, envID string) ([]directory.Attribute, error) {
+	return collect(ctx, db.read, scanAttribute, selectDeleted, envID)
+}
+
+func (t *tx) DeletedAttributes(ctx context.Context, envID string) ([]directory.Attribute, error) {
+	return collect(ctx, t, scanAttribute, selectDeleted, envID)
 }
 
 func (t *tx) CustomAttributes(ctx context.Context, envID string) ([]directory.Attribute, error) {
@@ -161,12 +173,17 @@ func (t *tx) UpdateAttribute(ctx context.Context, a directory.Attribute) error {
 	if err != nil {
 		return err
 	}
-	r, err := t.ExecContext(ctx, `UPDATE attributes SET body = $1 WHERE environment_id = $2 AND id = $3`, string(body), a.EnvironmentID, a.ID)
+	r, err := t.ExecContext(ctx, `UPDATE attributes SET body = $1 WHERE environment_id = $2 AND id = $3 AND NOT deleted`, string(body), a.EnvironmentID, a.ID)
 	return affected(r, err, "attribute")
 }
 
 func (t *tx) DeleteAttribute(ctx context.Context, envID, id string) error {
 	t.unique = nil
-	r, err := t.ExecContext(ctx, `DELETE FROM attributes WHERE environment_id = $1 AND id = $2`, envID, id)
+	r, err := t.ExecContext(ctx, `UPDATE attributes SET deleted = $1 WHERE environment_id = $2 AND id = $3 AND NOT deleted`, true, envID, id)
 	return affected(r, err, "attribute")
+}
+
+func (t *tx) PurgeAttribute(ctx context.Context, envID, id string) error {
+	_, err := t.ExecContext(ctx, `DELETE FROM attributes WHERE environment_id = $1 AND id = $2 AND deleted`, envID, id)
+	return err
 }

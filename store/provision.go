@@ -127,7 +127,7 @@ func (t provisioningTx) DeleteConnection(ctx context.Context, envID, id string) 
 	if err := affected(r, err, "store"); err != nil {
 		return err
 	}
-	for _, table := range []string{"accounts", "runners"} {
+	for _, table := range []string{"accounts", "runners", "group_consents"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE connection_id = $1`, id); err != nil {
 			return err
 		}
@@ -226,6 +226,24 @@ func scanRevision(s scanner) (provision.Revision, error) {
 // LatestRevision implements provision.Store.
 func (db *DB) LatestRevision(ctx context.Context, envID string) (provision.Revision, error) {
 	return one(db.read.QueryRowContext(ctx, selectRevisions+` ORDER BY number DESC LIMIT 1`, envID), scanRevision, "revision")
+}
+
+// DeletedSince lists the rules that revisions after the one given carried out the deletion of, each once, oldest first; after "" all.
+func (db *DB) DeletedSince(ctx context.Context, envID, revisionID string) ([]provision.Rule, error) {
+	const query = `SELECT snapshot FROM revisions WHERE environment_id = $1
+ AND number > coalesce((SELECT number FROM revisions WHERE environment_id = $1 AND id = $2), 0) ORDER BY number`
+	snapshots, err := collect(ctx, db.read, fromJSON[struct{ Deleted []provision.Rule }], query, envID, revisionID)
+	var out []provision.Rule
+	seen := map[string]bool{}
+	for _, s := range snapshots {
+		for _, r := range s.Deleted {
+			if !seen[r.ID] {
+				seen[r.ID] = true
+				out = append(out, r)
+			}
+		}
+	}
+	return out, err
 }
 
 // Revision implements provision.Store.

@@ -47,6 +47,8 @@ type DB struct {
 	postgres bool
 	ring     *secret.Ring
 	prepared prepared // SQLite only
+
+	announcer *announcer // PostgreSQL only
 }
 
 // Open opens the store and brings its schema up to date.
@@ -90,6 +92,9 @@ func (db *DB) migrate(ctx context.Context) error {
 
 // Close ends all connections.
 func (db *DB) Close() error {
+	if db.announcer != nil {
+		db.announcer.close()
+	}
 	err := errors.Join(db.write.Close(), db.read.Close())
 	if db.pool != nil {
 		db.pool.Close()

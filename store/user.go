@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"lockstep/directory"
+	"lockstep/filter"
 )
 
 const selectUser = `SELECT u.id, u.environment_id, u.population_id, p.name, u.username, u.email, u.enabled, u.attrs, u.created_at, u.updated_at
@@ -83,6 +84,18 @@ func (db *DB) CountUsers(ctx context.Context, envID string) (int64, error) {
 	var n int64
 	err := db.read.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE environment_id = $1`, envID).Scan(&n)
 	return n, err
+}
+
+// CountMatching implements directory.Store.
+func (db *DB) CountMatching(ctx context.Context, envID string, root filter.Node) (int64, bool, error) {
+	args := []any{envID}
+	query := `SELECT count(*) FROM users u WHERE u.environment_id = $1`
+	if where := narrow(root, &args); where != "" {
+		query += ` AND ` + where
+	}
+	var n int64
+	err := db.read.QueryRowContext(ctx, query, args...).Scan(&n)
+	return n, exact(root), err
 }
 
 func userRow(u *directory.User) ([]any, error) {

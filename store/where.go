@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,8 +32,15 @@ func narrow(n filter.Node, args *[]any) string {
 			}
 		}
 		return "(" + strings.Join(parts, " OR ") + ")"
+	case filter.Not:
+		if exact(n.Node) {
+			return "NOT (" + narrow(n.Node, args) + ")"
+		}
+		return ""
 	case filter.Compare:
 		return narrowCompare(n, args)
+	case filter.ValuePath:
+		return narrowGroups(n, args)
 	default:
 		return ""
 	}
@@ -52,24 +60,26 @@ func narrowCompare(n filter.Compare, args *[]any) string {
 		*args = append(*args, v)
 		return "$" + strconv.Itoa(len(*args))
 	}
+	if n.Op == filter.NotEqual {
+		n.Op = filter.Equal
+		return narrow(filter.Not{Node: n}, args)
+	}
+	if n.Op == filter.Present {
+		return narrowPresent(n.Path)
+	}
 	if enabled, ok := flagOf(n.Value); ok && n.Path == "enabled" && n.Op == filter.Equal {
 		return "u.enabled = " + bind(enabled)
 	}
 	text, ok := n.Value.(string)
-	if !ok {
+	if !ok || strings.ContainsRune(text, 0) { // PostgreSQL takes no NUL, and nobody has one
 		return ""
 	}
 	if column, ok := exactColumns[n.Path]; ok && n.Op == filter.Equal {
 		return column + " = " + bind(text)
 	}
-	if column, ok := timeColumns[n.Path]; ok && sqlOperators[n.Op] != "" {
-		// Columns hold microseconds, a literal may be finer: one microsecond of slack on both sides.
-		if t, err := time.Parse(time.RFC3339Nano, text); err == nil && n.Op != filter.Equal {
-			slack := int64(1)
-			if n.Op == filter.Greater || n.Op == filter.GreaterOrEqual {
-				slack = -1
-			}
-			return column + sqlOperators[n.Op] + bind(t.UnixMicro()+slack)
+	if column, ok := timeColumns[n.Path]; ok {
+		if at, ok := timeBound(n.Op, text); ok {
+			return column + sqlOperators[n.Op] + bind(at)
 		}
 		return ""
 	}
@@ -90,6 +100,102 @@ func narrowCompare(n filter.Compare, args *[]any) string {
 	default:
 		return ""
 	}
+}
+
+// narrowPresent asks for a value. Everybody has an id and a population, and nothing needs to be read to know it.
+func narrowPresent(path string) string {
+	column := anyColumn(path)
+	switch {
+	case path == "id" || path == "population.id":
+		return "1 = 1"
+	case column != "":
+		return column + " <> ''"
+	default:
+		return ""
+	}
+}
+
+// timeBound is what a column of times is compared with. Columns hold microseconds, a literal may be finer: then one microsecond of
+// slack.
+func timeBound(op filter.Op, text string) (int64, bool) {
+	t, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil || sqlOperators[op] == "" || op == filter.Equal {
+		return 0, false
+	}
+	slack := int64(1)
+	if op == filter.Greater || op == filter.GreaterOrEqual {
+		slack = -1
+	}
+	if t.Nanosecond()%1000 == 0 {
+		slack = 0
+	}
+	return t.UnixMicro() + slack, true
+}
+
+func anyColumn(path string) string { return exactColumns[path] + foldedColumns[path] }
+
+// exact reports whether what narrow makes of a filter holds for exactly those users whom the filter matches, so that SQL can count
+// them. Text that columns hold is trimmed, and nobody's id, username or e-mail address is empty.
+func exact(n filter.Node) bool {
+	switch n := n.(type) {
+	case filter.And:
+		return !slices.ContainsFunc(n.Nodes, inexact)
+	case filter.Or:
+		return !slices.ContainsFunc(n.Nodes, inexact)
+	case filter.Not:
+		return exact(n.Node)
+	case filter.Compare:
+		return exactCompare(n)
+	default:
+		return false
+	}
+}
+
+func inexact(n filter.Node) bool { return !exact(n) }
+
+func exactCompare(n filter.Compare) bool {
+	if n.Op == filter.NotEqual {
+		n.Op = filter.Equal
+	}
+	if n.Op == filter.Present {
+		return anyColumn(n.Path) != ""
+	}
+	if _, ok := flagOf(n.Value); ok && n.Path == "enabled" {
+		return n.Op == filter.Equal
+	}
+	text, ok := n.Value.(string)
+	if !ok || text == "" || strings.ContainsRune(text, 0) { // somebody without a value equals nothing and contains nothing
+		return false
+	}
+	if timeColumns[n.Path] != "" {
+		t, err := time.Parse(time.RFC3339Nano, text)
+		return err == nil && t.Nanosecond()%1000 == 0 && t.Unix() > 0 && (n.Op == filter.Greater || n.Op == filter.GreaterOrEqual)
+	}
+	if exactColumns[n.Path] != "" {
+		return n.Op == filter.Equal
+	}
+	switch n.Op {
+	case filter.Equal, filter.Contains, filter.StartsWith, filter.EndsWith:
+		return foldedColumns[n.Path] != "" && plainASCII(text)
+	default:
+		return false
+	}
+}
+
+// narrowGroups answers memberOfGroups[id eq "…"]: the members of a group and of all that is nested in it.
+func narrowGroups(n filter.ValuePath, args *[]any) string {
+	c, ok := n.Filter.(filter.Compare)
+	if !ok || n.Path != "memberOfGroups" || c.Path != "id" || c.Op != filter.Equal {
+		return ""
+	}
+	id, ok := c.Value.(string)
+	if !ok {
+		return ""
+	}
+	*args = append(*args, id)
+	return `u.id IN (WITH RECURSIVE below (id) AS (SELECT CAST($` + strconv.Itoa(len(*args)) + ` AS text)
+ UNION SELECT gn.child_id FROM group_nestings gn JOIN below b ON gn.parent_id = b.id)
+ SELECT gm.user_id FROM group_members gm WHERE gm.group_id IN (SELECT id FROM below))`
 }
 
 func flagOf(v any) (bool, bool) {

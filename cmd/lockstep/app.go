@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,11 +16,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"lockstep/access"
 	"lockstep/api"
 	"lockstep/connector/all"
+	"lockstep/console"
 	"lockstep/directory"
 	"lockstep/engine"
 	"lockstep/internal/outbound"
@@ -48,11 +50,12 @@ type app struct {
 	env        directory.Environment
 	unlock     func()
 	schedule   *schedule.Schedule
+	metrics    *metrics
 }
 
 // open opens the store and wires the services. exclusive makes sure that no other process runs a server on the same SQLite file.
 func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *slog.Logger) (*app, error) {
-	a := &app{unlock: func() {}, catalogue: all.NewCatalogue()}
+	a := &app{unlock: func() {}, catalogue: all.NewCatalogue(), metrics: newMetrics()}
 	if err := os.MkdirAll(w.Data, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data folder: %w", err)
 	}
@@ -84,13 +87,18 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 	}
 	a.engine = engine.New(engine.Config{
 		Store: a.db, Types: all.Types(), Client: outbound.Client(allowPrivate, callTimeout), Logger: logger, Owner: owner,
+		Observer: a.metrics,
 		Wanted: func(envID string) {
 			if a.schedule != nil {
 				a.schedule.Wanted(envID)
 			}
 		},
+		Announce: a.db.Announce,
 	})
-	a.people = directory.NewService(a.db, directory.Options{Wake: a.engine.Wake})
+	a.people = directory.NewService(a.db, directory.Options{Wake: func(envID string) {
+		a.metrics.edits.Inc()
+		a.engine.Wake(envID)
+	}})
 	a.provisions = provision.NewService(a.db, provision.Deps{
 		Catalogue: a.catalogue, Checker: engine.Checker{Schema: a.people.Schema}, Wake: a.engine.Refresh,
 	})
@@ -143,6 +151,8 @@ type serveCommand struct {
 	ExternalURL         string        `help:"Address under which clients reach the server, when a proxy stands before it." placeholder:"URL"`
 	AllowPrivateTargets bool          `help:"Let connections call private and loopback addresses."`
 	Reconcile           time.Duration `help:"Time between full reconciliations of each connection; 0 = never." default:"24h"`
+	MetricsListen       string        `help:"Address at which Prometheus may read /metrics, without sign-in; without it, nowhere." placeholder:"ADDRESS"`
+	Drain               time.Duration `help:"Time that /readyz says no before the door is closed, for a load balancer to notice."`
 	Verbose             bool          `help:"Log each request."`
 }
 
@@ -158,14 +168,39 @@ func (c serveCommand) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	defer func() { _ = a.close() }()
+	if c.MetricsListen != "" {
+		if err := a.serveMetrics(ctx, c.MetricsListen, logger); err != nil {
+			return err
+		}
+	}
 	s, err := a.serve(ctx, c.Listen, c.ExternalURL, c.Reconcile, logger)
 	if err != nil {
+		return err
+	}
+	if err := a.invite(ctx, std.err, cmp.Or(c.ExternalURL, s.url)); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(std.out, "listening on "+s.url); err != nil {
 		return err
 	}
+	s.drain = c.Drain
 	return s.wait(ctx)
+}
+
+// invite shows the one-time link by which the first administrator is made, while there is none. The token stands behind #, where no
+// proxy and no access log sees it.
+func (a *app) invite(ctx context.Context, w io.Writer, url string) error {
+	needed, err := a.access.SetupNeeded(ctx)
+	if err != nil || !needed {
+		return err
+	}
+	token, err := a.access.Invite(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "No administrator exists yet. To create the first one, open this link within a day; it works once:\n  %s%ssetup#%s\n",
+		strings.TrimSuffix(url, "/"), console.Base, token.Reveal())
+	return err
 }
 
 // serving is a server that answers.
@@ -173,7 +208,9 @@ type serving struct {
 	app     *app
 	url     string
 	http    *http.Server
-	closing chan struct{}
+	drain   time.Duration
+	leaving chan struct{} // closed when nobody should come any more
+	closing chan struct{} // closed when those who stay for long must go
 	failed  chan error
 }
 
@@ -184,42 +221,98 @@ func (a *app) serve(ctx context.Context, listen, externalURL string, reconcile t
 		return nil, fmt.Errorf("listen on %s: %w", listen, err)
 	}
 	a.schedule, err = schedule.Start(ctx, schedule.Config{
-		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: reconcile, Expire: a.access.Expire,
+		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: reconcile, Expire: a.access.Expire, Sweep: a.people.SweepAttributes,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	s := &serving{app: a, url: "http://" + listener.Addr().String(), closing: make(chan struct{}), failed: make(chan error, 1)}
+	pages, err := console.New()
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	s := &serving{
+		app: a, url: "http://" + listener.Addr().String(), leaving: make(chan struct{}), closing: make(chan struct{}), failed: make(chan error, 1),
+	}
+	go a.db.Heed(ctx, func(envID string) { a.engine.Heard(envID) })
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.Handler())
+	mux.Handle("GET /{$}", pages)
+	mux.Handle(console.Base, pages)
 	mux.Handle("/", api.New(api.Config{
 		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Log: a.db, Logger: logger,
-		ExternalURL: externalURL, Ready: a.db.Ping, Version: version, Closing: s.closing,
+		ExternalURL: externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
+			{Name: "server", Run: s.staying, Wrong: "the server stops"},
+			{Name: "database", Run: s.reachable, Wrong: "the database does not answer; the server's log says why"},
+			{Name: "runner", Run: func(context.Context) error { return a.schedule.Alive() }, Wrong: "nobody sees to the connections; the server's log says why. If it stays like this, restart the server"},
+		},
 	}))
 	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+		Handler: s.outgoing(mux), ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 64 << 10, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
 	go func() { s.failed <- s.http.Serve(listener) }()
 	return s, nil
 }
 
-const grace = 10 * time.Second // for calls in flight
+const (
+	grace        = 10 * time.Second // for calls in flight
+	requestGrace = 2 * time.Second  // of it, before the runners stop: a request may wait for one
+	readyGrace   = 2 * time.Second  // a database that answers later does not answer
+)
 
-// wait serves until ctx ends, then stops: no new requests, calls in flight finish, leases are given back.
+// staying fails once nobody should be sent here any more.
+func (s *serving) staying(context.Context) error {
+	select {
+	case <-s.leaving:
+		return errors.New("the server stops")
+	default:
+		return nil
+	}
+}
+
+// reachable fails when the database does not answer soon.
+func (s *serving) reachable(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyGrace)
+	defer cancel()
+	return s.app.db.Ping(ctx)
+}
+
+// outgoing ends each client's connection with its next answer once the server is about to stop: a connection that is closed while
+// a request is on its way costs an error.
+func (s *serving) outgoing(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-s.leaving:
+			w.Header().Set("Connection", "close")
+		default:
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// wait serves until ctx ends, then stops: nobody is sent here any more, no new requests, calls in flight finish, leases are
+// given back.
 func (s *serving) wait(ctx context.Context) error {
 	select {
 	case err := <-s.failed:
 		return fmt.Errorf("serve: %w", err)
 	case <-ctx.Done():
 	}
+	close(s.leaving)
+	if s.drain > 0 {
+		<-time.After(s.drain)
+	}
 	close(s.closing)
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
 	defer cancel()
-	err := s.http.Shutdown(stopping)
-	if stopped := s.app.schedule.Stop(stopping); stopped != nil && !errors.Is(stopped, context.DeadlineExceeded) {
-		err = errors.Join(err, stopped)
+	shut := make(chan error, 1)
+	go func() { shut <- s.http.Shutdown(stopping) }()
+	var err error
+	select {
+	case err = <-shut:
+		shut <- nil
+	case <-time.After(requestGrace): // one slow request does not keep the runners from ending well
 	}
+	err = errors.Join(err, s.app.schedule.Stop(stopping), <-shut)
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil // what was cut off is due still
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 
 	"lockstep/access"
 	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/internal/secret"
 	"lockstep/provision"
 	sandbox "lockstep/sandbox/slack"
 )
@@ -59,11 +62,15 @@ func (c demoCommand) Run(ctx context.Context, std stdio) error {
 	if err := c.show(ctx, a, std, slackURL); err != nil {
 		return err
 	}
-	client, secret, err := a.access.CreateClient(ctx, a.env.ID, "demo", access.EnvironmentAdmin)
+	client, clientSecret, err := a.access.CreateClient(ctx, a.env.ID, "demo", access.EnvironmentAdmin)
 	if err != nil {
 		return err
 	}
-	if err := farewell(std.out, s.url, slackURL, a.env.ID, client.ID, secret.Reveal()); err != nil {
+	password, err := a.demoAdministrator(ctx)
+	if err != nil {
+		return err
+	}
+	if err := farewell(std.out, s.url, slackURL, a.env.ID, client.ID, clientSecret.Reveal(), password); err != nil {
 		return err
 	}
 	if c.Once {
@@ -104,7 +111,12 @@ func (c demoCommand) show(ctx context.Context, a *app, std stdio, slackURL strin
 		return err
 	}
 	say("Imported: %d created, %d refused.", report.Created, report.Refused)
-	rule, err := demoRule(ctx, a, slackURL)
+	groups, err := demoGroups(ctx, a)
+	if err != nil {
+		return err
+	}
+	say("Made %d groups: one a department, which follows its people, and one for all of them.", len(groups))
+	rule, err := demoRule(ctx, a, slackURL, groups)
 	if err != nil {
 		return err
 	}
@@ -112,7 +124,8 @@ func (c demoCommand) show(ctx context.Context, a *app, std stdio, slackURL strin
 	if err != nil {
 		return err
 	}
-	say("Preview: would create %d, update %d, disable %d; leave %d as they are. Nothing is written yet.", preview.Create, preview.Update, preview.Disable, preview.Unchanged)
+	say("Preview: would create %d people and groups, update %d, disable %d; put in %d members; leave %d as they are. Nothing is written yet.",
+		preview.Create, preview.Update, preview.Disable, preview.MemberAdd, preview.Unchanged)
 	rule.Active = true
 	if _, err := a.provisions.UpdateRule(ctx, a.env.ID, rule.ID, rule); err != nil {
 		return err
@@ -133,7 +146,7 @@ func (c demoCommand) show(ctx context.Context, a *app, std stdio, slackURL strin
 	return printLines(std.out, lines)
 }
 
-func demoRule(ctx context.Context, a *app, slackURL string) (provision.Rule, error) {
+func demoRule(ctx context.Context, a *app, slackURL string, groups []string) (provision.Rule, error) {
 	plan, err := a.provisions.CreatePlan(ctx, a.env.ID, provision.Plan{Name: "Acme", Status: provision.Active})
 	if err != nil {
 		return provision.Rule{}, err
@@ -149,12 +162,30 @@ func demoRule(ctx context.Context, a *app, slackURL string) (provision.Rule, err
 		return provision.Rule{}, err
 	}
 	return a.provisions.CreateRule(ctx, a.env.ID, provision.Rule{
-		Name: "Staff to Slack", PlanID: plan.ID, SourceID: source.ID, TargetID: target.ID, PopulationExpression: `population.id pr and not (type eq "Contractor")`,
+		Name: "Staff to Slack", PlanID: plan.ID, SourceID: source.ID, TargetID: target.ID, GroupIDs: groups,
+		PopulationExpression: `population.id pr and not (type eq "Contractor")`,
 	})
 }
 
-func farewell(w io.Writer, url, slackURL, env, id, secret string) error {
+const demoUsername = "admin"
+
+// demoAdministrator answers the password of the demo's administrator: a new one at each start.
+func (a *app) demoAdministrator(ctx context.Context) (string, error) {
+	password := "demo-" + strings.ToLower(rand.Text()[:10])
+	text := secret.New(password)
+	found, err := a.access.AdministratorByUsername(ctx, demoUsername)
+	switch {
+	case problem.Is(err, problem.NotFound):
+		_, err = a.access.CreateAdministrator(ctx, a.env.ID, access.NewAdministrator{Username: demoUsername, Name: "Demo Admin", Password: text})
+	case err == nil:
+		_, err = a.access.UpdateAdministrator(ctx, a.env.ID, found.ID, access.AdministratorEdit{Password: &text})
+	}
+	return password, err
+}
+
+func farewell(w io.Writer, url, slackURL, env, id, secret, password string) error {
 	_, err := fmt.Fprintf(w, `
+The console:      %[1]s/console/    sign in as admin with the password %[6]s
 The workspace:    %[2]s
 The API:          %[1]s/v1/openapi.json
 
@@ -171,7 +202,7 @@ Try next, in another terminal:
   curl -s -H "Authorization: Bearer $TOKEN" "$API/activities?limit=5"
 
 Press Ctrl-C to end.
-`, url, slackURL, env, id, secret)
+`, url, slackURL, env, id, secret, password)
 	return err
 }
 

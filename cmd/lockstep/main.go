@@ -22,11 +22,12 @@ var version = "dev"
 
 // commands is the command line. Every flag can be given as LOCKSTEP_… in the environment.
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run the server: API, engine, schedule."`
+	Serve   serveCommand   `cmd:"" help:"Run the server: console, API, engine, schedule."`
 	Demo    demoCommand    `cmd:"" help:"Run the server with a simulated Slack workspace and a sample company."`
 	Sandbox sandboxCommand `cmd:"" help:"Run a simulated target on its own."`
 	Import  importCommand  `cmd:"" help:"Take over people from a CSV file."`
 	Client  clientCommand  `cmd:"" help:"Manage API clients."`
+	Admin   adminCommand   `cmd:"" help:"Manage administrators, who sign in to the console."`
 	Status  statusCommand  `cmd:"" help:"Show where each rule stands; --watch follows it."`
 	Sync    syncCommand    `cmd:"" help:"Start a full reconciliation and follow it."`
 	Version versionCommand `cmd:"" help:"Show the version."`

@@ -43,7 +43,14 @@ func (r runner) Run() int { return postgrestest.Main(r.m) }
 //	writes N                  the sandbox saw exactly N writes since the last time
 //	members N PATTERN         N members match the pattern (of their JSON)
 //	people N FILE             writes a file of N members of staff
+//	groupid NAME VARIABLE     the id of a group of the directory
+//	carry [overwriteExisting] NAME...  selects groups on the rule, and publishes
+//	groups NAME USERNAMES     a group on the target has exactly these members
+//	foreign NAME, foreigngroup NAME MEMBER  a member, a group, that nobody here knows
+//	holdid                    $hold is the first hold of the store
 //	tool ARGS...              lockstep ARGS on the story's database
+//	ask PATH                  reads the server without sign-in
+//	scrape SERVER             reads the server's metrics
 func TestStories(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgresql"} {
 		t.Run(name, func(t *testing.T) {
@@ -62,7 +69,8 @@ func TestStories(t *testing.T) {
 				},
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"start": start, "crash": crash, "term": terminate, "login": login, "api": callAPI, "slack": callSlack, "connect": connect,
-					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people,
+					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people, "scrape": scrape, "ask": ask,
+					"groupid": groupID, "carry": carry, "groups": groupMembers, "foreign": foreign, "foreigngroup": foreignGroup, "holdid": holdID,
 				},
 			})
 		})
@@ -215,6 +223,24 @@ func callAPI(ts *testscript.TestScript, _ bool, args []string) {
 	if len(object.Embedded.Users) > 0 {
 		ts.Setenv("user", object.Embedded.Users[0].ID)
 	}
+}
+
+// scrape reads the metrics of a server, whose log says where they are.
+func scrape(ts *testscript.TestScript, _ bool, args []string) {
+	log, err := os.ReadFile(filepath.Join(ts.Getenv("WORK"), args[0]+".log"))
+	ts.Check(err)
+	_, address, _ := strings.Cut(string(log), `metrics are served" address=`)
+	address, _, _ = strings.Cut(address, "\n")
+	r, err := http.NewRequest(http.MethodGet, address, nil)
+	ts.Check(err)
+	answer(ts, r)
+}
+
+// ask reads an address of the server, below its root and without sign-in.
+func ask(ts *testscript.TestScript, _ bool, args []string) {
+	r, err := http.NewRequest(http.MethodGet, ts.Getenv("server")+args[0], nil)
+	ts.Check(err)
+	answer(ts, r)
 }
 
 func callSlack(ts *testscript.TestScript, _ bool, args []string) {

@@ -67,63 +67,6 @@ func serveHandler(ctx context.Context, listen string, h http.Handler) (string, e
 	return "http://" + listener.Addr().String(), nil
 }
 
-type importCommand struct {
-	where
-	File             string `arg:"" help:"CSV file; its first line names the columns." type:"existingfile"`
-	CreateAttributes bool   `help:"Declare unknown columns as attributes."`
-	Population       string `help:"Population of new people, where the file has no such column."`
-	DryRun           bool   `help:"Report what would happen, and change nothing."`
-	AllOrNothing     bool   `help:"Change nothing if any row is refused."`
-	JSON             bool   `help:"Print JSON."`
-}
-
-// Run imports a file.
-func (c importCommand) Run(ctx context.Context, std stdio) error {
-	a, err := c.open(ctx, false, false, slog.New(slog.DiscardHandler))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = a.close() }()
-	info, err := os.Stat(c.File)
-	if err != nil {
-		return fmt.Errorf("read the file: %w", err)
-	}
-	bar := newBar(std.err, info.Size(), "importing")
-	ctx = directory.WithOrigin(ctx, directory.Origin{Actor: directory.Actor{Type: "SYSTEM", ID: "cli", Name: "lockstep import"}})
-	report, err := a.people.Import(ctx, a.env.ID, func() (io.ReadCloser, error) { return os.Open(c.File) }, directory.ImportOptions{
-		CreateAttributes: c.CreateAttributes, Population: c.Population, DryRun: c.DryRun, AllOrNothing: c.AllOrNothing,
-		Progress: func(bytes, _ int64) { bar(bytes) },
-	})
-	if err != nil {
-		return err
-	}
-	if c.JSON {
-		if err := printJSON(std.out, report); err != nil {
-			return err
-		}
-	} else if err := printReport(std.out, &report); err != nil {
-		return err
-	}
-	if report.Refused > 0 {
-		return fmt.Errorf("%d rows were refused; the others were %s", report.Refused, map[bool]string{true: "applied", false: "not applied"}[report.Applied])
-	}
-	return nil
-}
-
-func printReport(w io.Writer, r *directory.ImportReport) error {
-	for _, refusal := range r.Refusals {
-		column := ""
-		if refusal.Column != "" {
-			column = refusal.Column + ": "
-		}
-		if _, err := fmt.Fprintf(w, "line %d: %s%s\n", refusal.Line, column, refusal.Message); err != nil {
-			return err
-		}
-	}
-	_, err := fmt.Fprintf(w, "created %d, updated %d, unchanged %d, refused %d\n", r.Created, r.Updated, r.Unchanged, r.Refused)
-	return err
-}
-
 // newBar draws a bar on a terminal, and nothing elsewhere.
 func newBar(w io.Writer, total int64, label string) func(done int64) {
 	file, ok := w.(*os.File)
@@ -181,6 +124,7 @@ type ruleLine struct {
 	Name    string               `json:"name"`
 	State   provision.RuleState  `json:"state"`
 	Users   map[string]int64     `json:"users"`
+	Groups  map[string]int64     `json:"groups"`
 	Details string               `json:"details,omitempty"`
 	status  provision.RuleStatus // for the bar
 }
@@ -196,10 +140,7 @@ func (a *app) ruleLines(ctx context.Context) ([]ruleLine, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, ruleLine{ID: rule.ID, Name: rule.Name, State: s.State, Details: s.Details, status: s, Users: map[string]int64{
-			"impacted": s.Users.Impacted, "success": s.Users.Success, "unsynced": s.Users.Unsynced, "partial": s.Users.Partial,
-			"failed": s.Users.Failed, "pending": s.Users.Pending,
-		}})
+		out = append(out, ruleLine{ID: rule.ID, Name: rule.Name, State: s.State, Details: s.Details, status: s, Users: counted(s.Users), Groups: counted(s.Groups)})
 	}
 	return out, nil
 }
@@ -226,6 +167,12 @@ func (c statusCommand) Run(ctx context.Context, std stdio) error {
 	return printLines(std.out, lines)
 }
 
+func counted(c provision.Counts) map[string]int64 {
+	return map[string]int64{
+		"impacted": c.Impacted, "success": c.Success, "unsynced": c.Unsynced, "partial": c.Partial, "failed": c.Failed, "pending": c.Pending,
+	}
+}
+
 func printLines(w io.Writer, lines []ruleLine) error {
 	if len(lines) == 0 {
 		_, err := fmt.Fprintln(w, "There is no rule yet; create one through the API.")
@@ -236,6 +183,12 @@ func printLines(w io.Writer, lines []ruleLine) error {
 		if _, err := fmt.Fprintf(w, "%-24s %-9s impacted %d  success %d  unsynced %d  partial %d  failed %d  pending %d\n",
 			l.Name, l.State, u.Impacted, u.Success, u.Unsynced, u.Partial, u.Failed, u.Pending); err != nil {
 			return err
+		}
+		if g := l.status.Groups; g != (provision.Counts{}) {
+			if _, err := fmt.Fprintf(w, "%-34s groups    %d  success %d  unsynced %d  partial %d  failed %d  pending %d\n",
+				"", g.Impacted, g.Success, g.Unsynced, g.Partial, g.Failed, g.Pending); err != nil {
+				return err
+			}
 		}
 		if l.Details != "" {
 			if _, err := fmt.Fprintln(w, "  "+l.Details); err != nil {

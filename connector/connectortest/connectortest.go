@@ -32,7 +32,8 @@ type Harness struct {
 func Run(t *testing.T, open func(t *testing.T) *Harness) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, h *Harness){
-		"life": life, "list": list, "taken": taken, "gone": gone, "halted": halted, "faults": faults, "cancelled": cancelled, "clear": clearing,
+		"life": life, "list": list, "taken": taken, "gone": gone, "halted": halted, "faults": faults, "cancelled": cancelled, "clear": clearing, "groups": groups,
+		"group members": refusedMembers,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -70,6 +70,10 @@ type call struct {
 	Attributes provision.Attributes `json:"attributes"`
 	Clear      []string             `json:"clear"`
 	Known      *provision.Remote    `json:"known"`
+
+	// Kind is USER where it is left out. Of a group, the answer has "members" beside "remote".
+	Kind    directory.Kind          `json:"kind"`
+	Members *provision.MemberChange `json:"members"`
 }
 
 // script is a server that expects one request after the other.
@@ -108,6 +112,7 @@ func (s *script) play(files []txtar.File, target connector.Target) {
 func (s *script) ask(target connector.Target, asked, wanted []byte) {
 	var c call
 	var want map[string]any
+	c.Kind = directory.KindUser
 	read(s.t, asked, &c)
 	read(s.t, wanted, &want)
 	value, err := c.make(s.t.Context(), target)
@@ -121,6 +126,9 @@ func (s *script) ask(target connector.Target, asked, wanted []byte) {
 	case *provision.Remote:
 		if v != nil {
 			got["remote"] = plainly(s.t, v)
+			if c.Kind == directory.KindGroup {
+				got["members"] = append([]any{}, plainly(s.t, append([]string{}, v.Members...)).([]any)...) //nolint:forcetypeassert // a list
+			}
 		}
 	case []provision.Remote:
 		if err == nil {
@@ -137,12 +145,12 @@ func (s *script) ask(target connector.Target, asked, wanted []byte) {
 func (c *call) make(ctx context.Context, target connector.Target) (any, error) {
 	switch {
 	case c.Get != "":
-		return target.Get(ctx, directory.KindUser, c.Get)
+		return target.Get(ctx, c.Kind, c.Get)
 	case c.Find != "":
-		return target.Find(ctx, directory.KindUser, c.Find)
+		return target.Find(ctx, c.Kind, c.Find)
 	case c.List:
 		rows := []provision.Remote{}
-		err := target.(connector.Lister).List(ctx, directory.KindUser, func(page []provision.Remote, _ int) error { //nolint:forcetypeassert // the file says so
+		err := target.(connector.Lister).List(ctx, c.Kind, func(page []provision.Remote, _ int) error { //nolint:forcetypeassert // the file says so
 			rows = append(rows, page...)
 			return nil
 		})
@@ -151,7 +159,7 @@ func (c *call) make(ctx context.Context, target connector.Target) (any, error) {
 		return target.(connector.Checker).Check(ctx), nil //nolint:forcetypeassert // the file says so
 	default:
 		return target.Do(ctx, connector.Call{
-			Verb: c.Do, Kind: directory.KindUser, RemoteID: c.RemoteID, Attributes: c.Attributes, Clear: c.Clear, Known: c.Known,
+			Verb: c.Do, Kind: c.Kind, RemoteID: c.RemoteID, Attributes: c.Attributes, Clear: c.Clear, Known: c.Known, Members: c.Members,
 		})
 	}
 }

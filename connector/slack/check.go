@@ -60,7 +60,7 @@ func failedOr(name string, err error, message string) provision.Check {
 	}
 	c := provision.Check{Name: name, Status: provision.CheckFailed, Message: "the test was interrupted", Hint: "try again"}
 	if fault, ok := errors.AsType[*provision.Fault](err); ok {
-		c.Message, c.Hint = fault.Message, fault.Hint
+		c.Message, c.Hint, c.RetryAfter = fault.Message, fault.Hint, fault.RetryAfter
 	}
 	return c
 }

@@ -17,8 +17,8 @@ import (
 
 // Do implements connector.Target.
 func (t *target) Do(ctx context.Context, call connector.Call) (*provision.Remote, error) {
-	if fault := onlyUsers(call.Kind); fault != nil {
-		return nil, fault
+	if call.Kind == directory.KindGroup {
+		return t.doGroup(ctx, call)
 	}
 	switch call.Verb {
 	case provision.VerbCreate:
@@ -31,14 +31,6 @@ func (t *target) Do(ctx context.Context, call connector.Call) (*provision.Remote
 	default:
 		return nil, refused("not_supported", "", "Slack cannot delete members", "use Disable as remove action")
 	}
-}
-
-// onlyUsers refuses what the connector cannot write yet, rather than take a group for a member.
-func onlyUsers(kind directory.Kind) error {
-	if kind == directory.KindUser {
-		return nil
-	}
-	return refused("not_supported", "", "this connector writes members only", "take the groups out of the rule")
 }
 
 // create makes a member. Slack silently drops a whole profile when a part of it is invalid, so what came back is compared with
@@ -118,6 +110,10 @@ func (t *target) patch(ctx context.Context, id string, requests [][]scim.Operati
 			if read, err = t.Get(ctx, directory.KindUser, id); err == nil { // 204, or an empty body
 				last = read
 				continue
+			}
+			if unread, ok := errors.AsType[*provision.Fault](err); ok {
+				done := *unread
+				done.Unanswered, err = true, &done // it was done, and nobody knows what it looks like now
 			}
 		}
 		fault, ok := errors.AsType[*provision.Fault](err)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,8 +21,8 @@ const fewRows = 10
 // apply, and has them; so it is not trusted with them. Only rows that hold the value count. When the filter is refused, or
 // other rows come back, everybody is looked through.
 func (t *target) Find(ctx context.Context, kind directory.Kind, identifier string) ([]provision.Remote, error) {
-	if fault := onlyUsers(kind); fault != nil {
-		return nil, fault
+	if kind == directory.KindGroup {
+		return t.findGroup(ctx, identifier)
 	}
 	attribute := "email"
 	if t.identifies == byUserName {
@@ -47,6 +48,8 @@ func (t *target) Find(ctx context.Context, kind directory.Kind, identifier strin
 	found := []provision.Remote{}
 	for i := range rows {
 		switch {
+		case slices.ContainsFunc(found, func(r provision.Remote) bool { return r.ID == rows[i].ID }):
+			// A list over a changing set repeats rows; the same account twice is one.
 		case t.holds(&rows[i], identifier):
 			found = append(found, rows[i])
 		case t.identifies == byEmail && rows[i].Attributes["secondaryEmail"] == identifier:

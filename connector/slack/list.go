@@ -20,8 +20,8 @@ const (
 
 // Get implements connector.Target.
 func (t *target) Get(ctx context.Context, kind directory.Kind, id string) (*provision.Remote, error) {
-	if fault := onlyUsers(kind); fault != nil {
-		return nil, fault
+	if kind == directory.KindGroup {
+		return t.getGroup(ctx, id)
 	}
 	answer, err := t.send(ctx, client.Request{Method: http.MethodGet, Path: "Users/" + url.PathEscape(id), Budgets: []string{budgetRead, budgetGet}})
 	if err != nil {
@@ -53,10 +53,10 @@ func (t *target) page(ctx context.Context, query url.Values) (scim.List, []provi
 // and when the total moved or rows are missing at the end, the list is read once more for those not seen yet
 // (docs.slack.dev/reference/scim-api, "startIndex"). Even so, nothing may be concluded from somebody missing in one listing.
 func (t *target) List(ctx context.Context, kind directory.Kind, visit func(rows []provision.Remote, total int) error) error {
-	if fault := onlyUsers(kind); fault != nil {
-		return fault
+	w := walk{page: t.page, size: pageSize, seen: map[string]struct{}{}, visit: visit}
+	if kind == directory.KindGroup {
+		w.page, w.size = t.groupPageOf, groupPage
 	}
-	w := walk{target: t, seen: map[string]struct{}{}, visit: visit}
 	for range maxWalks {
 		moved, err := w.once(ctx)
 		if err != nil || !moved {
@@ -68,17 +68,18 @@ func (t *target) List(ctx context.Context, kind directory.Kind, visit func(rows 
 
 // walk reads a list, maybe several times.
 type walk struct {
-	target *target
-	seen   map[string]struct{}
-	visit  func(rows []provision.Remote, total int) error
+	page  func(ctx context.Context, query url.Values) (scim.List, []provision.Remote, error)
+	size  int
+	seen  map[string]struct{}
+	visit func(rows []provision.Remote, total int) error
 }
 
 // once reads the list from beginning to end. moved says that the set changed meanwhile, so that rows may have been missed.
 func (w *walk) once(ctx context.Context) (moved bool, err error) {
 	start, before := 1, 0
 	for range maxPages {
-		query := url.Values{"startIndex": {strconv.Itoa(start)}, "count": {strconv.Itoa(pageSize)}}
-		list, rows, err := w.target.page(ctx, query)
+		query := url.Values{"startIndex": {strconv.Itoa(start)}, "count": {strconv.Itoa(w.size)}}
+		list, rows, err := w.page(ctx, query)
 		if err != nil {
 			return false, err
 		}

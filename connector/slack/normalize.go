@@ -20,7 +20,10 @@ const (
 // An @ in a display name becomes _ rather than a refusal: Slack refuses it (invalid_name_specials), the name is not an
 // identity, and _ is what Slack makes of special characters elsewhere. Emoji are refused, as Slack does, because nothing
 // stands for them.
-func (t *target) Normalize(_ directory.Kind, a provision.Attributes) (provision.Attributes, *provision.Fault) {
+func (t *target) Normalize(kind directory.Kind, a provision.Attributes) (provision.Attributes, *provision.Fault) {
+	if kind == directory.KindGroup {
+		return normalizeGroup(a)
+	}
 	out := make(provision.Attributes, len(a))
 	for name, v := range a {
 		s, ok := v.(string)
@@ -106,8 +109,12 @@ func cut(s string, limit int) string {
 }
 
 // Identifier implements connector.Normalizer.
-func (t *target) Identifier(_ directory.Kind, a provision.Attributes) string {
-	s, _ := a[t.identifies].(string)
+func (t *target) Identifier(kind directory.Kind, a provision.Attributes) string {
+	name := t.identifies
+	if kind == directory.KindGroup {
+		name = groupName
+	}
+	s, _ := a[name].(string)
 	return strings.ToLower(strings.TrimSpace(s))
 }
 

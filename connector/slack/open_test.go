@@ -144,33 +144,6 @@ func TestCheckOnSlackItself(t *testing.T) {
 	}
 }
 
-// TestMembersOnly: a group is never taken for a member.
-func TestMembersOnly(t *testing.T) {
-	target, err := openWith(map[string]any{}, "xoxp-1", func(r *http.Request) (*http.Response, error) {
-		t.Errorf("%s %s", r.Method, r.URL)
-		return nil, errors.New("no network here")
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	calls := map[string]func() error{
-		"do": func() error {
-			_, err := target.Do(t.Context(), connector.Call{Kind: directory.KindGroup, Verb: provision.VerbDisable, RemoteID: "S1"})
-			return err
-		},
-		"get":  func() error { _, err := target.Get(t.Context(), directory.KindGroup, "S1"); return err },
-		"find": func() error { _, err := target.Find(t.Context(), directory.KindGroup, "staff"); return err },
-		"list": func() error {
-			return target.(connector.Lister).List(t.Context(), directory.KindGroup, nil) //nolint:forcetypeassert // asserted in the package
-		},
-	}
-	for name, call := range calls {
-		if f, ok := errors.AsType[*provision.Fault](call()); !ok || f.Kind != provision.Rejected {
-			t.Errorf("%s: %v", name, f)
-		}
-	}
-}
-
 // TestDescribe: what is said about the type holds together.
 func TestDescribe(t *testing.T) {
 	d := slack.New().Describe()

@@ -107,12 +107,11 @@ func (slackType) Budgets() []connector.Budget {
 		{Name: budgetGet, PerMinute: 300, Burst: 300},
 		{Name: budgetCreate, PerMinute: 180, Burst: 20},
 		{Name: budgetUpdate, PerMinute: 180, Burst: 20},
-		// Not spent yet: DELETE never is, and groups are not written.
-		{Name: "DELETE /Users/{id}", PerMinute: 180, Burst: 20},
-		{Name: "GET /Groups/{id}", PerMinute: 300, Burst: 300},
-		{Name: "POST /Groups", PerMinute: 180, Burst: 20},
-		{Name: "PATCH /Groups/{id}", PerMinute: 180, Burst: 80},
-		{Name: "DELETE /Groups/{id}", PerMinute: 180, Burst: 20},
+		{Name: "DELETE /Users/{id}", PerMinute: 180, Burst: 20}, // never spent
+		{Name: budgetGroupGet, PerMinute: 300, Burst: 300},
+		{Name: budgetGroupCreate, PerMinute: 180, Burst: 20},
+		{Name: budgetGroupUpdate, PerMinute: 180, Burst: 80},
+		{Name: budgetGroupDelete, PerMinute: 180, Burst: 20},
 	}
 }
 
@@ -127,7 +126,7 @@ const (
 // Describe implements connector.Type. Labels are those of PingOne's console.
 func (slackType) Describe() provision.Type {
 	return provision.Type{
-		Name: "Slack", Title: "Slack", Description: "Members of a Slack workspace or Enterprise organisation, through Slack's SCIM API.",
+		Name: "Slack", Title: "Slack", Description: "Members and groups of a Slack workspace or Enterprise organisation, through Slack's SCIM API.",
 		Groups: true, Fields: append(slices.Clone(fields), provision.GuardFields()...), Attributes: attributes, Defaults: defaults,
 		// The third-party Terraform provider's names (contract.md).
 		Rename: map[string]string{"BEARER_TOKEN": keyToken, "SCIM_URL": provision.KeyBaseURL},
@@ -151,6 +150,8 @@ var fields = []provision.Field{
 	{Key: provision.KeyDisableUsers, Label: "Allow Users to be Disabled", Kind: provision.FieldFlag, Default: true, Help: "Deactivate a member when the person is disabled."},
 	{Key: provision.KeyDeprovisionUsers, Label: "Allow Users to be Deprovisioned", Kind: provision.FieldFlag, Default: true, Help: "Apply the remove action when no rule covers the person any more."},
 	{Key: provision.KeyRemoveAction, Label: "Remove Action", Kind: provision.FieldText, Default: "Disable", Allowed: []string{"Disable"}, Help: "Slack never deletes members; they are deactivated."},
+	{Key: provision.KeyDeleteGroups, Label: "Delete Groups", Kind: provision.FieldFlag, Default: false,
+		Help: "Delete a group that Lockstep made when no rule selects it any more, and nobody else's members are in it."},
 	{Key: provision.KeyRateLimitFactor, Label: "Rate limit factor", Kind: provision.FieldNumber, Default: 1.0, Minimum: &zero, Preference: true,
 		Help: "The share of Slack's published limits to use: 0.5 leaves half to other SCIM apps, 0 does not pace."},
 }

@@ -28,6 +28,7 @@ var (
 	counter atomic.Int64
 )
 
+// server is a cluster that runs.
 type server struct {
 	folder, address string
 	process         *exec.Cmd
@@ -49,8 +50,57 @@ func URL(t testing.TB) string {
 	if failure != nil {
 		t.Fatalf("start PostgreSQL: %v; `make setup` installs it", failure)
 	}
+	return cluster.database(t)
+}
+
+// Cluster is a PostgreSQL server of a test's own, which may be killed.
+type Cluster struct{ server *server }
+
+// Start starts a cluster for one test.
+func Start(t testing.TB) *Cluster {
+	t.Helper()
+	s, err := run()
+	if err != nil {
+		t.Fatalf("start PostgreSQL: %v; `make setup` installs it", err)
+	}
+	c := &Cluster{s}
+	t.Cleanup(c.server.stop)
+	return c
+}
+
+// URL answers the address of a fresh, empty database.
+func (c *Cluster) URL(t testing.TB) string {
+	t.Helper()
+	return c.server.database(t)
+}
+
+// Crash stops the server immediately: every connection breaks, and the next start recovers from the log.
+func (c *Cluster) Crash(t testing.TB) {
+	t.Helper()
+	if err := c.server.process.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	_ = c.server.process.Wait()
+}
+
+// Restart starts the server again, at the same address, and waits until it answers.
+func (c *Cluster) Restart(t testing.TB) {
+	t.Helper()
+	old := c.server.process
+	c.server.process = exec.Command(old.Path, old.Args[1:]...)
+	c.server.process.SysProcAttr, c.server.process.Dir = old.SysProcAttr, old.Dir
+	if err := c.server.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.server.ready(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *server) database(t testing.TB) string {
+	t.Helper()
 	name := fmt.Sprintf("test%d", counter.Add(1))
-	db, err := sql.Open("pgx", cluster.url("postgres"))
+	db, err := sql.Open("pgx", s.url("postgres"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +108,7 @@ func URL(t testing.TB) string {
 	if _, err := db.ExecContext(context.Background(), "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}
-	return cluster.url(name)
+	return s.url(name)
 }
 
 func (s *server) url(database string) string {

@@ -73,6 +73,9 @@ func testDue(t *testing.T, s *suite) {
 	if len(due) != 2 || due[0].ObjectID != "o1" || due[1].ObjectID != "o0" {
 		t.Errorf("%v", due)
 	}
+	if n, err := s.db.CountDue(ctx, "c", now); n != 3 || err != nil {
+		t.Errorf("%d of 3 are due, %v", n, err)
+	}
 	n, err := s.db.MarkDue(ctx, provision.AccountQuery{ConnectionID: "c", ObjectID: "later"}, now, provision.PriorityLive, "asked for")
 	must(t, err)
 	next, err := s.db.NextDue(ctx, "c")

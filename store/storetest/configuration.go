@@ -151,6 +151,27 @@ func testRevisions(t *testing.T, s *suite) {
 	if len(newest) != 2 || newest[0].ID != "v3" || newest[1].ID != "v2" || newest[0].Snapshot.Rules != nil {
 		t.Errorf("the newest, without snapshots: %+v", newest)
 	}
+	deletions(t, s)
 	_, err = s.db.Revision(ctx, "elsewhere", "v2")
 	missing(t, "another environment's revision", err)
+}
+
+// deletions: what was deleted after a revision is found in all that came since.
+func deletions(t *testing.T, s *suite) {
+	t.Helper()
+	ctx := t.Context()
+	for _, r := range []provision.Revision{
+		{ID: "v4", Snapshot: provision.Snapshot{Deleted: []provision.Rule{{ID: "a"}, {ID: "b", DeprovisionOnDelete: true}}}},
+		{ID: "v5", Snapshot: provision.Snapshot{Deleted: []provision.Rule{{ID: "b", DeprovisionOnDelete: true}}}}, {ID: "v6"},
+	} {
+		r.EnvironmentID = s.env
+		s.configure(t, func(tx provision.Tx) error { return tx.InsertRevision(ctx, &r) })
+	}
+	for since, want := range map[string][]provision.Rule{
+		"": {{ID: "a"}, {ID: "b", DeprovisionOnDelete: true}}, "v3": {{ID: "a"}, {ID: "b", DeprovisionOnDelete: true}}, "v4": {{ID: "b", DeprovisionOnDelete: true}}, "v5": nil,
+	} {
+		got, err := s.db.DeletedSince(ctx, s.env, since)
+		must(t, err)
+		same(t, "deleted since "+since, want, got)
+	}
 }

@@ -118,6 +118,31 @@ func testUniqueAtOnce(t *testing.T, s *suite) {
 	}
 }
 
+// testValuesOfDeleted: whoever is given a value while its attribute is deleted has none in the end.
+func testValuesOfDeleted(t *testing.T, s *suite) {
+	ctx := context.Background()
+	for round := range rounds {
+		a, err := s.people.CreateAttribute(ctx, s.env, directory.Attribute{Name: "badge", Type: directory.TypeString, Unique: true})
+		must(t, err)
+		together(t, 5, func(i int) error {
+			if i == 4 {
+				return s.people.DeleteAttribute(ctx, s.env, a.ID)
+			}
+			_, err := s.people.CreateUser(ctx, s.env, directory.User{
+				Username: fmt.Sprint("u", round, "-", i), Email: "u@x.y", Custom: map[string]any{"badge": fmt.Sprint(i)},
+			})
+			return err
+		})
+		users, err := s.db.Users(ctx, s.env, directory.UserQuery{Limit: 100})
+		must(t, err)
+		for _, u := range users {
+			if u.Custom != nil {
+				t.Errorf("%s kept %v", u.Username, u.Custom)
+			}
+		}
+	}
+}
+
 // anything is a catalogue and a checker that take everything.
 type anything struct{}
 

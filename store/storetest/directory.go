@@ -130,6 +130,19 @@ func testAttributes(t *testing.T, s *suite) {
 	if got, err := s.db.CustomAttributes(ctx, s.env); err != nil || len(got) != 0 {
 		t.Errorf("a deleted attribute: %v %v", got, err)
 	}
+	deleted, err := s.db.DeletedAttributes(ctx, s.env)
+	must(t, err)
+	same(t, "it keeps its name", []directory.Attribute{a}, deleted)
+	s.edit(t, func(tx directory.Tx) error {
+		missing(t, "deleting it twice", tx.DeleteAttribute(ctx, s.env, a.ID))
+		missing(t, "editing what is deleted", tx.UpdateAttribute(ctx, a))
+		inside, err := tx.DeletedAttributes(ctx, s.env)
+		same(t, "within the edit", deleted, inside)
+		return errors.Join(err, tx.PurgeAttribute(ctx, s.env, a.ID), tx.PurgeAttribute(ctx, s.env, a.ID))
+	})
+	if got, err := s.db.DeletedAttributes(ctx, s.env); err != nil || len(got) != 0 {
+		t.Errorf("a purged attribute: %v %v", got, err)
+	}
 }
 
 // testUserEdits: what a transaction reads and writes of users.

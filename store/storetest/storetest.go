@@ -13,12 +13,14 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, s *suite){
 		"setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates, "marks": testMarks, "marks in flight": testMarksInFlight,
-		"narrow": testNarrow, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "due": testDue,
-		"lease": testLease, "access": testAccess, "activities": testActivities, "environments": testEnvironments, "populations": testPopulations,
+		"narrow": testNarrow, "exact": testExact, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "due": testDue,
+		"lease": testLease, "access": testAccess, "administrators": testAdministrators, "tested": testTested, "throughput": testThroughput, "activities": testActivities, "environments": testEnvironments, "populations": testPopulations,
 		"attributes": testAttributes, "user edits": testUserEdits, "plans": testPlans, "connections": testConnections,
 		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages, "news": testNews,
 		"runners": testRunners, "populations at once": testPopulationsAtOnce, "placed at once": testPlacedAtOnce,
-		"unique values at once": testUniqueAtOnce, "configured at once": testConfiguredAtOnce, "activity queries": testActivityQueries,
+		"unique values at once": testUniqueAtOnce, "configured at once": testConfiguredAtOnce, "values of deleted": testValuesOfDeleted, "activity queries": testActivityQueries,
+		"announcements": testAnnouncements,
+		"groups":        testGroups, "group rows": testGroupRows, "group accounts": testGroupAccounts, "dynamic groups": testDynamicGroups, "group model": testGroupModel, "large nesting": testLargeNesting,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{db: open(t)}

@@ -1,0 +1,540 @@
+package access
+
+import (
+	"context"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/internal/secret"
+)
+
+// Administrator is a person who signs in to the console. The password is kept as a hash only.
+type Administrator struct {
+	ID            string
+	EnvironmentID string
+	Username      string // unique in the installation, without regard to case
+	Name          string // as shown; may be empty
+	Role          Role
+	PasswordHash  string // see hashPassword
+	CreatedAt     time.Time
+	UpdatedAt     time.Time
+	LastSignOnAt  time.Time // zero: never
+}
+
+// Session is an administrator who is signed in. Its token is kept as a hash only.
+type Session struct {
+	Hash            string
+	AdministratorID string
+	EnvironmentID   string
+	CreatedAt       time.Time
+	SeenAt          time.Time // to the minute
+	ExpiresAt       time.Time
+}
+
+// AdministratorStore keeps administrators and their sessions. What does not exist is a problem.NotFound.
+type AdministratorStore interface {
+	// EditAdministrators runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict.
+	EditAdministrators(ctx context.Context, fn func(tx AdministratorTx) error) error
+	Administrator(ctx context.Context, id string) (Administrator, error)
+	// AdministratorByUsername finds by the folded username (see directory.Fold).
+	AdministratorByUsername(ctx context.Context, folded string) (Administrator, error)
+	// Administrators lists them by username; envID "" = of all environments.
+	Administrators(ctx context.Context, envID string) ([]Administrator, error)
+
+	InsertSession(ctx context.Context, s Session) error
+	Session(ctx context.Context, hash string) (Session, error)
+	TouchSession(ctx context.Context, hash string, at time.Time) error
+	DeleteSession(ctx context.Context, hash string) error
+}
+
+// AdministratorTx is an edit in progress.
+type AdministratorTx interface {
+	// LockAdministrators keeps others from editing administrators until the transaction ends, and lists them all.
+	LockAdministrators(ctx context.Context) ([]Administrator, error)
+	InsertAdministrator(ctx context.Context, a Administrator) error
+	UpdateAdministrator(ctx context.Context, a Administrator) error
+	// DeleteAdministrator also ends the sessions.
+	DeleteAdministrator(ctx context.Context, id string) error
+	// DeleteSessions ends the sessions of an administrator, but for the one kept ("" = none).
+	DeleteSessions(ctx context.Context, administratorID, kept string) error
+
+	// InsertInvitation keeps the hash of a one-time link; TakeInvitation uses it up and answers until when it was good.
+	InsertInvitation(ctx context.Context, hash string, expires time.Time) error
+	TakeInvitation(ctx context.Context, hash string) (time.Time, error)
+	DeleteInvitations(ctx context.Context) error
+
+	Append(ctx context.Context, activities []directory.Activity) error
+}
+
+const (
+	sessionLife    = 12 * time.Hour
+	sessionIdle    = time.Hour
+	seenEvery      = time.Minute
+	invitationLife = 24 * time.Hour
+	maxUsername    = 128
+	minPassword    = 8 // NIST SP 800-63B-4 §3.1.1.2: length matters, composition does not
+	maxPassword    = 256
+	sessionMark    = "lockstep session\x00"
+	invitationMark = "lockstep invitation\x00"
+)
+
+// NewAdministrator is what a new administrator is made of.
+type NewAdministrator struct {
+	Username string
+	Name     string
+	Role     Role // "" = EnvironmentAdmin
+	Password secret.Text
+}
+
+// CreateAdministrator makes an administrator.
+func (s *Service) CreateAdministrator(ctx context.Context, envID string, n NewAdministrator) (Administrator, error) {
+	a, err := s.newAdministrator(envID, n)
+	if err != nil {
+		return Administrator{}, err
+	}
+	err = s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+		all, err := tx.LockAdministrators(ctx)
+		if err != nil {
+			return err
+		}
+		return s.insertAdministrator(ctx, tx, all, a)
+	})
+	return a, err
+}
+
+func (s *Service) insertAdministrator(ctx context.Context, tx AdministratorTx, all []Administrator, a Administrator) error {
+	for _, other := range all {
+		if directory.Fold(other.Username) == directory.Fold(a.Username) {
+			return refused("The administrator cannot be saved:", problem.UniquenessViolation, "username", "another administrator has this username; choose another one")
+		}
+	}
+	if err := tx.InsertAdministrator(ctx, a); err != nil {
+		return err
+	}
+	// The link of the first start is of no use any more, and must be of none.
+	if err := tx.DeleteInvitations(ctx); err != nil {
+		return err
+	}
+	return tx.Append(ctx, s.lines(ctx, a, "CREATED", "administrator "+a.Username+" was created with the role "+string(a.Role), nil))
+}
+
+func refused(message, code, target, format string, args ...any) error {
+	var l problem.List
+	l.Add(code, target, format, args...)
+	return l.Err(message)
+}
+
+func (s *Service) newAdministrator(envID string, n NewAdministrator) (Administrator, error) {
+	n.Username, n.Name = strings.TrimSpace(n.Username), strings.TrimSpace(n.Name)
+	if n.Role == "" {
+		n.Role = EnvironmentAdmin
+	}
+	var l problem.List
+	checkText(&l, "username", n.Username, maxUsername, true)
+	checkText(&l, "name", n.Name, maxName, false)
+	checkPassword(&l, "password", n.Password, n.Username)
+	if err := l.Err("The administrator cannot be saved:"); err != nil {
+		return Administrator{}, err
+	}
+	role, err := ParseRole(string(n.Role))
+	if err != nil {
+		return Administrator{}, err
+	}
+	hash, err := s.passwords.hash(n.Password)
+	if err != nil {
+		return Administrator{}, err
+	}
+	now := s.instant()
+	return Administrator{
+		ID: uuid.Must(uuid.NewV7()).String(), EnvironmentID: envID, Username: n.Username, Name: n.Name, Role: role, PasswordHash: hash, CreatedAt: now, UpdatedAt: now,
+	}, nil
+}
+
+func (s *Service) instant() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+func checkText(l *problem.List, target, text string, longest int, required bool) {
+	switch {
+	case text == "" && required:
+		l.Add(problem.RequiredValue, target, "a %s is required", target)
+	case utf8.RuneCountInString(text) > longest:
+		l.Add(problem.InvalidValue, target, "at most %d characters are allowed", longest)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		l.Add(problem.InvalidValue, target, "control characters such as line breaks are not allowed")
+	}
+}
+
+func checkPassword(l *problem.List, target string, password secret.Text, username string) {
+	text := password.Reveal()
+	switch n := utf8.RuneCountInString(text); {
+	case n < minPassword:
+		l.Add(problem.InvalidValue, target, "a password has at least %d characters; a sentence is easy to remember", minPassword)
+	case n > maxPassword || !utf8.ValidString(text):
+		l.Add(problem.InvalidValue, target, "a password has at most %d characters", maxPassword)
+	case strings.EqualFold(text, username):
+		l.Add(problem.InvalidValue, target, "the password must not be the username")
+	}
+}
+
+// AdministratorEdit is what may change about an administrator; nil stays as it is.
+type AdministratorEdit struct {
+	Name     *string
+	Role     *Role
+	Password *secret.Text
+}
+
+// UpdateAdministrator edits an administrator. A new password ends the other sessions.
+func (s *Service) UpdateAdministrator(ctx context.Context, envID, id string, edit AdministratorEdit) (Administrator, error) {
+	var out Administrator
+	hash := ""
+	if edit.Password != nil {
+		a, err := s.Administrator(ctx, envID, id)
+		if err != nil {
+			return out, err
+		}
+		if hash, err = s.newHash(a, "password", *edit.Password); err != nil {
+			return out, err
+		}
+	}
+	err := s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+		all, err := tx.LockAdministrators(ctx)
+		if err != nil {
+			return err
+		}
+		a, err := find(all, envID, id)
+		if err != nil {
+			return err
+		}
+		var changed []directory.AttributeChange
+		if edit.Name != nil && strings.TrimSpace(*edit.Name) != a.Name {
+			var l problem.List
+			name := strings.TrimSpace(*edit.Name)
+			checkText(&l, "name", name, maxName, false)
+			if err := l.Err("The administrator cannot be saved:"); err != nil {
+				return err
+			}
+			changed = append(changed, directory.AttributeChange{Attribute: "name", From: a.Name, To: name})
+			a.Name = name
+		}
+		if edit.Role != nil && *edit.Role != a.Role {
+			role, err := ParseRole(string(*edit.Role))
+			if err != nil {
+				return err
+			}
+			if lastAdmin(all, a) && role != EnvironmentAdmin {
+				return refused("The administrator cannot be saved:", problem.ConstraintViolation, "role", "this is the last administrator with the role %q; give it to somebody else first", EnvironmentAdmin)
+			}
+			changed = append(changed, directory.AttributeChange{Attribute: "role", From: string(a.Role), To: string(role)})
+			a.Role = role
+		}
+		out = a
+		if hash != "" {
+			a.PasswordHash = hash
+		}
+		if len(changed) == 0 && hash == "" {
+			return nil
+		}
+		return s.saveAdministrator(ctx, tx, &a, changed, hash != "", "", &out)
+	})
+	s.forgetSessions()
+	return out, err
+}
+
+func (s *Service) saveAdministrator(
+	ctx context.Context, tx AdministratorTx, a *Administrator, changed []directory.AttributeChange, password bool, kept string, out *Administrator,
+) error {
+	a.UpdatedAt = s.instant()
+	if err := tx.UpdateAdministrator(ctx, *a); err != nil {
+		return err
+	}
+	what := "administrator " + a.Username + " was updated"
+	if password {
+		what = "the password of administrator " + a.Username + " was changed"
+		if err := tx.DeleteSessions(ctx, a.ID, kept); err != nil {
+			return err
+		}
+	}
+	*out = *a
+	return tx.Append(ctx, s.lines(ctx, *a, "UPDATED", what, changed))
+}
+
+func (s *Service) newHash(a Administrator, target string, password secret.Text) (string, error) {
+	var l problem.List
+	checkPassword(&l, target, password, a.Username)
+	if err := l.Err("The password cannot be changed:"); err != nil {
+		return "", err
+	}
+	return s.passwords.hash(password)
+}
+
+// ChangePassword is what administrators do themselves; kept is the session that goes on.
+func (s *Service) ChangePassword(ctx context.Context, id string, current, next, kept secret.Text) error {
+	a, err := s.store.Administrator(ctx, id)
+	if err != nil {
+		return err
+	}
+	ok, err := s.passwords.verify(ctx, a.PasswordHash, current)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return refused("The password cannot be changed:", problem.InvalidValue, "currentPassword", "this is not your current password")
+	}
+	hash, err := s.newHash(a, "newPassword", next)
+	if err != nil {
+		return err
+	}
+	err = s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+		all, err := tx.LockAdministrators(ctx)
+		if err != nil {
+			return err
+		}
+		a, err := find(all, a.EnvironmentID, id)
+		if err != nil {
+			return err
+		}
+		a.PasswordHash = hash
+		return s.saveAdministrator(ctx, tx, &a, nil, true, sessionHash(kept), &a)
+	})
+	s.forgetSessions()
+	return err
+}
+
+// DeleteAdministrator ends an administrator and the sessions; the last one with every right stays.
+func (s *Service) DeleteAdministrator(ctx context.Context, envID, id string) error {
+	err := s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+		all, err := tx.LockAdministrators(ctx)
+		if err != nil {
+			return err
+		}
+		a, err := find(all, envID, id)
+		if err != nil {
+			return err
+		}
+		if lastAdmin(all, a) {
+			return problem.New(problem.Conflict, "this is the last administrator with the role %q; make another one first", EnvironmentAdmin)
+		}
+		if err := tx.DeleteAdministrator(ctx, id); err != nil {
+			return err
+		}
+		return tx.Append(ctx, s.lines(ctx, a, "DELETED", "administrator "+a.Username+" was deleted", nil))
+	})
+	s.forgetSessions()
+	return err
+}
+
+func find(all []Administrator, envID, id string) (Administrator, error) {
+	for _, a := range all {
+		if a.ID == id && a.EnvironmentID == envID {
+			return a, nil
+		}
+	}
+	return Administrator{}, problem.Missing("administrator")
+}
+
+// lastAdmin reports whether nobody but a may do everything.
+func lastAdmin(all []Administrator, a Administrator) bool {
+	for _, other := range all {
+		if other.ID != a.ID && other.EnvironmentID == a.EnvironmentID && other.Role == EnvironmentAdmin {
+			return false
+		}
+	}
+	return a.Role == EnvironmentAdmin
+}
+
+// Administrator reads one.
+func (s *Service) Administrator(ctx context.Context, envID, id string) (Administrator, error) {
+	a, err := s.store.Administrator(ctx, id)
+	if err == nil && a.EnvironmentID != envID {
+		err = problem.Missing("administrator")
+	}
+	return a, err
+}
+
+// Administrators lists those of an environment by username.
+func (s *Service) Administrators(ctx context.Context, envID string) ([]Administrator, error) {
+	return s.store.Administrators(ctx, envID)
+}
+
+// AdministratorByUsername reads one.
+func (s *Service) AdministratorByUsername(ctx context.Context, username string) (Administrator, error) {
+	return s.store.AdministratorByUsername(ctx, directory.Fold(strings.TrimSpace(username)))
+}
+
+func (s *Service) lines(ctx context.Context, a Administrator, verb, what string, changes []directory.AttributeChange) []directory.Activity {
+	origin := directory.OriginOf(ctx)
+	return []directory.Activity{{
+		ID: uuid.Must(uuid.NewV7()).String(), EnvironmentID: a.EnvironmentID, RecordedAt: s.instant(), Type: "ADMINISTRATOR." + verb, Actor: origin.Actor,
+		CorrelationID: origin.CorrelationID, Kind: directory.KindAdministrator, ObjectID: a.ID, ObjectName: a.Username, Success: true, Description: what, Changes: changes,
+	}}
+}
+
+var errSignOn = problem.New(problem.Unauthorized, "the username or the password is wrong")
+
+// SignOn checks a password and opens a session. The token is answered once.
+func (s *Service) SignOn(ctx context.Context, username string, password secret.Text) (Administrator, secret.Text, error) {
+	a, err := s.AdministratorByUsername(ctx, username)
+	if err != nil && !problem.Is(err, problem.NotFound) {
+		return Administrator{}, secret.Text{}, err
+	}
+	unknown := err != nil
+	if unknown {
+		a.PasswordHash = s.passwords.nobody() // takes as long, so that the time tells nothing
+	}
+	ok, err := s.passwords.verify(ctx, a.PasswordHash, password)
+	if err != nil {
+		return Administrator{}, secret.Text{}, err
+	}
+	if !ok || unknown {
+		return Administrator{}, secret.Text{}, errSignOn
+	}
+	token, err := s.open(ctx, &a)
+	return a, token, err
+}
+
+func (s *Service) open(ctx context.Context, a *Administrator) (secret.Text, error) {
+	value, now := random(), s.instant()
+	session := Session{
+		Hash: sessionHash(secret.New(value)), AdministratorID: a.ID, EnvironmentID: a.EnvironmentID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(sessionLife),
+	}
+	checked := a.PasswordHash
+	err := s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+		all, err := tx.LockAdministrators(ctx)
+		if err != nil {
+			return err
+		}
+		signed, err := find(all, a.EnvironmentID, a.ID)
+		if err != nil || signed.PasswordHash != checked {
+			return errSignOn // edited since the password was checked
+		}
+		signed.LastSignOnAt = now
+		*a = signed
+		if err := tx.UpdateAdministrator(ctx, signed); err != nil {
+			return err
+		}
+		origin := directory.OriginOf(ctx)
+		origin.Actor = directory.Actor{Type: "USER", ID: signed.ID, Name: signed.Username}
+		return tx.Append(ctx, s.lines(directory.WithOrigin(ctx, origin), signed, "SIGNED_ON", "administrator "+signed.Username+" signed on", nil))
+	})
+	if err != nil {
+		return secret.Text{}, err
+	}
+	return secret.New(value), s.store.InsertSession(ctx, session)
+}
+
+func sessionHash(token secret.Text) string {
+	if token.IsZero() {
+		return ""
+	}
+	return hash(sessionMark, token.Reveal())
+}
+
+var errSession = problem.New(problem.Unauthorized, "the session is over; sign in again")
+
+// VerifySession answers who is signed in. What was found is remembered for at most 10 seconds, as in Verify.
+func (s *Service) VerifySession(ctx context.Context, token secret.Text) (Administrator, error) {
+	h, now := sessionHash(token), s.now()
+	s.mu.Lock()
+	hit, ok := s.sessions[h]
+	s.mu.Unlock()
+	if ok && now.Before(hit.until) {
+		return hit.administrator, nil
+	}
+	session, err := s.store.Session(ctx, h)
+	if problem.Is(err, problem.NotFound) || err == nil && (!now.Before(session.ExpiresAt) || now.Sub(session.SeenAt) >= sessionIdle) {
+		return Administrator{}, errSession
+	}
+	if err != nil {
+		return Administrator{}, err
+	}
+	a, err := s.store.Administrator(ctx, session.AdministratorID)
+	if problem.Is(err, problem.NotFound) {
+		return Administrator{}, errSession
+	}
+	if err != nil {
+		return Administrator{}, err
+	}
+	if now.Sub(session.SeenAt) >= seenEvery {
+		if err := s.store.TouchSession(ctx, h, s.instant()); err != nil {
+			return Administrator{}, err
+		}
+	}
+	until := now.Add(cacheLife)
+	if session.ExpiresAt.Before(until) {
+		until = session.ExpiresAt
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.sessions) >= cacheSize {
+		clear(s.sessions)
+	}
+	s.sessions[h] = signedOn{a, until}
+	return a, nil
+}
+
+// SignOff ends a session.
+func (s *Service) SignOff(ctx context.Context, token secret.Text) error {
+	err := s.store.DeleteSession(ctx, sessionHash(token))
+	s.forgetSessions()
+	return err
+}
+
+func (s *Service) forgetSessions() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.sessions)
+}
+
+// SetupNeeded reports whether nobody can sign in yet.
+func (s *Service) SetupNeeded(ctx context.Context) (bool, error) {
+	all, err := s.store.Administrators(ctx, "")
+	return len(all) == 0, err
+}
+
+// Invite makes the token of a one-time link by which the first administrator is created. It is good for a day, or until there is
+// an administrator.
+func (s *Service) Invite(ctx context.Context) (secret.Text, error) {
+	value := random()
+	err := s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+		return tx.InsertInvitation(ctx, hash(invitationMark, value), s.instant().Add(invitationLife))
+	})
+	return secret.New(value), err
+}
+
+// SetUp creates the first administrator by a one-time link, and signs in.
+func (s *Service) SetUp(ctx context.Context, envID string, invitation secret.Text, n NewAdministrator) (Administrator, secret.Text, error) {
+	if needed, err := s.SetupNeeded(ctx); err != nil {
+		return Administrator{}, secret.Text{}, err
+	} else if !needed {
+		return Administrator{}, secret.Text{}, problem.New(problem.Conflict, "there is an administrator already; sign in")
+	}
+	n.Role = EnvironmentAdmin
+	a, err := s.newAdministrator(envID, n)
+	if err != nil {
+		return Administrator{}, secret.Text{}, err
+	}
+	err = s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+		all, err := tx.LockAdministrators(ctx)
+		if err != nil {
+			return err
+		}
+		expires, err := tx.TakeInvitation(ctx, hash(invitationMark, invitation.Reveal()))
+		if problem.Is(err, problem.NotFound) || err == nil && !s.now().Before(expires) {
+			return problem.New(problem.AccessFailed, "this link was used already, or is older than a day; restart the server for a new one, or run: lockstep admin create")
+		}
+		if err != nil {
+			return err
+		}
+		return s.insertAdministrator(ctx, tx, all, a)
+	})
+	if err != nil {
+		return Administrator{}, secret.Text{}, err
+	}
+	token, err := s.open(ctx, &a)
+	return a, token, err
+}

@@ -1,0 +1,77 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"lockstep/directory"
+	"lockstep/internal/problem"
+)
+
+const (
+	maxImport    = 64 << 20
+	importBudget = 10 * time.Minute
+)
+
+// importUsers takes over people from a CSV file. With Accept: application/x-ndjson it tells how far it is, a line each, and ends with
+// the report; otherwise it answers the report alone.
+func (s *server) importUsers(r *request) error {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "text/csv" {
+		return problem.New(unsupportedMedia, "the body must be a CSV file, with the content type text/csv")
+	}
+	controller := http.NewResponseController(r.writer)
+	_ = controller.SetReadDeadline(time.Now().Add(importBudget))
+	_ = controller.SetWriteDeadline(time.Now().Add(importBudget))
+	raw, err := io.ReadAll(http.MaxBytesReader(r.writer, r.Body, maxImport))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return problem.New(problem.TooLarge, "the file is larger than %d MiB; split it, or use: lockstep import", maxImport>>20)
+	}
+	if err != nil {
+		return problem.New(problem.InvalidRequest, "the file could not be read to its end")
+	}
+	yes := func(name string) bool { return strings.EqualFold(r.parameter(name), "true") }
+	options := directory.ImportOptions{
+		DryRun: yes("dryRun"), CreateAttributes: yes("createAttributes"), AllOrNothing: yes("allOrNothing"), Population: r.parameter("population"),
+	}
+	streamed := strings.Contains(r.Header.Get("Accept"), "application/x-ndjson")
+	started := false
+	say := func(line any) {
+		if !started {
+			started = true
+			r.writer.Header().Set("Content-Type", "application/x-ndjson")
+			r.writer.WriteHeader(http.StatusOK)
+		}
+		text, _ := json.Marshal(line)
+		_, _ = r.writer.Write(append(text, '\n'))
+		_ = controller.Flush()
+	}
+	if streamed {
+		options.Progress = func(read, rows int64) { say(map[string]any{"bytes": read, "total": len(raw), "rows": rows}) }
+	}
+	report, err := s.Directory.Import(r.Context(), r.env, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }, options)
+	switch {
+	case err == nil && !streamed:
+		writeJSON(r.writer, http.StatusOK, report)
+		return nil
+	case err == nil:
+		say(map[string]any{"report": report})
+		return nil
+	case !started:
+		return err
+	}
+	// The status is sent already; what went wrong is the last line.
+	message := "something failed inside; the rows before this are taken over"
+	if p, ok := errors.AsType[*problem.Error](err); ok {
+		message = p.Error()
+	} else {
+		s.Logger.Error("an import failed inside", "error", err, "correlation", directory.OriginOf(r.Context()).CorrelationID)
+	}
+	say(map[string]any{"error": message})
+	return nil
+}

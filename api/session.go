@@ -1,0 +1,254 @@
+package api
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"lockstep/access"
+	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/internal/secret"
+)
+
+// caller is who asks: an API client with a token, or an administrator with a session.
+type caller struct {
+	environmentID   string
+	role            access.Role
+	actor           directory.Actor
+	administratorID string // "" = an API client
+}
+
+// authenticate answers who asks. A token wins over a cookie.
+func (s *server) authenticate(r *http.Request) (caller, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		scheme, token, _ := strings.Cut(header, " ")
+		if !strings.EqualFold(scheme, "Bearer") || token == "" { // RFC 9110 §11.1: the scheme is written in any case
+			return caller{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one")
+		}
+		c, err := s.Access.Verify(r.Context(), secret.New(token))
+		return caller{c.EnvironmentID, c.Role, directory.Actor{Type: "CLIENT", ID: c.ID, Name: c.Name}, ""}, err
+	}
+	a, err := s.signedOn(r)
+	return caller{a.EnvironmentID, a.Role, directory.Actor{Type: "USER", ID: a.ID, Name: a.Username}, a.ID}, err
+}
+
+// signedOn answers whose session the request's cookie is. Browsers send cookies along whoever made them ask, so where a request came
+// from is checked first.
+func (s *server) signedOn(r *http.Request) (access.Administrator, error) {
+	token := sessionToken(r)
+	if token.IsZero() {
+		return access.Administrator{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one; people sign in at /console/")
+	}
+	if err := s.checkOrigin(r); err != nil {
+		return access.Administrator{}, err
+	}
+	return s.Access.VerifySession(r.Context(), token)
+}
+
+// trusted protects against requests that another site has a browser make.
+func trusted(externalURL string) *http.CrossOriginProtection {
+	out := http.NewCrossOriginProtection()
+	if externalURL != "" {
+		// Behind a proxy the Host header may be another than the browser's; an address that cannot be read adds nothing.
+		_ = out.AddTrustedOrigin(strings.TrimSuffix(externalURL, "/"))
+	}
+	return out
+}
+
+func (s *server) checkOrigin(r *http.Request) error {
+	if s.origins.Check(r) != nil {
+		return problem.New(problem.AccessFailed, "this request was made by a page of another site; nothing was done")
+	}
+	return nil
+}
+
+const (
+	cookieName       = "lockstep_session"
+	secureCookieName = "__Host-" + cookieName // browsers take it from nobody but this very host, over TLS
+)
+
+func sessionToken(r *http.Request) secret.Text {
+	for _, name := range []string{secureCookieName, cookieName} {
+		if c, err := r.Cookie(name); err == nil && c.Value != "" {
+			return secret.New(c.Value)
+		}
+	}
+	return secret.Text{}
+}
+
+// setCookie gives the browser the session's token; no script can read it, and no other site makes the browser send it.
+func (s *server) setCookie(w http.ResponseWriter, r *http.Request, token secret.Text) {
+	c := &http.Cookie{Name: cookieName, Value: token.Reveal(), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}
+	if strings.HasPrefix(s.origin(r), "https://") {
+		c.Name, c.Secure = secureCookieName, true
+	}
+	if token.IsZero() {
+		c.MaxAge = -1
+	}
+	http.SetCookie(w, c)
+}
+
+// sessionRoutes are the ones that nobody needs to be known for: signing in, and the first administrator.
+func (s *server) sessionRoutes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /v1/session", s.readSession)
+	mux.HandleFunc("POST /v1/session", s.signOn)
+	mux.HandleFunc("DELETE /v1/session", s.signOff)
+	mux.HandleFunc("POST /v1/setup", s.setUp)
+}
+
+// Session is who is signed in, and where.
+type Session struct {
+	Administrator *SessionAdministrator `json:"administrator,omitempty" doc:"Absent: nobody is signed in."`
+	SetupNeeded   bool                  `json:"setupNeeded"`
+	Environment   *NamedReference       `json:"environment,omitempty"`
+	Version       string                `json:"version,omitempty"`
+	APIURL        string                `json:"apiUrl,omitempty"`
+}
+
+// SessionAdministrator is the person of a session.
+type SessionAdministrator struct {
+	ID       string      `json:"id"`
+	Username string      `json:"username"`
+	Name     string      `json:"name"`
+	Role     access.Role `json:"role"`
+}
+
+// SignOnBody is what people sign in with; the rest is for the first administrator.
+type SignOnBody struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+	Name     string `json:"name,omitempty"`
+	Token    string `json:"token,omitempty"`
+}
+
+func (s *server) session(r *http.Request, a *access.Administrator) (Session, error) {
+	env, err := s.Directory.Environment(r.Context(), a.EnvironmentID)
+	if err != nil {
+		return Session{}, err
+	}
+	return Session{
+		Administrator: &SessionAdministrator{ID: a.ID, Username: a.Username, Name: a.Name, Role: a.Role},
+		Environment:   &NamedReference{ID: env.ID, Name: env.Name}, Version: s.Version, APIURL: s.origin(r) + base + "/" + env.ID,
+	}, nil
+}
+
+func (s *server) readSession(w http.ResponseWriter, r *http.Request) {
+	a, err := s.signedOn(r)
+	if problem.Is(err, problem.Unauthorized) {
+		needed, err := s.Access.SetupNeeded(r.Context())
+		if err != nil {
+			s.writeError(w, r, err)
+			return
+		}
+		// Not a 401: a page that asks who is signed in gets the answer "nobody".
+		writeJSON(w, http.StatusOK, Session{SetupNeeded: needed})
+		return
+	}
+	s.answerSession(w, r, &a, err)
+}
+
+func (s *server) answerSession(w http.ResponseWriter, r *http.Request, a *access.Administrator, err error) {
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	body, err := s.session(r, a)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, body)
+}
+
+// credentials reads a body; it refuses other sites' pages first.
+func (s *server) credentials(w http.ResponseWriter, r *http.Request) (SignOnBody, error) {
+	if err := s.checkOrigin(r); err != nil {
+		return SignOnBody{}, err
+	}
+	return body[SignOnBody](&request{Request: r, server: s, writer: w}, false)
+}
+
+// signOn opens a session. Whoever guesses waits: by address and name, and by address alone.
+func (s *server) signOn(w http.ResponseWriter, r *http.Request) {
+	in, err := s.credentials(w, r)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	username, password := in.Username, secret.New(in.Password)
+	if len(username) > maxUsername {
+		username = username[:maxUsername] // nobody has it
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	keys := []string{"sign on|" + host, "sign on|" + host + "|" + directory.Fold(username)}
+	for _, key := range keys {
+		if s.throttle.wait(key) > 0 {
+			w.Header().Set("Retry-After", "1")
+			s.writeError(w, r, problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again"))
+			return
+		}
+	}
+	a, token, err := s.Access.SignOn(r.Context(), username, password)
+	if err != nil {
+		if problem.Is(err, problem.Unauthorized) {
+			for _, key := range keys {
+				s.throttle.failed(key)
+			}
+			s.Logger.Warn("a sign-in failed", "address", host, "correlation", directory.OriginOf(r.Context()).CorrelationID)
+		}
+		s.writeError(w, r, err)
+		return
+	}
+	s.setCookie(w, r, token)
+	s.answerSession(w, r, &a, nil)
+}
+
+const maxUsername = 512 // bytes
+
+func (s *server) signOff(w http.ResponseWriter, r *http.Request) {
+	if err := s.checkOrigin(r); err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	if token := sessionToken(r); !token.IsZero() {
+		if err := s.Access.SignOff(r.Context(), token); err != nil {
+			s.writeError(w, r, err)
+			return
+		}
+	}
+	s.setCookie(w, r, secret.Text{})
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// setUp makes the first administrator by the link that the server printed.
+func (s *server) setUp(w http.ResponseWriter, r *http.Request) {
+	in, err := s.credentials(w, r)
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	n := access.NewAdministrator{Username: in.Username, Name: in.Name, Password: secret.New(in.Password)}
+	invitation := secret.New(in.Token)
+	envs, err := s.Directory.Environments(r.Context())
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	if s.throttle.wait("set up|"+host) > 0 {
+		w.Header().Set("Retry-After", "1")
+		s.writeError(w, r, problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again"))
+		return
+	}
+	a, token, err := s.Access.SetUp(r.Context(), envs[0].ID, invitation, n)
+	if err != nil {
+		if problem.Is(err, problem.AccessFailed) {
+			s.throttle.failed("set up|" + host)
+		}
+		s.writeError(w, r, err)
+		return
+	}
+	s.setCookie(w, r, token)
+	s.answerSession(w, r, &a, nil)
+}

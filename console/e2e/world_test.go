@@ -1,0 +1,162 @@
+package e2e_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	username = "ann"
+	password = "a sentence nobody guesses"
+	token    = "xoxp-good"
+)
+
+var program string // the built lockstep
+
+func TestMain(m *testing.M) { os.Exit(run(m)) }
+
+func run(m *testing.M) int {
+	if _, err := os.Stat("../dist/app/index.html"); err != nil {
+		fmt.Fprintln(os.Stderr, "The console is not built, so it cannot be tested: run make console.")
+		return 1
+	}
+	dir, err := os.MkdirTemp("", "lockstep-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	program = filepath.Join(dir, "lockstep")
+	if out, err := exec.Command("go", "build", "-o", program, "lockstep/cmd/lockstep").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// world is a server and a workspace that run.
+type world struct {
+	t      *testing.T
+	data   string
+	server string
+	slack  string
+	link   string // of the first administrator
+}
+
+// newWorld starts both; people go into the directory first.
+func newWorld(t *testing.T, people string) *world {
+	t.Helper()
+	w := &world{t: t, data: filepath.Join(t.TempDir(), "data")}
+	w.slack = w.start("sandbox", "slack", "--listen=127.0.0.1:0", "--token="+token, "--time-scale=0")
+	if people != "" {
+		file := filepath.Join(t.TempDir(), "people.csv")
+		must(t, os.WriteFile(file, []byte(people), 0o600))
+		w.command("", "import", "--data="+w.data, file)
+	}
+	w.server = w.start("serve", "--data="+w.data, "--listen=127.0.0.1:0", "--allow-private-targets")
+	return w
+}
+
+// start runs the program until it listens; it ends with the test.
+func (w *world) start(args ...string) string {
+	w.t.Helper()
+	c := exec.Command(program, args...)
+	out, err := c.StdoutPipe()
+	must(w.t, err)
+	log, err := os.Create(filepath.Join(w.t.TempDir(), args[0]+".log"))
+	must(w.t, err)
+	c.Stderr = log
+	must(w.t, c.Start())
+	w.t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait(); _ = log.Close() })
+	line, err := bufio.NewReader(out).ReadString('\n')
+	raw, _ := os.ReadFile(log.Name())
+	if err != nil {
+		w.t.Fatalf("%v does not start: %v\n%s", args, err, raw)
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	if i := strings.Index(string(raw), "/console/setup#"); i >= 0 {
+		w.link = strings.TrimPrefix(strings.TrimSpace(string(raw)[i:]), "/console")
+	}
+	return strings.TrimPrefix(strings.TrimSpace(line), "listening on ")
+}
+
+// command runs the program to its end.
+func (w *world) command(stdin string, args ...string) string {
+	w.t.Helper()
+	c := exec.Command(program, args...)
+	c.Stdin = strings.NewReader(stdin)
+	out, err := c.CombinedOutput()
+	if err != nil {
+		w.t.Fatalf("%v: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// administrator makes one and answers a browser in which they are signed in.
+func (w *world) administrator() *browser {
+	w.t.Helper()
+	w.command(password+"\n", "admin", "create", "--data="+w.data, "--username="+username, "--name=Ann Bell")
+	b := newBrowser(w.t, w.server)
+	b.open("/")
+	b.fill("Username", username)
+	b.fill("Password", password)
+	b.click("button", "Sign in")
+	b.sees("Overview")
+	return b
+}
+
+type member struct {
+	UserName     string `json:"userName"`
+	PrimaryEmail string `json:"primaryEmail"`
+	GivenName    string `json:"givenName"`
+	FamilyName   string `json:"familyName"`
+	Title        string `json:"title"`
+	Active       bool   `json:"active"`
+}
+
+// members is who is in the workspace, by e-mail address.
+func (w *world) members() map[string]member {
+	w.t.Helper()
+	response, err := http.Get(w.slack + "/sandbox/members")
+	must(w.t, err)
+	defer func() { _ = response.Body.Close() }()
+	var list []member
+	must(w.t, json.NewDecoder(response.Body).Decode(&list))
+	out := map[string]member{}
+	for _, m := range list {
+		out[m.PrimaryEmail] = m
+	}
+	return out
+}
+
+// until waits for the workspace to become so.
+func (w *world) until(what string, done func(map[string]member) bool) {
+	w.t.Helper()
+	deadline := time.After(patience)
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for !done(w.members()) {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			w.t.Fatalf("never: %s; the members are %+v", what, w.members())
+		}
+	}
+}
+
+// seed puts members into the workspace by hand.
+func (w *world) seed(members string) {
+	w.t.Helper()
+	response, err := http.Post(w.slack+"/sandbox/members", "application/json", strings.NewReader(members))
+	must(w.t, err)
+	_ = response.Body.Close()
+}

@@ -1,0 +1,85 @@
+import { Button, Center, Stack } from '@mantine/core';
+import { lazy, Suspense } from 'react';
+import { Navigate, Route, Routes } from 'react-router';
+import { Live } from './live';
+import { Enter, SetUp } from './pages/enter';
+import { SessionProvider, useSession } from './session';
+import { Shell } from './shell';
+import { Empty, Failed, PageHead, PageLoader } from './ui/parts';
+
+const Overview = lazy(() => import('./pages/overview'));
+const Users = lazy(() => import('./pages/users'));
+const UserPage = lazy(() => import('./pages/user'));
+const Populations = lazy(() => import('./pages/populations'));
+const Attributes = lazy(() => import('./pages/attributes'));
+const Provisioning = lazy(() => import('./pages/provisioning'));
+const NewConnection = lazy(() => import('./pages/newconnection'));
+const ConnectionPage = lazy(() => import('./pages/connection'));
+const NewRule = lazy(() => import('./pages/newrule'));
+const RulePage = lazy(() => import('./pages/rule'));
+const Activity = lazy(() => import('./pages/activity'));
+const Settings = lazy(() => import('./pages/settings'));
+const Profile = lazy(() => import('./pages/profile'));
+
+export function App() {
+  return (
+    <SessionProvider
+      loading={<PageLoader />}
+      failed={(error, again) => (
+        <Center mih="100vh" p="md">
+          <Stack maw={460}>
+            <Failed error={error} again={again} title="The server does not answer" />
+          </Stack>
+        </Center>
+      )}
+    >
+      <Signed />
+    </SessionProvider>
+  );
+}
+
+function Signed() {
+  const { session } = useSession();
+  if (!session.administrator) {
+    return (
+      <Routes>
+        <Route path="/setup" element={<SetUp />} />
+        <Route path="*" element={<Enter />} />
+      </Routes>
+    );
+  }
+  return (
+    <Live key={session.environment?.id}>
+      <Shell>
+        <Suspense fallback={<PageLoader />}>
+          <Routes>
+            <Route path="/" element={<Overview />} />
+            <Route path="/setup" element={<Navigate to="/" replace />} />
+            <Route path="/directory" element={<Navigate to="/directory/users" replace />} />
+            <Route path="/directory/users" element={<Users />} />
+            <Route path="/directory/users/:id" element={<UserPage />} />
+            <Route path="/directory/users/:id/:tab" element={<UserPage />} />
+            <Route path="/directory/populations" element={<Populations />} />
+            <Route path="/directory/attributes" element={<Attributes />} />
+            <Route path="/integrations" element={<Navigate to="/integrations/provisioning" replace />} />
+            <Route path="/integrations/provisioning" element={<Navigate to="/integrations/provisioning/connections" replace />} />
+            <Route path="/integrations/provisioning/connections" element={<Provisioning tab="connections" />} />
+            <Route path="/integrations/provisioning/rules" element={<Provisioning tab="rules" />} />
+            <Route path="/integrations/provisioning/connections/new" element={<NewConnection />} />
+            <Route path="/integrations/provisioning/connections/:id" element={<ConnectionPage />} />
+            <Route path="/integrations/provisioning/connections/:id/:tab" element={<ConnectionPage />} />
+            <Route path="/integrations/provisioning/rules/new" element={<NewRule />} />
+            <Route path="/integrations/provisioning/rules/:id/setup/:step" element={<NewRule />} />
+            <Route path="/integrations/provisioning/rules/:id" element={<RulePage />} />
+            <Route path="/integrations/provisioning/rules/:id/:tab" element={<RulePage />} />
+            <Route path="/activity" element={<Activity />} />
+            <Route path="/settings" element={<Navigate to="/settings/environment" replace />} />
+            <Route path="/settings/:tab" element={<Settings />} />
+            <Route path="/profile" element={<Profile />} />
+            <Route path="*" element={<><PageHead title="Not found" /><Empty title="There is no such page" action={<Button component="a" href="/console/">Go to the overview</Button>}>The address may be mistyped, or what it showed is gone.</Empty></>} />
+          </Routes>
+        </Suspense>
+      </Shell>
+    </Live>
+  );
+}

@@ -1,0 +1,47 @@
+// Server-sent events make what they are about stale. The browser reconnects by itself, so a restart of the server is survived; a poll
+// every 15 seconds covers whatever a broken connection missed.
+import { useQueryClient } from '@tanstack/react-query';
+import { createContext, useContext, useEffect, useState, type ReactNode } from 'react';
+import { at } from './api';
+
+const Connected = createContext(true);
+export const useConnected = () => useContext(Connected);
+
+export function Live({ children }: { children: ReactNode }) {
+  const client = useQueryClient();
+  const [connected, setConnected] = useState(true);
+  useEffect(() => {
+    let source: EventSource | undefined;
+    let timer: number | undefined;
+    let waiting = false;
+    let again: number | undefined;
+    const refresh = () => {
+      // At most three times a second, however fast events come.
+      if (waiting) return;
+      waiting = true;
+      timer = window.setTimeout(() => {
+        waiting = false;
+        for (const key of ['live', 'activities']) void client.invalidateQueries({ queryKey: [key] });
+      }, 350);
+    };
+    const open = () => {
+      source = new EventSource(at('/propagation/events'));
+      source.onopen = () => {
+        setConnected(true);
+        refresh();
+      };
+      source.onerror = () => {
+        setConnected(false);
+        if (source?.readyState === EventSource.CLOSED) again = window.setTimeout(open, 3_000); // an answer that was no stream
+      };
+      for (const name of ['progress', 'status', 'hold', 'message']) source.addEventListener(name, refresh);
+    };
+    open();
+    return () => {
+      source?.close();
+      window.clearTimeout(timer);
+      window.clearTimeout(again);
+    };
+  }, [client]);
+  return <Connected.Provider value={connected}>{children}</Connected.Provider>;
+}

@@ -1,0 +1,164 @@
+import { Anchor, Button, Group, Paper, Select, Stack, Text, Textarea, TextInput, Title } from '@mantine/core';
+import { IconArrowRight } from '@tabler/icons-react';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState } from 'react';
+import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
+import { ApiError, get, post, put } from '../api';
+import { done, ruleBody, saveRule, useRule, useStore, useStores } from '../data';
+import type { Page, Rule, Store } from '../types';
+import { FilterEditor } from '../rule/filtereditor';
+import { MappingEditor } from '../rule/mappingeditor';
+import { PreviewPanel } from '../rule/preview';
+import { Empty, Failed, Loading, PageHead } from '../ui/parts';
+import { Steps } from '../ui/steps';
+import { StoreIcon } from '../ui/storeicon';
+
+const root = '/integrations/provisioning';
+const steps = ['filter', 'mapping', 'preview'];
+
+/** From source and target to an enabled rule. After the first step the rule exists, switched off, so nothing is lost on the way. */
+export default function NewRule() {
+  const { id = '', step = '' } = useParams();
+  const active = id ? 1 + Math.max(0, steps.indexOf(step)) : 0;
+  return (
+    <>
+      <PageHead title="New rule" crumbs={[['Provisioning', root + '/connections'], ['Rules', root + '/rules']]} />
+      <Steps labels={['Source and target', 'User filter', 'Mapping', 'Preview']} active={active} />
+      {active === 0 ? <Create /> : <Continue key={step} id={id} step={steps[active - 1]} />}
+    </>
+  );
+}
+
+/** The plan and the directory's own store are there once per environment; the first rule makes them. */
+async function surroundings(stores: Store[]): Promise<{ plan: string; source: string }> {
+  const plans = (await get<Page<'plans', { id: string }>>('/propagation/plans'))._embedded.plans;
+  const plan = plans[0]?.id ?? (await post<{ id: string }>('/propagation/plans', { name: 'Provisioning', status: 'ACTIVE' })).id;
+  const source = stores.find((s) => s.type === 'directory')?.id ?? (await post<Store>('/propagation/stores', { name: 'Lockstep directory', type: 'directory', status: 'ACTIVE', configuration: {} })).id;
+  return { plan, source };
+}
+
+function Create() {
+  const stores = useStores();
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const [parameters] = useSearchParams();
+  const [name, setName] = useState('');
+  const [description, setDescription] = useState('');
+  const [target, setTarget] = useState<string | null>(parameters.get('target'));
+  const create = useMutation({
+    mutationFn: async () => {
+      const { plan, source } = await surroundings(stores.data ?? []);
+      return post<Rule>(`/propagation/plans/${plan}/rules`, { name, description, sourceStore: { id: source }, targetStore: { id: target } });
+    },
+    onSuccess: async (rule) => {
+      await Promise.all([client.invalidateQueries({ queryKey: ['rules'] }), client.invalidateQueries({ queryKey: ['stores'] })]);
+      void navigate(`${root}/rules/${rule.id}/setup/filter`);
+    },
+  });
+  if (stores.error) return <Failed error={stores.error} again={() => void stores.refetch()} />;
+  if (stores.isLoading) return <Loading />;
+  const targets = stores.data?.filter((s) => s.type !== 'directory') ?? [];
+  const error = create.error instanceof ApiError ? create.error : undefined;
+  if (targets.length === 0) {
+    return <Paper><Empty title="A rule needs a connection first" action={<Button component={Link} to={root + '/connections/new'}>New connection</Button>}>A connection is the target that people are provisioned to.</Empty></Paper>;
+  }
+  return (
+    <Paper p={{ base: 'md', sm: 'xl' }} maw={820}>
+      <form onSubmit={(e) => { e.preventDefault(); create.mutate(); }}>
+        <Stack>
+          <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={error?.at('name')} maxLength={256} autoFocus />
+          <Textarea label="Description" value={description} onChange={(e) => setDescription(e.currentTarget.value)} error={error?.at('description')} autosize minRows={2} />
+          <Group align="flex-end" gap="md">
+            <div>
+              <Text size="sm" fw={500} mb={4}>Source</Text>
+              <Group gap={8} h={36}><StoreIcon type="directory" size={26} /><Text size="sm">Lockstep directory</Text></Group>
+            </div>
+            <IconArrowRight size={18} aria-label="to" style={{ marginBottom: 9 }} />
+            <Select label="Target" required placeholder="Choose a connection" data={targets.map((s) => ({ value: s.id, label: s.name }))} value={target} allowDeselect={false} onChange={setTarget} error={error?.at('targetStore.id', 'targetStore')} flex="1 1 220px" />
+          </Group>
+          <Text size="sm" c="dimmed">Source and target cannot be changed later.</Text>
+          {create.error && !error?.at('name', 'description', 'targetStore.id', 'targetStore') && <Failed error={create.error} title="The rule was not created" />}
+          <Group justify="flex-end"><Button variant="subtle" color="gray" component={Link} to={root + '/rules'}>Cancel</Button><Button type="submit" loading={create.isPending} disabled={!name.trim() || !target}>Create rule</Button></Group>
+        </Stack>
+      </form>
+    </Paper>
+  );
+}
+
+function Continue({ id, step }: { id: string; step: string }) {
+  const rule = useRule(id);
+  const store = useStore(rule.data?.targetStore.id ?? '');
+  if (rule.error) return <Failed error={rule.error} again={() => void rule.refetch()} />;
+  if (!rule.data || !store.data) return <Loading />;
+  switch (step) {
+    case 'filter': return <Filter rule={rule.data} />;
+    case 'mapping': return <MappingStep rule={rule.data} store={store.data} />;
+    default: return <Enable rule={rule.data} store={store.data} />;
+  }
+}
+
+const to = (r: Rule, step: string) => `${root}/rules/${r.id}/setup/${step}`;
+
+function Filter({ rule }: { rule: Rule }) {
+  const [text, setText] = useState(rule.populationExpression);
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const save = useMutation({
+    mutationFn: () => put<Rule>('/propagation/rules/' + rule.id, { ...ruleBody(rule), populationExpression: text }),
+    onSuccess: async () => { await client.invalidateQueries({ queryKey: ['rules'] }); void navigate(to(rule, 'mapping')); },
+  });
+  return (
+    <Paper p={{ base: 'md', sm: 'xl' }} maw={920}>
+      <Stack>
+        <div><Title order={2}>User filter</Title><Text size="sm" c="dimmed">Who gets an account on the target? People who do not match any more are deprovisioned, where that is allowed.</Text></div>
+        <FilterEditor value={text} onChange={setText} />
+        {save.error && <Failed error={save.error} title="The filter was not saved" />}
+        <Group justify="flex-end"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => save.mutate()} loading={save.isPending} disabled={!text.trim()}>Next</Button></Group>
+      </Stack>
+    </Paper>
+  );
+}
+
+function MappingStep({ rule, store }: { rule: Rule; store: Store }) {
+  return (
+    <Paper p={{ base: 'md', sm: 'xl' }}>
+      <Stack>
+        <div><Title order={2}>Attribute mapping</Title><Text size="sm" c="dimmed">What is sent to {store.name}. The defaults are a good start; choose a person to see the values.</Text></div>
+        <MappingEditor rule={rule} type={store.type} />
+        <Group justify="space-between">
+          <Button variant="default" component={Link} to={to(rule, 'filter')}>Back</Button>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button component={Link} to={to(rule, 'preview')}>Next</Button></Group>
+        </Group>
+      </Stack>
+    </Paper>
+  );
+}
+
+function Enable({ rule, store }: { rule: Rule; store: Store }) {
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const enable = useMutation({
+    mutationFn: () => saveRule({ ...rule, active: true }),
+    onSuccess: async () => {
+      await Promise.all([['rules'], ['live'], ['activities']].map((queryKey) => client.invalidateQueries({ queryKey })));
+      done('The rule is enabled.');
+      void navigate(`${root}/rules/${rule.id}`);
+    },
+  });
+  const off = store.status !== 'ACTIVE';
+  return (
+    <Paper p={{ base: 'md', sm: 'xl' }}>
+      <Stack>
+        <div><Title order={2}>Preview</Title><Text size="sm" c="dimmed">Exactly what enabling the rule does at {store.name}.</Text></div>
+        <PreviewPanel ruleId={rule.id} />
+        {off && <Text size="sm">The connection <Anchor component={Link} to={`${root}/connections/${store.id}`} inherit>{store.name}</Anchor> is off. Switch it on first; a rule cannot be enabled before its connection is.</Text>}
+        {enable.error && <Failed error={enable.error} title="The rule was not enabled" />}
+        <Group justify="space-between">
+          <Button variant="default" component={Link} to={to(rule, 'mapping')}>Back</Button>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => enable.mutate()} loading={enable.isPending} disabled={off}>Enable rule</Button></Group>
+        </Group>
+      </Stack>
+    </Paper>
+  );
+}
+

@@ -1,0 +1,133 @@
+import { Button, Group, Menu, Tabs, Text } from '@mantine/core';
+import { IconArrowsExchange, IconPlug, IconPlus } from '@tabler/icons-react';
+import { Link, useNavigate } from 'react-router';
+import { useRules, useStores, useStoreStatus, useSyncStatus } from '../data';
+import { useMay } from '../session';
+import { ruleStates } from '../text';
+import type { Rule, Store } from '../types';
+import { StoreIcon } from '../ui/storeicon';
+import { Ago, Empty, List, PageHead, Status } from '../ui/parts';
+
+const root = '/integrations/provisioning';
+
+export default function Provisioning({ tab }: { tab: 'connections' | 'rules' }) {
+  const navigate = useNavigate();
+  const may = useMay();
+  return (
+    <>
+      <PageHead
+        title="Provisioning"
+        actions={
+          may.editAll && (
+            <Menu position="bottom-end">
+              <Menu.Target>
+                <Button leftSection={<IconPlus size={16} />} aria-label="Add a connection or a rule">Add</Button>
+              </Menu.Target>
+              <Menu.Dropdown>
+                <Menu.Item leftSection={<IconPlug size={16} />} component={Link} to={root + '/connections/new'}>New connection</Menu.Item>
+                <Menu.Item leftSection={<IconArrowsExchange size={16} />} component={Link} to={root + '/rules/new'}>New rule</Menu.Item>
+              </Menu.Dropdown>
+            </Menu>
+          )
+        }
+      >
+        Connections reach the systems that follow your directory. Rules say who follows, with which attributes.
+      </PageHead>
+      <Tabs value={tab} onChange={(t) => void navigate(`${root}/${t}`)} keepMounted={false}>
+        <Tabs.List mb="md">
+          <Tabs.Tab value="connections">Connections</Tabs.Tab>
+          <Tabs.Tab value="rules">Rules</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="connections"><Connections /></Tabs.Panel>
+        <Tabs.Panel value="rules"><Rules /></Tabs.Panel>
+      </Tabs>
+    </>
+  );
+}
+
+export function StoreState({ store }: { store: Store }) {
+  const q = useStoreStatus(store.type === 'directory' ? '' : store.id);
+  if (store.type === 'directory') return <Status label="Built in" dot={false} help="The users of this environment; the source of every rule." />;
+  const s = q.data;
+  if (s?.paused) return <Status of={ruleStates.PAUSED} />;
+  if (s?.halt) return <Status of={ruleStates.HALTED} help={s.halt.message} />;
+  if (s?.test?.status === 'FAILED') return <Status label="Invalid" color="red" help="Its last test failed. It cannot be used for provisioning until it tests valid." />;
+  if (store.status === 'ACTIVE') return <Status label="On" color="teal" help="Switched on." />;
+  return <Status label="Off" color="gray" help="New connections are off until somebody switches them on." />;
+}
+
+function Connections() {
+  const stores = useStores();
+  const rules = useRules();
+  const may = useMay();
+  const used = (id: string) => rules.data?.filter((r) => r.targetStore.id === id || r.sourceStore.id === id).length ?? 0;
+  const rows = stores.data?.filter((s) => s.type !== 'directory') ?? [];
+  return (
+    <List<Store>
+      label="Connections" rows={rows} rowKey={(s) => s.id} to={(s) => `${root}/connections/${s.id}`} loading={stores.isLoading} error={stores.error} again={() => void stores.refetch()}
+      empty={
+        <Empty icon={<IconPlug size={40} stroke={1.3} />} title="No connection yet" action={may.editAll && <Button component={Link} to={root + '/connections/new'}>New connection</Button>}>
+          A connection holds how a target, such as a Slack workspace, is reached, and what may be done there.
+        </Empty>
+      }
+      columns={[
+        { label: 'Name', cell: (s) => (
+          <Group gap="sm" wrap="nowrap">
+            <StoreIcon type={s.type} />
+            <div>
+              <Text component={Link} to={`${root}/connections/${s.id}`} fw={600} size="sm" c="inherit" td="none">{s.name}</Text>
+              {s.description && <Text size="xs" c="dimmed" lineClamp={1}>{s.description}</Text>}
+            </div>
+          </Group>
+        ) },
+        { label: 'Type', cell: (s) => s.type, wide: true, width: 120 },
+        { label: 'Rules', cell: (s) => used(s.id), wide: true, width: 90, align: 'right' },
+        { label: 'Status', cell: (s) => <StoreState store={s} />, width: 130 },
+      ]}
+    />
+  );
+}
+
+export function RuleState({ id }: { id: string }) {
+  const q = useSyncStatus(id);
+  return q.data ? <Status of={ruleStates[q.data.state]} help={q.data.details ? undefined : ruleStates[q.data.state].help} /> : <Text size="sm" c="dimmed">…</Text>;
+}
+
+function Rules() {
+  const rules = useRules();
+  const stores = useStores();
+  const may = useMay();
+  const name = (id: string) => stores.data?.find((s) => s.id === id)?.name ?? '…';
+  return (
+    <List<Rule>
+      label="Rules" rows={rules.data ?? []} rowKey={(r) => r.id} to={(r) => `${root}/rules/${r.id}`} loading={rules.isLoading} error={rules.error} again={() => void rules.refetch()}
+      empty={
+        <Empty icon={<IconArrowsExchange size={40} stroke={1.3} />} title="No rule yet" action={may.editAll && <Button component={Link} to={root + '/rules/new'}>New rule</Button>}>
+          A rule says which people get an account on a target, and which of their attributes are sent.
+        </Empty>
+      }
+      columns={[
+        { label: 'Name', cell: (r) => (
+          <>
+            <Text component={Link} to={`${root}/rules/${r.id}`} fw={600} size="sm" c="inherit" td="none">{r.name}</Text>
+            {r.description && <Text size="xs" c="dimmed" lineClamp={1}>{r.description}</Text>}
+          </>
+        ) },
+        { label: 'Source → Target', cell: (r) => <Text size="sm">{name(r.sourceStore.id)} → {name(r.targetStore.id)}</Text>, wide: true },
+        { label: 'In scope', cell: (r) => <Covered id={r.id} />, wide: true, width: 100, align: 'right' },
+        { label: 'Last sync', cell: (r) => <LastSync id={r.id} />, wide: true, width: 140 },
+        { label: 'Status', cell: (r) => <RuleState id={r.id} />, width: 130 },
+      ]}
+    />
+  );
+}
+
+function Covered({ id }: { id: string }) {
+  const q = useSyncStatus(id);
+  return <>{q.data ? q.data.users.impacted.toLocaleString() : '…'}</>;
+}
+
+function LastSync({ id }: { id: string }) {
+  const q = useSyncStatus(id);
+  return q.data ? <Text size="sm"><Ago at={q.data.lastSyncAt} /></Text> : <>…</>;
+}

@@ -1,0 +1,109 @@
+// The console's plain-language texts, in one place, so that one thing is called one way on every page.
+import type { Account, AccountStatus, Operation, RuleState } from './types';
+
+export const ruleStates: Record<RuleState, { label: string; color: string; help: string }> = {
+  INACTIVE: { label: 'Inactive', color: 'gray', help: 'The rule does nothing.' },
+  IDLE: { label: 'In step', color: 'teal', help: 'Nothing is due: everybody stands as the rule says.' },
+  SYNCING: { label: 'Syncing', color: 'blue', help: 'Changes are being written.' },
+  PAUSED: { label: 'Paused', color: 'yellow', help: 'The connection is paused. Work is kept and goes on when it is resumed.' },
+  HELD: { label: 'Held', color: 'orange', help: 'Operations wait for a decision.' },
+  HALTED: { label: 'Halted', color: 'red', help: 'The target refuses the credentials or the configuration. Nothing is written.' },
+};
+
+export const accountStates: Record<AccountStatus, { label: string; color: string; help: string }> = {
+  PENDING: { label: 'Pending', color: 'blue', help: 'Due: it is written as soon as the limits of the target allow.' },
+  SUCCESS: { label: 'Success', color: 'teal', help: 'Fully synced.' },
+  UNSYNCED: { label: 'Unsynced', color: 'gray', help: 'No account on the target, and none was made (for instance because creation is not allowed).' },
+  PARTIAL: { label: 'Partially synced', color: 'yellow', help: 'The account exists, but may be out of date (for instance because updates are not allowed).' },
+  FAILED: { label: 'Failed', color: 'red', help: 'Not synced because of an error.' },
+};
+
+export const ownerships: Record<Exclude<Account['ownership'], ''>, { label: string; color: string; help: string }> = {
+  MANAGED: { label: 'Managed', color: 'lagoon', help: 'Lockstep created this account.' },
+  ADOPTED: { label: 'Adopted', color: 'lagoon', help: 'The account was there already and belongs to this person; Lockstep keeps it in step.' },
+  FOREIGN: { label: 'Foreign', color: 'gray', help: 'Nobody of the directory: never written.' },
+  RELEASED: { label: 'Released', color: 'gray', help: 'Its rule was deleted. The account is left alone until a rule covers the person again.' },
+};
+
+export const verbs: Record<Operation['verb'], { label: string; color: string }> = {
+  create: { label: 'Create', color: 'teal' },
+  update: { label: 'Update', color: 'blue' },
+  enable: { label: 'Enable', color: 'teal' },
+  disable: { label: 'Disable', color: 'red' },
+  delete: { label: 'Delete', color: 'red' },
+};
+
+export const summaryHelp = {
+  impacted: 'Users targeted by the rule.',
+  success: accountStates.SUCCESS.help,
+  unsynced: accountStates.UNSYNCED.help,
+  partial: accountStates.PARTIAL.help,
+  failed: accountStates.FAILED.help,
+};
+
+/** PingOne's explanation of each setting; those of the type itself stand where there is none. */
+export const settingHelp: Record<string, string> = {
+  UNIQUE_USER_IDENTIFIER: 'Determines how to identify a unique user.',
+  GROUP_MEMBERSHIP_HANDLING: 'Determines whether to update or replace target groups with the memberships of this directory. Merge keeps members that others added.',
+  CREATE_USERS: 'Determines whether to create a user in the target when the user is created in the identity store.',
+  UPDATE_USERS: 'Determines whether to update user attributes in the target when the user is updated in the identity store.',
+  DISABLE_USERS: 'Determines whether to disable a user in the target when the user is disabled in the identity store.',
+  DEPROVISION_USERS: 'Determines whether to deprovision a user in the target when the user is deprovisioned in the identity store.',
+  REMOVE_ACTION: 'Determines the action to take when removing a user from the target. Disable: the account is disabled and nothing is deleted.',
+};
+
+export const settingLabels: Record<string, string> = {
+  UNIQUE_USER_IDENTIFIER: 'Unique user identifier',
+  GROUP_MEMBERSHIP_HANDLING: 'Group membership handling',
+  CREATE_USERS: 'Allow users to be created',
+  UPDATE_USERS: 'Allow users to be updated',
+  DISABLE_USERS: 'Allow users to be disabled',
+  DEPROVISION_USERS: 'Allow users to be deprovisioned',
+  REMOVE_ACTION: 'Remove action',
+};
+
+export const managedLabel = 'Deprovision on rule deletion';
+export const managedHelp = 'Determines whether to deprovision users that were provisioned using this rule if the rule is deleted.';
+
+/** A number as people write it. */
+export const number = (n: number) => new Intl.NumberFormat().format(n);
+
+export const plural = (n: number, one: string, many = one + 's') => `${number(n)} ${n === 1 ? one : many}`;
+
+/** A time in the reader's own zone. */
+export function time(at: string | null | undefined): string {
+  return at ? new Date(at).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' }) : '—';
+}
+
+export function ago(at: string | null | undefined, now = Date.now()): string {
+  if (!at) return 'never';
+  const seconds = Math.round((new Date(at).getTime() - now) / 1000);
+  const format = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto' });
+  const size = Math.abs(seconds);
+  if (size < 5) return 'just now';
+  if (size < 60) return format.format(seconds, 'second');
+  if (size < 3600) return format.format(Math.round(seconds / 60), 'minute');
+  if (size < 86_400) return format.format(Math.round(seconds / 3600), 'hour');
+  return format.format(Math.round(seconds / 86_400), 'day');
+}
+
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 3600) return `${Math.round(seconds / 60)} min`;
+  return `${Math.floor(seconds / 3600)} h ${Math.round((seconds % 3600) / 60)} min`;
+}
+
+/** A value of an attribute as text. */
+export function shown(value: unknown): string {
+  if (value === null || value === undefined) return 'no value';
+  if (value === '') return '(empty)';
+  if (typeof value === 'boolean') return value ? 'true' : 'false';
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+export const actionLabel = (type: string) =>
+  type.replace(/^PROVISIONING_/, '').replace(/[._]/g, ' ').toLowerCase().replace(/^./, (c) => c.toUpperCase());
+
+export function nameOf(u: { username: string; name?: { given?: string; family?: string; formatted?: string } }): string {
+  return u.name?.formatted || [u.name?.given, u.name?.family].filter(Boolean).join(' ') || u.username;
+}

@@ -1,0 +1,472 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"lockstep/connector"
+	"lockstep/directory"
+	"lockstep/provision"
+)
+
+// syncGroups takes groups through all stages, as Sync does with users. About one group there is never more than one call.
+func (r *runner) syncGroups(ctx context.Context, ids []string, visited func(id string)) error {
+	items, err := r.line.evaluateGroups(ctx, r.engine.store, r.envID, ids)
+	if err != nil {
+		return err
+	}
+	pending := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		pending[id] = true
+	}
+	var group sync.WaitGroup
+	for _, it := range items {
+		delete(pending, it.want.Ref.ID)
+		group.Go(func() {
+			defer visited(it.want.Ref.ID)
+			r.visitGroup(ctx, it)
+		})
+	}
+	for id := range pending {
+		visited(id)
+	}
+	group.Wait()
+	return nil
+}
+
+// visitGroup brings one group to where it should stand, or records why that is not possible now.
+func (r *runner) visitGroup(ctx context.Context, it *groupItem) {
+	it.describe()
+	for range maxRounds {
+		err := r.settleGroup(ctx, it)
+		var fault *provision.Fault
+		switch {
+		case err == nil:
+			r.finishGroup(ctx, it)
+			return
+		case errors.Is(err, errDiffers):
+		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
+			if !r.reactGroup(ctx, it, fault) {
+				return
+			}
+		default:
+			if errors.Is(err, errStale) {
+				r.staleLine()
+			}
+			r.leave(&it.item)
+			return
+		}
+	}
+	r.refuse(&it.item, &provision.Fault{
+		Kind: provision.Rejected, Code: "no_end", Message: "the target keeps answering in a way that leads nowhere",
+		Hint: "look at the group's activity to see what was tried",
+	})
+}
+
+func (r *runner) staleLine() {
+	r.mu.Lock()
+	r.stale = true
+	r.mu.Unlock()
+	r.poke()
+}
+
+// settleGroup finds the group on the target and does what the plan says.
+func (r *runner) settleGroup(ctx context.Context, it *groupItem) error {
+	if it.want.Leave {
+		it.planGroup(r.line.groupPolicy)
+		return nil
+	}
+	if err := r.line.members(ctx, r.engine.store, it, false); err != nil {
+		return err
+	}
+	if err := r.linkGroup(ctx, it); err != nil {
+		return err
+	}
+	it.planGroup(r.line.groupPolicy)
+	done := it.outcome.ToDo()
+	for _, op := range done {
+		if r.stopping() {
+			return errStopped
+		}
+		if err := r.doGroup(ctx, it, op); err != nil {
+			return err
+		}
+	}
+	return r.verifyGroup(it, done)
+}
+
+// linkGroup makes sure that the group on the target is known, where there is one.
+func (r *runner) linkGroup(ctx context.Context, it *groupItem) error {
+	ctx = withPriority(ctx, it.row.Priority)
+	if it.row.Linked() {
+		if it.row.Remote != nil {
+			return nil
+		}
+		remote, err := r.line.target.Get(ctx, directory.KindGroup, it.row.RemoteID)
+		if err != nil {
+			return err
+		}
+		return r.learnGroup(ctx, it, remote)
+	}
+	identifier := r.line.identifier(&it.want)
+	switch {
+	case it.row.Phase == provision.PhaseCreating && it.row.MatchKey != "":
+		identifier = it.row.MatchKey // what the create that was not answered had sent
+	case !it.want.InScope || it.row.Phase == provision.PhaseAbsent || identifier == "":
+		return nil
+	}
+	found, err := r.line.target.Find(ctx, directory.KindGroup, identifier)
+	if err != nil {
+		return err
+	}
+	switch len(found) {
+	case 0:
+		if it.mayAppear(r.line) {
+			return &provision.Fault{
+				Kind: provision.Transient, Code: "not_shown", Message: "a group was asked for, no answer came, and the target does not show it yet",
+				Hint: "it is looked for again by itself; if it stays, look for the group on the target",
+			}
+		}
+		it.row.Phase, it.row.MatchKey = provision.PhaseAbsent, ""
+		return nil
+	case 1:
+		return r.adoptGroup(ctx, it, &found[0])
+	default:
+		return &provision.Fault{
+			Kind: provision.Rejected, Code: "ambiguous", Message: fmt.Sprintf("%d groups on the target have this name, and none is guessed", len(found)),
+			Hint: "rename all but one of them on the target",
+		}
+	}
+}
+
+// adoptGroup ties the group to one of the same name that is there already.
+func (r *runner) adoptGroup(ctx context.Context, it *groupItem, remote *provision.Remote) error {
+	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindGroup, []string{remote.ID})
+	if err != nil {
+		return fmt.Errorf("read accounts: %w", err)
+	}
+	var remove []string
+	for _, row := range rows {
+		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID {
+			return &provision.Fault{
+				Kind: provision.Rejected, Code: "linked_elsewhere", Message: fmt.Sprintf("the group of this name is linked to %s", row.ObjectName),
+				Hint: "two groups in the directory have one name: rename one of them, or take it out of the rule",
+			}
+		}
+		if row.ObjectID == "" {
+			remove = append(remove, row.ID)
+		}
+	}
+	it.row.Ownership = provision.Adopted
+	why := "a group of the same name was there; it is adopted"
+	if it.row.Phase == provision.PhaseCreating {
+		it.row.Ownership = provision.Managed
+		why = "the group was created by a call whose answer was lost; it is linked"
+	}
+	it.row.RemoteID, it.row.Remote = remote.ID, remote
+	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
+	if err := r.save(&it.item, remove, r.activity(&it.item, actionLinked, true, why, nil)); err != nil {
+		return err
+	}
+	return r.learnGroup(ctx, it, remote)
+}
+
+// learnGroup takes over what the target says about a group and its members. Whom we put there stays ours.
+func (r *runner) learnGroup(ctx context.Context, it *groupItem, remote *provision.Remote) error {
+	next := make(map[string]provision.KnownMember, len(remote.Members))
+	for _, id := range remote.Members {
+		next[id] = provision.KnownMember{RemoteID: id, Present: true, Ours: it.known[id].Ours}
+	}
+	for id, m := range it.known {
+		if _, there := next[id]; !there && m.Ours {
+			next[id] = provision.KnownMember{RemoteID: id, Ours: true} // maybe about to be added again
+		}
+	}
+	it.row.Remote = remote
+	return r.keepMembers(ctx, it, next)
+}
+
+// keepMembers writes what differs from what was known.
+func (r *runner) keepMembers(ctx context.Context, it *groupItem, next map[string]provision.KnownMember) error {
+	var put []provision.KnownMember
+	var drop []string
+	for _, id := range sortedKeys(next) {
+		if it.known[id] != next[id] {
+			put = append(put, next[id])
+		}
+	}
+	for _, id := range sortedKeys(it.known) {
+		if _, stays := next[id]; !stays {
+			drop = append(drop, id)
+		}
+	}
+	if err := r.engine.store.SaveAccountMembers(ctx, it.row.ID, put, drop); err != nil {
+		return fmt.Errorf("keep members: %w", err)
+	}
+	it.known = next
+	return nil
+}
+
+// intendMembers notes, before a call, whom it adds: after a lost answer they are ours.
+func (r *runner) intendMembers(ctx context.Context, it *groupItem, change *provision.MemberChange) error {
+	if change == nil || len(change.Add) == 0 {
+		return nil
+	}
+	next := maps.Clone(it.known)
+	for _, id := range change.Add {
+		next[id] = provision.KnownMember{RemoteID: id, Present: next[id].Present, Ours: true}
+	}
+	return r.keepMembers(ctx, it, next)
+}
+
+// doGroup makes one call and remembers what the target answered.
+func (r *runner) doGroup(ctx context.Context, it *groupItem, op provision.Operation) error {
+	call := connector.Call{
+		Verb: op.Verb, Kind: op.Kind, RemoteID: it.row.RemoteID, Known: it.row.Remote, Members: op.Members, Attributes: provision.Attributes{},
+	}
+	for _, c := range op.Changes {
+		call.Attributes[c.Attribute] = c.To
+	}
+	calling := withIntent(withPriority(ctx, it.row.Priority), func() error {
+		if r.overtaken(it.want.Ref.ID) {
+			return errOvertaken
+		}
+		if op.Verb == provision.VerbCreate {
+			if err := r.intend(&it.item); err != nil {
+				return err
+			}
+		}
+		return r.intendMembers(ctx, it, op.Members)
+	})
+	remote, err := r.line.target.Do(calling, call)
+	r.progress.count()
+	if remote != nil {
+		if op.Verb == provision.VerbCreate {
+			r.learn(&it.item, op.Verb, remote)
+			if err := r.save(&it.item, nil); err != nil { // the link first: members stand below it
+				return err
+			}
+		}
+		if err := r.learnGroup(ctx, it, remote); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		if f := asFault(err); f != nil && f.Unanswered && it.row.Linked() {
+			it.row.Remote = nil // read again before anything is decided
+		}
+		return err
+	}
+	if op.Verb == provision.VerbDelete {
+		if err := r.forgetGroup(ctx, it); err != nil {
+			return err
+		}
+	}
+	return r.save(&it.item, nil, r.activity(&it.item, actionSynced, true, fmt.Sprintf("%s: %s", op.Verb, op.Why), op.Changes))
+}
+
+// forgetGroup ends a link whose group does not exist any more.
+func (r *runner) forgetGroup(ctx context.Context, it *groupItem) error {
+	it.unlink()
+	return r.keepMembers(ctx, it, map[string]provision.KnownMember{})
+}
+
+// verifyGroup plans once more from what the target answered: what was done and is still to be done would be written for ever. What
+// the answer shows besides is planned anew.
+func (r *runner) verifyGroup(it *groupItem, done []provision.Operation) error {
+	it.planGroup(r.line.groupPolicy)
+	left := it.outcome.ToDo()
+	if len(done) == 0 || len(left) == 0 {
+		return nil
+	}
+	if !slices.ContainsFunc(left, func(l provision.Operation) bool {
+		return slices.ContainsFunc(done, func(d provision.Operation) bool { return repeats(&l, &d) })
+	}) {
+		return errDiffers
+	}
+	return &provision.Fault{
+		Kind: provision.Rejected, Code: "not_stored", Message: fmt.Sprintf("the target accepted the change and still differs: %s", left[0].Why),
+		Hint: "somebody else may be changing the group on the target",
+	}
+}
+
+// reread makes accounts be read that the target refuses as members: they may have been deactivated there, and nobody told us.
+func (r *runner) reread(ctx context.Context, remoteIDs []string) error {
+	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindUser, remoteIDs)
+	if err != nil {
+		return fmt.Errorf("read accounts: %w", err)
+	}
+	now := r.engine.now()
+	var save []*provision.Account
+	for i := range rows {
+		if row := &rows[i]; row.Linked() && row.Remote != nil && !r.busy(row.ObjectID) {
+			row.Remote, row.UpdatedAt = nil, now
+			row.DueAt, row.Status, row.Priority, row.Cause = now, provision.StatusPending, provision.PriorityLive, "the target refuses them as a member of a group"
+			save = append(save, row)
+		}
+	}
+	if len(save) == 0 {
+		return nil
+	}
+	if err := r.engine.store.Record(ctx, save, nil, nil); err != nil {
+		return fmt.Errorf("mark accounts to be read: %w", err)
+	}
+	r.poke()
+	return nil
+}
+
+// repeats reports whether an operation does over again what another did.
+func repeats(left, done *provision.Operation) bool {
+	if left.Verb == provision.VerbDelete && done.Verb == provision.VerbDelete {
+		return true
+	}
+	for _, c := range left.Changes {
+		if slices.ContainsFunc(done.Changes, func(d directory.AttributeChange) bool { return d.Attribute == c.Attribute && d.To == c.To }) {
+			return true
+		}
+	}
+	if left.Members == nil || done.Members == nil {
+		return false
+	}
+	both := func(a, b []string) bool { // sorted
+		return slices.ContainsFunc(a, func(id string) bool { _, found := slices.BinarySearch(b, id); return found })
+	}
+	return both(left.Members.Add, done.Members.Add) || both(left.Members.Remove, done.Members.Remove)
+}
+
+// reactGroup decides what a fault means. It reports whether to plan again at once; otherwise the outcome is recorded.
+func (r *runner) reactGroup(ctx context.Context, it *groupItem, fault *provision.Fault) bool {
+	switch fault.Kind {
+	case provision.Taken:
+		it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
+		if !it.taken && !it.row.Linked() {
+			it.taken = true
+			return true // it was made a moment ago: look it up, and adopt it
+		}
+	case provision.Gone:
+		if err := r.forgetGroup(ctx, it); err != nil {
+			r.leave(&it.item)
+			return false
+		}
+		return true
+	case provision.Rejected:
+		if len(fault.Members) > 0 {
+			if it.stored.Fault == nil || it.stored.Fault.Code != fault.Code { // once: whoever stays refused is not read for ever
+				if err := r.reread(ctx, fault.Members); err != nil {
+					r.fail(err)
+				}
+			}
+			named := *fault
+			named.Message += " (" + strings.Join(it.names(fault.Members, 5), ", ") + ")"
+			fault = &named
+		}
+	default:
+		return r.react(ctx, &it.item, fault)
+	}
+	r.refuse(&it.item, fault)
+	return false
+}
+
+// finishGroup records that the group stands as it should, as far as can be now.
+func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
+	if it.want.Leave && it.outcome.Status == provision.StatusPending {
+		it.outcome.Status = leftStatus(it, r.line.rules.Active(it.row.RuleID)) // due is all that it was
+	}
+	it.rest()
+	now := r.engine.now()
+	switch it.outcome.Status {
+	case provision.StatusSuccess, provision.StatusNone:
+		it.row.SyncedAt = now
+	case provision.StatusPending:
+		it.row.DueAt, it.row.Priority, it.row.Cause = now.Add(r.gatherFor()), provision.PriorityBackfill, waitsCause
+	}
+	var lines []directory.Activity
+	if held := heldFault(it); held != nil {
+		first := it.stored.Fault == nil || it.stored.Fault.Code != held.Code
+		it.row.Fault = held
+		if first && held.Code == provision.CodeOverwriteHeld {
+			lines = append(lines, r.activity(&it.item, actionHeld, false, held.Message, nil))
+		}
+	}
+	if err := r.tidyMembers(ctx, it); err != nil {
+		r.fail(err)
+		return
+	}
+	r.progress.succeeded(now)
+	if !it.want.InScope && !it.want.Leave {
+		if err := r.engine.store.EndConsent(ctx, r.connectionID, it.row.ObjectID); err != nil {
+			r.fail(fmt.Errorf("end a consent: %w", err))
+			return
+		}
+		it.row.Gone = it.row.RemoteID == "" // nothing is left to remember
+	}
+	r.conclude(&it.item, lines...)
+}
+
+// leftStatus is where a group stands about which nothing may be done.
+func leftStatus(it *groupItem, active bool) provision.SyncStatus {
+	switch {
+	case !active || it.row.Ownership == provision.Released:
+		return provision.StatusNone
+	case it.row.Linked():
+		return provision.StatusPartial
+	default:
+		return provision.StatusUnsynced
+	}
+}
+
+const actionHeld = "PROVISIONING_GROUP_SYNC.HELD"
+
+// codeOverwriteRejected is the fault code of a group of which an administrator said that it must not be overwritten.
+const codeOverwriteRejected = "overwrite_rejected"
+
+// heldFault says that the group waits for consent, or that it was refused.
+func heldFault(it *groupItem) *provision.Fault {
+	for _, op := range it.outcome.Operations {
+		if op.Withheld == "" || op.Verb != provision.VerbUpdate {
+			continue
+		}
+		if it.stored.Fault != nil && it.stored.Fault.Code == codeOverwriteRejected {
+			return it.stored.Fault
+		}
+		return &provision.Fault{
+			Kind: provision.Rejected, Code: provision.CodeOverwriteHeld, Message: op.Withheld, Members: op.Members.Remove,
+		}
+	}
+	return nil
+}
+
+// tidyMembers forgets members of ours who are neither there nor wanted.
+func (r *runner) tidyMembers(ctx context.Context, it *groupItem) error {
+	if it.row.ID == "" || it.want.Leave {
+		return nil
+	}
+	wanted := make(map[string]bool, len(it.wanted))
+	for _, m := range it.wanted {
+		wanted[m.RemoteID] = true
+	}
+	next := make(map[string]provision.KnownMember, len(it.known))
+	for id, m := range it.known {
+		if m.Present || wanted[id] {
+			next[id] = m
+		}
+	}
+	if len(next) == len(it.known) {
+		return nil
+	}
+	return r.keepMembers(ctx, it, next)
+}
+
+// groupAction is the type of an activity about a group, in PingOne's words where it has any.
+func groupAction(action string, fault *provision.Fault) string {
+	action = strings.Replace(action, "IDENTITY", "GROUP", 1)
+	if action == "PROVISIONING_GROUP_SYNC.FAILURE" && fault != nil && len(fault.Members) > 0 {
+		return "PROVISIONING_GROUP_MEMBERSHIP_SYNC.FAILURE"
+	}
+	return action
+}

@@ -1,0 +1,86 @@
+package storetest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"lockstep/access"
+	"lockstep/directory"
+	"lockstep/internal/problem"
+)
+
+// testAdministrators: administrators, sessions and one-time links come back as they were kept, and go together.
+func testAdministrators(t *testing.T, s *suite) {
+	ctx := t.Context()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	ann := access.Administrator{ID: "a1", EnvironmentID: s.env, Username: "Änn", Name: "Ann Bell", Role: access.EnvironmentAdmin, PasswordHash: "$x", CreatedAt: at, UpdatedAt: at}
+	edit := func(fn func(tx access.AdministratorTx) error) error { return s.db.EditAdministrators(ctx, fn) }
+	boom := errors.New("boom")
+	if err := edit(func(tx access.AdministratorTx) error { return errors.Join(tx.InsertAdministrator(ctx, ann), boom) }); !errors.Is(err, boom) {
+		t.Fatal(err)
+	}
+	must(t, edit(func(tx access.AdministratorTx) error {
+		all, err := tx.LockAdministrators(ctx)
+		if len(all) > 0 {
+			t.Errorf("an edit that failed left %v", all)
+		}
+		return errors.Join(err, tx.InsertAdministrator(ctx, ann), tx.InsertInvitation(ctx, "h", at.Add(time.Hour)))
+	}))
+	got, err := s.db.AdministratorByUsername(ctx, directory.Fold("äNN"))
+	must(t, err)
+	if diff := cmp.Diff(ann, got); diff != "" {
+		t.Errorf("the administrator came back otherwise (-want +got):\n%s", diff)
+	}
+	if err := edit(func(tx access.AdministratorTx) error {
+		twin := ann
+		twin.ID, twin.Username = "a2", "ÄNN"
+		return tx.InsertAdministrator(ctx, twin)
+	}); err == nil {
+		t.Error("two administrators have one username")
+	}
+	must(t, edit(func(tx access.AdministratorTx) error {
+		until, err := tx.TakeInvitation(ctx, "h")
+		if err != nil || !until.Equal(at.Add(time.Hour)) {
+			t.Errorf("%v %v", until, err)
+		}
+		if _, err := tx.TakeInvitation(ctx, "h"); !problem.Is(err, problem.NotFound) {
+			t.Errorf("a link was taken twice: %v", err)
+		}
+		return nil
+	}))
+	one := access.Session{Hash: "s1", AdministratorID: ann.ID, EnvironmentID: s.env, CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(time.Hour)}
+	two := one
+	two.Hash, two.ExpiresAt = "s2", at.Add(time.Minute)
+	must(t, errors.Join(s.db.InsertSession(ctx, one), s.db.InsertSession(ctx, two)))
+	must(t, s.db.TouchSession(ctx, "s1", at.Add(time.Second)))
+	session, err := s.db.Session(ctx, "s1")
+	if err != nil || !session.SeenAt.Equal(at.Add(time.Second)) || session.AdministratorID != ann.ID {
+		t.Errorf("%+v %v", session, err)
+	}
+	must(t, s.db.DeleteExpiredTokens(ctx, at.Add(time.Minute)))
+	if _, err := s.db.Session(ctx, "s2"); !problem.Is(err, problem.NotFound) {
+		t.Errorf("an old session: %v", err)
+	}
+	must(t, edit(func(tx access.AdministratorTx) error { return tx.DeleteSessions(ctx, ann.ID, "s1") }))
+	_, err = s.db.Session(ctx, "s1")
+	must(t, err)
+	byID, err := s.db.Administrator(ctx, ann.ID)
+	must(t, err)
+	same(t, "the administrator by id", ann, byID)
+	three := one
+	three.Hash = "s3"
+	must(t, s.db.InsertSession(ctx, three))
+	must(t, s.db.DeleteSession(ctx, "s3"))
+	_, err = s.db.Session(ctx, "s3")
+	missing(t, "a session that was ended", err)
+	must(t, edit(func(tx access.AdministratorTx) error { return tx.DeleteAdministrator(ctx, ann.ID) }))
+	if _, err := s.db.Session(ctx, "s1"); !problem.Is(err, problem.NotFound) {
+		t.Errorf("a session of nobody: %v", err)
+	}
+	if all, err := s.db.Administrators(ctx, ""); err != nil || len(all) != 0 {
+		t.Errorf("%v %v", all, err)
+	}
+}
