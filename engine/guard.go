@@ -158,7 +158,7 @@ func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c pr
 		return false, r.lift(ctx, hold, "nobody is to lose access any more")
 	case !now.Before(hold.ExpiresAt):
 		_, _, err := r.engine.decide(ctx, hold.EnvironmentID, provision.HoldDecision{
-			HoldID: hold.ID, Status: provision.HoldExpired, By: directory.System.Name, Said: "nobody approved it in time, so it is not done", At: now,
+			HoldID: hold.ID, Status: provision.HoldExpired, By: directory.System.Name, Said: "rejected, as nobody approved it in time", At: now,
 		}, directory.Origin{Actor: directory.System})
 		if problem.Is(err, problem.Conflict) { // somebody decided in the last moment
 			err = nil
