@@ -368,3 +368,20 @@ func TestGuardWindow(t *testing.T) {
 		w.wrote(6, 6)
 	})
 }
+
+// TestGuardApprovalIsForItsReason: approved while the connection is paused, and before it is done they leave for another reason: that
+// was approved by nobody.
+func TestGuardApprovalIsForItsReason(t *testing.T) {
+	guarded(t, func(t *testing.T, w *world) {
+		t.Helper()
+		w.leave(0, 6)
+		w.settle(provision.StateHeld)
+		must(t, w.engine.Pause(t.Context(), w.env.ID, w.connection.ID))
+		w.decide(true)
+		w.titles(0, 6, "Visitor")
+		must(t, w.engine.Resume(t.Context(), w.env.ID, w.connection.ID))
+		w.settle(provision.StateHeld)
+		w.wrote(0, 0)
+		w.held(6)
+	})
+}
