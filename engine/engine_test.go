@@ -404,6 +404,8 @@ func TestDeletedRule(t *testing.T) {
 			for done := false; !done; {
 				state, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID)
 				must(t, err)
+				gate, err := w.db.GateCounts(t.Context(), w.connection.ID, time.Time{})
+				must(t, err)
 				due, err := w.db.NextDue(t.Context(), w.connection.ID)
 				must(t, err)
 				select {
@@ -411,8 +413,6 @@ func TestDeletedRule(t *testing.T) {
 					t.Fatal("the revision does not take effect")
 				default:
 				}
-				gate, err := w.db.GateCounts(t.Context(), w.connection.ID, time.Time{})
-				must(t, err)
 				done = state.RevisionID == revision.ID && state.Sweep.ID == "" && due.IsZero() && gate.Waiting == 0
 			}
 			if n := w.writes(); n != want {
