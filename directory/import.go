@@ -56,15 +56,19 @@ type ImportReport struct {
 // With AllOrNothing the file is read twice, and applied only if the first reading refuses nothing; open is then called twice.
 // Somebody else's edit between the two readings can still have a row refused, which the report then says.
 func (s *Service) Import(ctx context.Context, envID string, open func() (io.ReadCloser, error), o ImportOptions) (ImportReport, error) {
+	return o.readings(func(o ImportOptions) (ImportReport, error) { return s.importOnce(ctx, envID, open, o) })
+}
+
+// readings reads a file as often as the options ask: with AllOrNothing once to see whether anything is refused.
+func (o ImportOptions) readings(read func(ImportOptions) (ImportReport, error)) (ImportReport, error) {
 	if o.AllOrNothing && !o.DryRun {
 		check := o
 		check.DryRun = true
-		report, err := s.importOnce(ctx, envID, open, check)
-		if err != nil || report.Refused > 0 {
+		if report, err := read(check); err != nil || report.Refused > 0 {
 			return report, err
 		}
 	}
-	return s.importOnce(ctx, envID, open, o)
+	return read(o)
 }
 
 func (s *Service) importOnce(ctx context.Context, envID string, open func() (io.ReadCloser, error), o ImportOptions) (ImportReport, error) {

@@ -11,15 +11,7 @@ import (
 // transaction. It adds and never takes out: Created counts who joined, Unchanged who was a member. The same file again changes
 // nothing.
 func (s *Service) ImportMemberships(ctx context.Context, envID string, open func() (io.ReadCloser, error), o ImportOptions) (ImportReport, error) {
-	if o.AllOrNothing && !o.DryRun {
-		check := o
-		check.DryRun = true
-		report, err := s.importMemberships(ctx, envID, open, check)
-		if err != nil || report.Refused > 0 {
-			return report, err
-		}
-	}
-	return s.importMemberships(ctx, envID, open, o)
+	return o.readings(func(o ImportOptions) (ImportReport, error) { return s.importMemberships(ctx, envID, open, o) })
 }
 
 func (s *Service) importMemberships(ctx context.Context, envID string, open func() (io.ReadCloser, error), o ImportOptions) (ImportReport, error) {
