@@ -15,6 +15,7 @@ import (
 
 const (
 	importBatch  = 500
+	batchBytes   = 8 << 20 // a batch of long rows ends earlier
 	keptRefusals = 1000
 	// importTries is how often a batch is tried when somebody else takes one of its usernames at the same moment.
 	importTries = 5
@@ -127,6 +128,7 @@ func badFile(format string, args ...any) error {
 // rows reads the file below its header in batches.
 func (im *importer) rows(ctx context.Context) error {
 	batch := make([]importRow, 0, importBatch)
+	begun := im.file.offset()
 	for {
 		line, fields, err := im.file.row()
 		if errors.Is(err, io.EOF) {
@@ -147,11 +149,12 @@ func (im *importer) rows(ctx context.Context) error {
 		if row, ok := im.row(line, fields); ok {
 			batch = append(batch, row)
 		}
-		if len(batch) == importBatch {
+		if len(batch) == importBatch || im.file.offset()-begun >= batchBytes {
 			if err := im.apply(ctx, batch); err != nil {
 				return err
 			}
-			batch = batch[:0]
+			clear(batch) // what is long need not stay until it is written over
+			batch, begun = batch[:0], im.file.offset()
 		}
 	}
 	err := im.apply(ctx, batch)

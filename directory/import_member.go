@@ -31,7 +31,7 @@ func (s *Service) importMemberships(ctx context.Context, envID string, open func
 	report.Applied = !o.DryRun
 	for more := true; more; {
 		var batch []tableRow
-		for len(batch) < importBatch {
+		for begun := t.file.offset(); len(batch) < importBatch && t.file.offset()-begun < batchBytes; {
 			var row tableRow
 			if row, more, err = t.next(); err != nil {
 				return report, err
