@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"lockstep/access"
+	"lockstep/directory"
 	"lockstep/internal/problem"
 	"lockstep/internal/secret"
 )
@@ -30,7 +31,7 @@ func (s *server) consoleRoutes() []route {
 		{get, propagation + "/stores/{storeID}/status", "readStoreStatus", read, "What a connection is doing, how it tested, what is left of its budgets", reads(s.connectionStatus), nil},
 		{get, propagation + "/throughput", "readThroughput", read, "Writes lately, succeeded and failed", reads(s.throughput), []parameter{minutes}},
 		{post, propagation + "/expressions/evaluate", "evaluateExpression", read, "The value of an expression for a user", takes(http.StatusOK, s.evaluate), nil},
-		{post, env + "/users/import", "importUsers", people, "Take over people from a CSV file", streams(s.importUsers), options},
+		{post, env + "/users/import", "importUsers", people, "Take over people from a CSV file", uploads[directory.ImportReport](csvMedia, s.importUsers), options},
 	}
 }
 
