@@ -153,11 +153,16 @@ func (s *server) changePassword(r *request, in PasswordBody) (Administrator, err
 	if r.caller.administratorID == "" {
 		return Administrator{}, errNoProfile
 	}
+	leave, err := s.guess(r.Context())
+	if err != nil {
+		return Administrator{}, err
+	}
+	defer leave()
 	key := "password|" + r.caller.administratorID
 	if s.throttle.wait(key) > 0 {
-		return Administrator{}, problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again")
+		return Administrator{}, errTooMany
 	}
-	err := s.Access.ChangePassword(r.Context(), r.caller.administratorID, secret.New(in.Current), secret.New(in.New), sessionToken(r.Request))
+	err = s.Access.ChangePassword(r.Context(), r.caller.administratorID, secret.New(in.Current), secret.New(in.New), s.sessionToken(r.Request))
 	if err != nil {
 		if problem.Is(err, problem.InvalidData) {
 			s.throttle.failed(key)
