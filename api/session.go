@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"lockstep/access"
@@ -49,9 +50,9 @@ func (s *server) signedOn(r *http.Request) (access.Administrator, error) {
 // trusted protects against requests that another site has a browser make.
 func trusted(externalURL string) *http.CrossOriginProtection {
 	out := http.NewCrossOriginProtection()
-	if externalURL != "" {
-		// Behind a proxy the Host header may be another than the browser's; an address that cannot be read adds nothing.
-		_ = out.AddTrustedOrigin(strings.TrimSuffix(externalURL, "/"))
+	if u, err := url.Parse(externalURL); err == nil && u.Host != "" {
+		// Behind a proxy the Host header may be another than the browser's. An origin has no path.
+		_ = out.AddTrustedOrigin(u.Scheme + "://" + u.Host)
 	}
 	return out
 }

@@ -123,6 +123,20 @@ func TestSignOnIsThrottled(t *testing.T) {
 	}
 }
 
+// TestBehindProxy: the address from outside is not another site, whatever the proxy asks for.
+func TestBehindProxy(t *testing.T) {
+	s := newServer(t)
+	for external, want := range map[string]int{"https://lockstep.example": 204, "https://lockstep.example/": 204, "https://lockstep.example/below": 204, "https://other.example": 403} {
+		r := httptest.NewRequest(http.MethodDelete, "http://10.0.0.1:8020/v1/session", nil)
+		r.Header.Set("Origin", "https://lockstep.example")
+		answer := httptest.NewRecorder()
+		s.handler(external).ServeHTTP(answer, r)
+		if answer.Code != want {
+			t.Errorf("%s: %d", external, answer.Code)
+		}
+	}
+}
+
 // TestGuessesAtOnce: whoever guesses many times at once gets no more guesses than one after the other.
 func TestGuessesAtOnce(t *testing.T) {
 	s := newServer(t)
@@ -152,7 +166,7 @@ func TestPlantedCookies(t *testing.T) {
 	for scheme, want := range map[string][2]int{"http": {200, 401}, "https": {401, 200}} {
 		h := s.handler(scheme + "://lockstep.example")
 		for i, name := range []string{"lockstep_session", "__Host-lockstep_session"} {
-			r := httptest.NewRequest("GET", "/v1/environments/"+s.env+"/users", nil)
+			r := httptest.NewRequest(http.MethodGet, "/v1/environments/"+s.env+"/users", nil)
 			r.AddCookie(&http.Cookie{Name: name, Value: token})
 			answer := httptest.NewRecorder()
 			h.ServeHTTP(answer, r)
