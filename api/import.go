@@ -15,9 +15,10 @@ import (
 )
 
 const (
-	maxImport    = 64 << 20
-	csvMedia     = "text/csv"
-	importBudget = 10 * time.Minute
+	maxImport     = 64 << 20
+	csvMedia      = "text/csv"
+	importsAtOnce = 2
+	importBudget  = 10 * time.Minute
 )
 
 // importUsers takes over people from a CSV file. With Accept: application/x-ndjson it tells how far it is, a line each, and ends with
@@ -25,6 +26,12 @@ const (
 func (s *server) importUsers(r *request) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != csvMedia {
 		return problem.New(unsupportedMedia, "the body must be a CSV file, with the content type text/csv")
+	}
+	select {
+	case s.importing <- struct{}{}:
+		defer func() { <-s.importing }()
+	default: // each holds its file in memory
+		return problem.New(problem.TooMany, "other imports are running; try again when they are done")
 	}
 	controller := http.NewResponseController(r.writer)
 	_ = controller.SetReadDeadline(time.Now().Add(importBudget))

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"lockstep/access"
@@ -58,6 +60,43 @@ func TestImport(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(raw), "\n")
 	if status != http.StatusOK || !strings.Contains(lines[len(lines)-1], `{"report":{"created":2,`) || s.count() != 2 {
 		t.Errorf("%d %s, %d people", status, raw, s.count())
+	}
+}
+
+// TestImportsAtOnce: files are held in memory, so there are never many; a place is free again when an import ends.
+func TestImportsAtOnce(t *testing.T) {
+	s := newServer(t)
+	h := s.handler("")
+	ask := func(body io.Reader) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, "/v1/environments/"+s.env+"/users/import?dryRun=true", body)
+		r.Header.Set("Authorization", "Bearer "+s.tokens[access.IdentityDataAdmin])
+		r.Header.Set("Content-Type", "text/csv")
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, r)
+		return answer
+	}
+	var group sync.WaitGroup
+	var files []*io.PipeWriter
+	for range 2 {
+		reader, writer := io.Pipe()
+		files = append(files, writer)
+		group.Go(func() {
+			if answer := ask(reader); answer.Code != http.StatusOK {
+				t.Errorf("%d %s", answer.Code, answer.Body)
+			}
+		})
+		_, err := io.WriteString(writer, people) // it is read: the import is under way
+		must(t, err)
+	}
+	if answer := ask(strings.NewReader(people)); answer.Code != http.StatusTooManyRequests {
+		t.Errorf("a third import: %d %s", answer.Code, answer.Body)
+	}
+	for _, file := range files {
+		must(t, file.Close())
+	}
+	group.Wait()
+	if answer := ask(strings.NewReader(people)); answer.Code != http.StatusOK {
+		t.Errorf("afterwards: %d %s", answer.Code, answer.Body)
 	}
 }
 
