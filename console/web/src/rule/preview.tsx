@@ -43,7 +43,7 @@ export function PreviewPanel({ ruleId }: { ruleId: string }) {
         <Text size="sm" c="dimmed" maw={640}>{total === 0 ? 'Nothing would be written: everybody stands as the rule says.' : `${groups ? plural(total, 'person or group', 'people and groups') : plural(total, 'account')} would be written. Nothing is written by looking.`}</Text>
         <Button variant="default" size="xs" leftSection={<IconRefresh size={14} />} onClick={() => void q.refetch()} loading={q.isRefetching}>Look again</Button>
       </Group>
-      <SimpleGrid cols={{ base: 2, xs: 3, md: Math.min(cards.length, 6) }} spacing="sm">
+      <SimpleGrid cols={{ base: 2, xs: 3, md: cards.length > 6 ? 4 : cards.length }} spacing="sm">
         {cards.map(([label, n, v, color]) => (
           <UnstyledButton key={label} className="tile" aria-pressed={v !== undefined && verb === v} disabled={!v || n === 0} onClick={() => setVerb(verb === v ? undefined : v)} p="sm" style={{ cursor: v && n ? 'pointer' : 'default' }} data-count={label}>
             <Text size="xs" c="dimmed" fw={600}>{label}</Text>
