@@ -5,7 +5,7 @@ import { Link } from 'react-router';
 import { get, sentence } from '../api';
 import { usePopulations, useRules, useStores } from '../data';
 import { useMay } from '../session';
-import { number, plural, ruleStates } from '../text';
+import { number, plural, ruleState } from '../text';
 import type { Rule, StoreStatus, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Failed, Figure, Loading, PageHead, Section, Status } from '../ui/parts';
@@ -111,7 +111,7 @@ function RuleLine({ rule, status: s }: { rule: Rule; status?: SyncStatus }) {
     <div>
       <Group justify="space-between" wrap="nowrap" mb={6}>
         <Anchor component={Link} to={`${root}/rules/${rule.id}`} size="sm" fw={550} className="truncate">{rule.name}</Anchor>
-        {s && <Status of={ruleStates[s.state]} />}
+        {s && <Status of={ruleState(s)} />}
       </Group>
       <Progress.Root size="sm" aria-hidden>
         <Progress.Section value={part(s?.users.success ?? 0)} color="teal" /><Progress.Section value={part(s?.users.failed ?? 0)} color="red" />

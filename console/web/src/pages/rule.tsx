@@ -10,7 +10,7 @@ import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PreviewPanel } from '../rule/preview';
 import { useMay } from '../session';
-import { accountStates, duration, managedLabel, number, ownerships, plural, ruleStates, summaryHelp } from '../text';
+import { accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
 import type { Account, AccountStatus, Mapping, Page, Rule, Store, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Confirm, CopyText, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
@@ -30,7 +30,7 @@ export default function RulePage() {
   const r = rule.data;
   return (
     <>
-      <PageHead title={r.name} crumbs={[['Provisioning', root + '/connections'], ['Rules', root + '/rules']]} badge={status.data && <Status of={ruleStates[status.data.state]} />} actions={<Actions rule={r} store={store.data} />}>
+      <PageHead title={r.name} crumbs={[['Provisioning', root + '/connections'], ['Rules', root + '/rules']]} badge={status.data && <Status of={ruleState(status.data)} />} actions={<Actions rule={r} store={store.data} />}>
         {r.description}
       </PageHead>
       <Tabs value={tab} onChange={(t) => void navigate(`${root}/rules/${id}${t === 'overview' ? '' : '/' + t}`, { replace: true })} keepMounted={false}>
@@ -198,14 +198,15 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
 /** Live progress: how far, how fast, how long still. */
 function Running({ status: s }: { status: SyncStatus }) {
   const busy = s.state === 'SYNCING';
+  const failed = s.users.failed + s.groups.failed > 0;
   const percent = s.progress.total === 0 ? (busy ? 0 : 100) : Math.min(100, Math.floor((100 * s.progress.done) / s.progress.total));
   return (
     <Paper p={{ base: 'md', sm: 'lg' }}>
       <Group justify="space-between" mb={8} gap="xs">
-        <Text size="sm" fw={600} aria-live="polite">{busy ? `Syncing ${number(s.progress.done)} of ${number(s.progress.total)}` : s.state === 'IDLE' ? 'In step: nothing is due' : ruleStates[s.state].help}</Text>
+        <Text size="sm" fw={600} aria-live="polite">{busy ? `Syncing ${number(s.progress.done)} of ${number(s.progress.total)}` : s.state === 'IDLE' && !failed ? 'In step: nothing is due' : ruleState(s).help}</Text>
         <Text size="sm" c="dimmed" className="numbers">{busy && s.progress.ratePerMinute > 0 ? `${number(Math.round(s.progress.ratePerMinute))} a minute${s.progress.etaSeconds > 0 ? ` · about ${duration(s.progress.etaSeconds)} left` : ''}` : ' '}</Text>
       </Group>
-      <Progress value={percent} color={busy ? 'blue' : 'teal'} aria-label={`${percent} % in step`} animated={busy} />
+      <Progress value={percent} color={busy ? 'blue' : failed ? 'orange' : 'teal'} aria-label={`${percent} % done`} animated={busy} />
     </Paper>
   );
 }
