@@ -107,23 +107,28 @@ func (b *browser) axe(script, where string) {
 	}
 }
 
-// fits: nothing stands out to the right of the screen, unless it scrolls in a place of its own.
+// fits: nothing stands out to the right of the screen, unless it scrolls in a place of its own, and no label is cut off.
 func (b *browser) fits(where string) {
 	b.t.Helper()
 	raw, err := eval[json.RawMessage](b, `(() => {
 		const width = document.documentElement.clientWidth;
 		const inside = (el) => { for (let p = el.parentElement; p; p = p.parentElement) { if (/auto|scroll|hidden/.test(getComputedStyle(p).overflowX) && p.getBoundingClientRect().right <= width + 1) return true; } return false; };
 		const out = [...document.body.querySelectorAll('*')].filter((el) => { const r = el.getBoundingClientRect(); return r.width > 0 && r.right > width + 1 && getComputedStyle(el).position !== 'fixed' && !el.closest('.skip, [aria-hidden=true]') && !inside(el); });
-		return { scroll: document.documentElement.scrollWidth - width, out: out.slice(0, 3).map((el) => el.outerHTML.slice(0, 160)) };
+		const clipped = [...document.querySelectorAll('.mantine-Badge-label, .mantine-Button-label')].filter((el) => el.clientWidth > 0 && el.scrollWidth > el.clientWidth + 1);
+		return { scroll: document.documentElement.scrollWidth - width, clipped: clipped.slice(0, 3).map((el) => el.innerText), out: out.slice(0, 3).map((el) => el.outerHTML.slice(0, 160)) };
 	})()`)
 	must(b.t, err)
 	var got struct {
-		Scroll float64  `json:"scroll"`
-		Out    []string `json:"out"`
+		Scroll  float64  `json:"scroll"`
+		Clipped []string `json:"clipped"`
+		Out     []string `json:"out"`
 	}
 	must(b.t, json.Unmarshal(raw, &got))
 	if got.Scroll > 1 || len(got.Out) > 0 {
 		b.t.Errorf("%s is wider than 390 pixels by %v: %s", where, got.Scroll, strings.Join(got.Out, "\n\t"))
+	}
+	if len(got.Clipped) > 0 {
+		b.t.Errorf("%s cuts labels off: %q", where, got.Clipped)
 	}
 }
 
