@@ -211,17 +211,17 @@ function Running({ status: s }: { status: SyncStatus }) {
   );
 }
 
-/** Groups that wait for a decision, which is made through the API. */
+/** Operations that wait for a decision, which is made through the API. */
 function Held({ details, store }: { details: string; store: Store }) {
   const may = useMay();
   return (
-    <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title="Held: groups wait for a decision">
-      <Text size="sm" className="wrap">{sentence(details)} Users are synced meanwhile.</Text>
+    <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title="Held: operations wait for a decision">
+      <Text size="sm" className="wrap">{sentence(details)}</Text>
       {may.editAll && (
         <>
-          <Text size="sm" mt="xs">The decision is made through the API. See who would be taken out:</Text>
+          <Text size="sm" mt="xs">The decision is made through the API. See what is held, and who is concerned:</Text>
           <CopyText text={`GET ${at(`/propagation/stores/${store.id}/holds`)}`} label="the request that lists what is held" />
-          <Text size="sm" mt={4}>then send <b>{'{"decision": "APPROVE"}'}</b>, or REJECT to leave the group as it is, to the hold:</Text>
+          <Text size="sm" mt={4}>then send <b>{'{"decision": "APPROVE"}'}</b>, or REJECT to leave things as they are, to the hold:</Text>
           <CopyText text={`POST ${at('/propagation/holds/')}{holdID}`} label="the request that decides" />
         </>
       )}
