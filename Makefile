@@ -6,7 +6,7 @@ LINT_VERSION := v2.15.0
 FUZZTIME ?= 30s
 ARGS ?=
 
-.PHONY: help run build console setup test check bench fuzz clean
+.PHONY: help run build console setup test check bench fuzz screenshots clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ fuzz: ## Fuzz every target for FUZZTIME (30s) each
 	  for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$pkg/*_test.go | sed 's/func //'); do \
 	    echo "== $$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
 	  done; done
+
+screenshots: setup ## Make the README's pictures of the console again, from the sample company
+	LOCKSTEP_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 ./console/e2e -run '^TestDemo$$'
 
 clean: ## Remove what was built, and the demo's data
 	rm -rf lockstep demo-data console/dist/app console/web/node_modules
