@@ -349,6 +349,9 @@ func (r *runner) reactGroup(ctx context.Context, it *groupItem, fault *provision
 			return true // it was made a moment ago: look it up, and adopt it
 		}
 	case provision.Gone:
+		if !r.gone(&it.item, fault) {
+			return false
+		}
 		if err := r.forgetGroup(ctx, it); err != nil {
 			r.leave(&it.item)
 			return false
