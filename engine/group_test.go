@@ -244,6 +244,9 @@ func TestOverwriteNeedsConsent(t *testing.T) {
 			if len(holds) != 1 || !slices.Equal(holds[0].Leaving, []string{"foreign"}) {
 				t.Fatalf("%+v", holds)
 			}
+			if !approve { // the last word counts
+				must(t, w.db.Consent(t.Context(), w.connection.ID, []string{holds[0].Account.ObjectID}, "somebody", time.Now()))
+			}
 			must(t, w.engine.Decide(t.Context(), w.env.ID, holds[0].Account.ID, approve))
 			w.settle(provision.StateIdle)
 			if approve {
