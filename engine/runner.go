@@ -47,6 +47,7 @@ type runner struct {
 	halted   *provision.Fault
 	failure  error
 	paused   bool
+	pauses   int  // how often paused was set
 	stale    bool // the line was compiled for attributes that have changed
 	groups   groupWork
 
