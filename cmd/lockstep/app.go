@@ -96,7 +96,7 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 		},
 		Announce: a.db.Announce,
 	})
-	a.people = directory.NewService(a.db, directory.Options{Wake: func(envID string) {
+	a.people = directory.NewService(a.db, directory.Options{InUse: a.engine.AttributeUse, Wake: func(envID string) {
 		a.metrics.edits.Inc()
 		a.engine.Wake(envID)
 	}})
