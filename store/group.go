@@ -194,7 +194,6 @@ func (db *DB) up(ctx context.Context, ids []string, from string) ([]string, erro
 	var out []string
 	err := chunks(ids, idChunk, func(part []string) error {
 		var args []any
-		//nolint:gosec // list binds values
 		query := `WITH RECURSIVE up (id) AS (` + from + ` IN (` + db.list(part, &args) + `)
  UNION SELECT n.parent_id FROM group_nestings n JOIN up ON n.child_id = up.id) SELECT id FROM up`
 		found, err := collect(ctx, db.read, scanText, query, args...)
