@@ -208,7 +208,8 @@ func (w *world) membersOf(who int) []sandbox.Member {
 	for _, m := range w.workspace.Members() {
 		u := t.now(who)
 		same := u != nil && strings.EqualFold(u.Email, m.PrimaryEmail)
-		if w.ownerOf(m.ID) == who && (same || t.tied[m.ID] != "" && (u == nil || t.tied[m.ID] == u.ID)) {
+		tied := w.tiedTo(m.ID)
+		if w.ownerOf(m.ID) == who && (same || tied != "" && (u == nil || tied == u.ID)) {
 			out = append(out, m)
 		}
 	}
@@ -222,6 +223,13 @@ func (w *world) ownerOf(id string) int {
 		return who
 	}
 	return foreign
+}
+
+// tiedTo answers the directory id of whom a member was made for or given to; "" = of nobody.
+func (w *world) tiedTo(id string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.truth.tied[id]
 }
 
 // check compares the workspace with what is expected of it at rest. strict says that a full listing was made since the last
