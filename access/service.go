@@ -11,8 +11,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -115,7 +113,9 @@ func random() string {
 // CreateClient makes an API client. Its secret is answered once.
 func (s *Service) CreateClient(ctx context.Context, envID, name string, role Role) (Client, secret.Text, error) {
 	name = strings.TrimSpace(name)
-	if err := checkName(name); err != nil {
+	var l problem.List
+	checkText(&l, "name", name, maxName, true)
+	if err := l.Err("The client cannot be saved:"); err != nil {
 		return Client{}, secret.Text{}, err
 	}
 	role, err := ParseRole(string(role))
@@ -132,19 +132,6 @@ func (s *Service) CreateClient(ctx context.Context, envID, name string, role Rol
 		return Client{}, secret.Text{}, err
 	}
 	return c, secret.New(value), nil
-}
-
-func checkName(name string) error {
-	var l problem.List
-	switch {
-	case name == "":
-		l.Add(problem.RequiredValue, "name", "a name is required")
-	case utf8.RuneCountInString(name) > maxName:
-		l.Add(problem.InvalidValue, "name", "at most %d characters are allowed", maxName)
-	case !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl):
-		l.Add(problem.InvalidValue, "name", "control characters such as line breaks are not allowed")
-	}
-	return l.Err("The client cannot be saved:")
 }
 
 // Clients lists the clients of an environment.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"lockstep/access"
+	"lockstep/directory"
 	"lockstep/internal/problem"
 	"lockstep/internal/secret"
 )
@@ -30,7 +31,7 @@ func (s *server) consoleRoutes() []route {
 		{get, propagation + "/stores/{storeID}/status", "readStoreStatus", read, "What a connection is doing, how it tested, what is left of its budgets", reads(s.connectionStatus), nil},
 		{get, propagation + "/throughput", "readThroughput", read, "Writes lately, succeeded and failed", reads(s.throughput), []parameter{minutes}},
 		{post, propagation + "/expressions/evaluate", "evaluateExpression", read, "The value of an expression for a user", takes(http.StatusOK, s.evaluate), nil},
-		{post, env + "/users/import", "importUsers", people, "Take over people from a CSV file", streams(s.importUsers), options},
+		{post, env + "/users/import", "importUsers", people, "Take over people from a CSV file", uploads[directory.ImportReport](csvMedia, s.importUsers), options},
 	}
 }
 
@@ -152,11 +153,16 @@ func (s *server) changePassword(r *request, in PasswordBody) (Administrator, err
 	if r.caller.administratorID == "" {
 		return Administrator{}, errNoProfile
 	}
+	leave, err := s.guess(r.Context())
+	if err != nil {
+		return Administrator{}, err
+	}
+	defer leave()
 	key := "password|" + r.caller.administratorID
 	if s.throttle.wait(key) > 0 {
-		return Administrator{}, problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again")
+		return Administrator{}, errTooMany
 	}
-	err := s.Access.ChangePassword(r.Context(), r.caller.administratorID, secret.New(in.Current), secret.New(in.New), sessionToken(r.Request))
+	err = s.Access.ChangePassword(r.Context(), r.caller.administratorID, secret.New(in.Current), secret.New(in.New), s.sessionToken(r.Request))
 	if err != nil {
 		if problem.Is(err, problem.InvalidData) {
 			s.throttle.failed(key)

@@ -74,12 +74,16 @@ type Config struct {
 const (
 	maxBody = 1 << 20
 	budget  = 60 * time.Second // for anything but event streams
+	// guessesAtOnce is as many passwords as access checks at a time.
+	guessesAtOnce = 2
 )
 
 type server struct {
 	Config
-	throttle *throttle
-	origins  *http.CrossOriginProtection // for whoever is known by a cookie
+	throttle  *throttle
+	importing chan struct{}               // imports under way
+	guessing  chan struct{}               // turns at checking a password
+	origins   *http.CrossOriginProtection // for whoever is known by a cookie
 }
 
 // New makes the handler.
@@ -90,7 +94,7 @@ func New(c Config) http.Handler {
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = 15 * time.Second
 	}
-	s := &server{Config: c, throttle: newThrottle(), origins: trusted(c.ExternalURL)}
+	s := &server{Config: c, throttle: newThrottle(), importing: make(chan struct{}, importsAtOnce), guessing: make(chan struct{}, guessesAtOnce), origins: trusted(c.ExternalURL)}
 	mux := http.NewServeMux()
 	routes := s.routes()
 	for i := range routes {

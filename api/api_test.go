@@ -36,6 +36,14 @@ type server struct {
 	access *access.Service
 	tokens map[access.Role]string
 	stop   func() // closes the event streams
+	config api.Config
+}
+
+// handler is the same API under another address.
+func (s *server) handler(externalURL string) http.Handler {
+	c := s.config
+	c.ExternalURL = externalURL
+	return api.New(c)
 }
 
 func newServer(t testing.TB) *server {
@@ -54,13 +62,14 @@ func newServer(t testing.TB) *server {
 	env, err := people.Setup(ctx, "Test")
 	must(t, err)
 	closing := make(chan struct{})
-	h := httptest.NewServer(documented(t, api.New(api.Config{
+	config := api.Config{
 		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Version: "test",
 		Ready:     []api.Check{{Name: "database", Run: db.Ping}},
 		Provision: provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: engine.Checker{Schema: people.Schema}, Wake: e.Wake}),
-	})))
+	}
+	h := httptest.NewServer(documented(t, api.New(config)))
 	t.Cleanup(h.Close)
-	s := &server{t: t, url: h.URL, env: env.ID, access: clients, tokens: map[access.Role]string{}, stop: sync.OnceFunc(func() { close(closing) })}
+	s := &server{t: t, url: h.URL, env: env.ID, access: clients, config: config, tokens: map[access.Role]string{}, stop: sync.OnceFunc(func() { close(closing) })}
 	for _, role := range []access.Role{access.EnvironmentAdmin, access.IdentityDataAdmin, access.ReadOnly} {
 		c, _, err := clients.CreateClient(ctx, env.ID, string(role), role)
 		must(t, err)

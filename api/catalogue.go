@@ -104,9 +104,7 @@ type Evaluation struct {
 
 func (s *server) evaluate(r *request, in EvaluationBody) (Evaluation, error) {
 	if in.Expression == "" {
-		var l problem.List
-		l.Add(problem.RequiredValue, "expression", "an expression is required")
-		return Evaluation{}, l.Err("The input is not acceptable:")
+		return Evaluation{}, required("expression", "an expression is required")
 	}
 	value, err := s.Engine.Evaluate(r.Context(), r.env, in.Expression, in.User.id())
 	return Evaluation{value}, err

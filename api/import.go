@@ -15,15 +15,23 @@ import (
 )
 
 const (
-	maxImport    = 64 << 20
-	importBudget = 10 * time.Minute
+	maxImport     = 64 << 20
+	csvMedia      = "text/csv"
+	importsAtOnce = 2
+	importBudget  = 10 * time.Minute
 )
 
 // importUsers takes over people from a CSV file. With Accept: application/x-ndjson it tells how far it is, a line each, and ends with
 // the report; otherwise it answers the report alone.
 func (s *server) importUsers(r *request) error {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "text/csv" {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != csvMedia {
 		return problem.New(unsupportedMedia, "the body must be a CSV file, with the content type text/csv")
+	}
+	select {
+	case s.importing <- struct{}{}:
+		defer func() { <-s.importing }()
+	default: // each holds its file in memory
+		return problem.New(problem.TooMany, "other imports are running; try again when they are done")
 	}
 	controller := http.NewResponseController(r.writer)
 	_ = controller.SetReadDeadline(time.Now().Add(importBudget))
@@ -35,16 +43,15 @@ func (s *server) importUsers(r *request) error {
 	if err != nil {
 		return problem.New(problem.InvalidRequest, "the file could not be read to its end")
 	}
-	yes := func(name string) bool { return strings.EqualFold(r.parameter(name), "true") }
 	options := directory.ImportOptions{
-		DryRun: yes("dryRun"), CreateAttributes: yes("createAttributes"), AllOrNothing: yes("allOrNothing"), Population: r.parameter("population"),
+		DryRun: r.flag("dryRun"), CreateAttributes: r.flag("createAttributes"), AllOrNothing: r.flag("allOrNothing"), Population: r.parameter("population"),
 	}
-	streamed := strings.Contains(r.Header.Get("Accept"), "application/x-ndjson")
+	streamed := strings.Contains(r.Header.Get("Accept"), linesMedia)
 	started := false
 	say := func(line any) {
 		if !started {
 			started = true
-			r.writer.Header().Set("Content-Type", "application/x-ndjson")
+			r.writer.Header().Set("Content-Type", linesMedia)
 			r.writer.WriteHeader(http.StatusOK)
 		}
 		text, _ := json.Marshal(line)
@@ -66,7 +73,10 @@ func (s *server) importUsers(r *request) error {
 		return err
 	}
 	// The status is sent already; what went wrong is the last line.
-	message := "something failed inside; the rows before this are taken over"
+	message := "something failed inside; rows before this may be taken over already. Import the file again: what is there is left as it is"
+	if options.DryRun {
+		message = "something failed inside; nothing was changed"
+	}
 	if p, ok := errors.AsType[*problem.Error](err); ok {
 		message = p.Error()
 	} else {

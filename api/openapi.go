@@ -21,6 +21,8 @@ const (
 	schemas   = "#/components/schemas/"
 	refusals  = "#/components/responses/"
 	jsonMedia = "application/json"
+	// linesMedia is a JSON value a line.
+	linesMedia = "application/x-ndjson"
 )
 
 // openAPI answers the OpenAPI 3.1 document. Paths, parameters and bodies come from the routes and the Go types of their handlers.
@@ -138,8 +140,15 @@ func (d *documenter) operation(rt *route) *huma.Operation {
 			op.RequestBody.Content[rt.handler.media] = &huma.MediaType{Schema: d.schema(rt.handler.in)}
 		}
 	}
+	if rt.handler.upload != "" {
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{rt.handler.upload: {Schema: &huma.Schema{Type: huma.TypeString}}}}
+	}
 	success := &huma.Response{Description: http.StatusText(rt.handler.status)}
 	switch {
+	case rt.handler.upload != "":
+		success.Description = "The report; with Accept: " + linesMedia + " a line for every step, of which the last is {\"report\":…} or {\"error\":…}."
+		success.Content = d.content(rt.handler.out)
+		success.Content[linesMedia] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
 	case rt.handler.stream:
 		d.schema(rt.handler.out)
 		success.Description = "A stream of events; the data of each is an " + rt.handler.out.Name() + " as JSON."
@@ -168,7 +177,7 @@ func (d *documenter) refusals() map[string]*huma.Response {
 		http.StatusBadRequest: "The request is at fault; details name the places", http.StatusUnauthorized: "The access token is missing or not valid any more",
 		http.StatusForbidden: "The client's role does not allow this", http.StatusNotFound: "There is no such object",
 		http.StatusConflict: "The world has moved since the caller looked", http.StatusRequestEntityTooLarge: "The body is too large",
-		http.StatusUnsupportedMediaType: "The body is not JSON",
+		http.StatusUnsupportedMediaType: "The body is of another content type",
 	} {
 		out[strconv.Itoa(status)] = &huma.Response{Description: description, Content: d.content(reflect.TypeFor[Error]())}
 	}
@@ -178,13 +187,14 @@ func (d *documenter) refusals() map[string]*huma.Response {
 // refusals lists the statuses by which an operation refuses.
 func (rt *route) refusals() []int {
 	out := []int{http.StatusUnauthorized, http.StatusForbidden}
-	if rt.handler.in != nil || len(rt.query) > 0 {
+	hasBody := rt.handler.in != nil || rt.handler.upload != ""
+	if hasBody || len(rt.query) > 0 {
 		out = append(out, http.StatusBadRequest)
 	}
 	if len(rt.names()) > 0 {
 		out = append(out, http.StatusNotFound)
 	}
-	if rt.handler.in != nil {
+	if hasBody {
 		out = append(out, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if rt.action != read {

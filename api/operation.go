@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"lockstep/access"
@@ -31,6 +32,7 @@ type handler struct {
 	media  string       // PingOne's own content type of the body, beside application/json; any …+json is taken
 	out    reflect.Type // nil: no body is answered
 	stream bool         // the operation writes its answer itself, and takes as long as it likes
+	upload string       // the content type of a body that is a file
 	run    func(*request) (any, error)
 }
 
@@ -77,6 +79,14 @@ func does(f func(*request) error) handler {
 func streams(f func(*request) error) handler {
 	return handler{status: http.StatusOK, out: reflect.TypeFor[Event](), stream: true, run: func(r *request) (any, error) { return nil, f(r) }}
 }
+
+// uploads is an operation that takes a file, and tells of it while it does, for who asks for lines of JSON.
+func uploads[O any](media string, f func(*request) error) handler {
+	return handler{status: http.StatusOK, upload: media, out: reflect.TypeFor[O](), stream: true, run: func(r *request) (any, error) { return nil, f(r) }}
+}
+
+// flag answers a query parameter that is true or false; checkQuery has seen to that.
+func (r *request) flag(name string) bool { return strings.EqualFold(r.parameter(name), "true") }
 
 // objects says what the ids in paths name.
 var objects = map[string]string{
@@ -151,6 +161,8 @@ func (r *request) checkQuery() error {
 		case given == "":
 		case p.allowed != nil && !slices.Contains(p.allowed, strings.ToUpper(given)):
 			return problem.New(problem.InvalidRequest, "%s must be one of %s", p.name, strings.Join(p.allowed, ", "))
+		case p.kind == huma.TypeBoolean && !strings.EqualFold(given, "true") && !strings.EqualFold(given, "false"): // "dryRun=1" must not write
+			return problem.New(problem.InvalidRequest, "%s must be true or false", p.name)
 		case p.id && uuid.Validate(given) != nil:
 			return problem.New(problem.InvalidRequest, "%s must be an id", p.name)
 		}

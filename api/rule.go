@@ -2,7 +2,6 @@ package api
 
 import (
 	"slices"
-	"strings"
 
 	"lockstep/internal/problem"
 	"lockstep/provision"
@@ -110,5 +109,5 @@ func (s *server) updateRule(r *request, in RuleBody) (Rule, error) {
 }
 
 func (s *server) deleteRule(r *request) error {
-	return s.Provision.DeleteRule(r.Context(), r.env, r.PathValue("ruleID"), strings.EqualFold(r.parameter("deprovision"), "true"))
+	return s.Provision.DeleteRule(r.Context(), r.env, r.PathValue("ruleID"), r.flag("deprovision"))
 }

@@ -1,8 +1,9 @@
 package api
 
 import (
-	"net"
+	"context"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"lockstep/access"
@@ -36,7 +37,7 @@ func (s *server) authenticate(r *http.Request) (caller, error) {
 // signedOn answers whose session the request's cookie is. Browsers send cookies along whoever made them ask, so where a request came
 // from is checked first.
 func (s *server) signedOn(r *http.Request) (access.Administrator, error) {
-	token := sessionToken(r)
+	token := s.sessionToken(r)
 	if token.IsZero() {
 		return access.Administrator{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one; people sign in at /console/")
 	}
@@ -49,9 +50,9 @@ func (s *server) signedOn(r *http.Request) (access.Administrator, error) {
 // trusted protects against requests that another site has a browser make.
 func trusted(externalURL string) *http.CrossOriginProtection {
 	out := http.NewCrossOriginProtection()
-	if externalURL != "" {
-		// Behind a proxy the Host header may be another than the browser's; an address that cannot be read adds nothing.
-		_ = out.AddTrustedOrigin(strings.TrimSuffix(externalURL, "/"))
+	if u, err := url.Parse(externalURL); err == nil && u.Host != "" {
+		// Behind a proxy the Host header may be another than the browser's. An origin has no path.
+		_ = out.AddTrustedOrigin(u.Scheme + "://" + u.Host)
 	}
 	return out
 }
@@ -68,19 +69,26 @@ const (
 	secureCookieName = "__Host-" + cookieName // browsers take it from nobody but this very host, over TLS
 )
 
-func sessionToken(r *http.Request) secret.Text {
-	for _, name := range []string{secureCookieName, cookieName} {
-		if c, err := r.Cookie(name); err == nil && c.Value != "" {
-			return secret.New(c.Value)
-		}
+// secure reports whether browsers reach the server over TLS.
+func (s *server) secure(r *http.Request) bool { return strings.HasPrefix(s.origin(r), "https://") }
+
+// sessionToken reads the cookie that setCookie gave. Over TLS no other name will do: a neighbouring host can plant a cookie under a plain one.
+func (s *server) sessionToken(r *http.Request) secret.Text {
+	name := cookieName
+	if s.secure(r) {
+		name = secureCookieName
 	}
-	return secret.Text{}
+	c, err := r.Cookie(name)
+	if err != nil {
+		return secret.Text{}
+	}
+	return secret.New(c.Value)
 }
 
 // setCookie gives the browser the session's token; no script can read it, and no other site makes the browser send it.
 func (s *server) setCookie(w http.ResponseWriter, r *http.Request, token secret.Text) {
 	c := &http.Cookie{Name: cookieName, Value: token.Reveal(), Path: "/", HttpOnly: true, SameSite: http.SameSiteStrictMode}
-	if strings.HasPrefix(s.origin(r), "https://") {
+	if s.secure(r) {
 		c.Name, c.Secure = secureCookieName, true
 	}
 	if token.IsZero() {
@@ -180,12 +188,17 @@ func (s *server) signOn(w http.ResponseWriter, r *http.Request) {
 	if len(username) > maxUsername {
 		username = username[:maxUsername] // nobody has it
 	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	keys := []string{"sign on|" + host, "sign on|" + host + "|" + directory.Fold(username)}
+	leave, err := s.guess(r.Context())
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	defer leave()
+	keys := []string{"sign on|" + host(r), "sign on|" + host(r) + "|" + directory.Fold(username)}
 	for _, key := range keys {
 		if s.throttle.wait(key) > 0 {
 			w.Header().Set("Retry-After", "1")
-			s.writeError(w, r, problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again"))
+			s.writeError(w, r, errTooMany)
 			return
 		}
 	}
@@ -195,7 +208,7 @@ func (s *server) signOn(w http.ResponseWriter, r *http.Request) {
 			for _, key := range keys {
 				s.throttle.failed(key)
 			}
-			s.Logger.Warn("a sign-in failed", "address", host, "correlation", directory.OriginOf(r.Context()).CorrelationID)
+			s.Logger.Warn("a sign-in failed", "address", host(r), "correlation", directory.OriginOf(r.Context()).CorrelationID)
 		}
 		s.writeError(w, r, err)
 		return
@@ -206,12 +219,25 @@ func (s *server) signOn(w http.ResponseWriter, r *http.Request) {
 
 const maxUsername = 512 // bytes
 
+var errTooMany = problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again")
+
+// guess lets few passwords be checked at a time, so that the throttle has heard of a failure before it lets the next one by: whoever
+// asks a thousand times at once would get a thousand guesses. Checking is no faster for more.
+func (s *server) guess(ctx context.Context) (leave func(), err error) {
+	select {
+	case s.guessing <- struct{}{}:
+		return func() { <-s.guessing }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
 func (s *server) signOff(w http.ResponseWriter, r *http.Request) {
 	if err := s.checkOrigin(r); err != nil {
 		s.writeError(w, r, err)
 		return
 	}
-	if token := sessionToken(r); !token.IsZero() {
+	if token := s.sessionToken(r); !token.IsZero() {
 		if err := s.Access.SignOff(r.Context(), token); err != nil {
 			s.writeError(w, r, err)
 			return
@@ -235,16 +261,21 @@ func (s *server) setUp(w http.ResponseWriter, r *http.Request) {
 		s.writeError(w, r, err)
 		return
 	}
-	host, _, _ := net.SplitHostPort(r.RemoteAddr)
-	if s.throttle.wait("set up|"+host) > 0 {
+	leave, err := s.guess(r.Context())
+	if err != nil {
+		s.writeError(w, r, err)
+		return
+	}
+	defer leave()
+	if s.throttle.wait("set up|"+host(r)) > 0 {
 		w.Header().Set("Retry-After", "1")
-		s.writeError(w, r, problem.New(problem.TooMany, "too many attempts failed; wait a moment and try again"))
+		s.writeError(w, r, errTooMany)
 		return
 	}
 	a, token, err := s.Access.SetUp(r.Context(), envs[0].ID, invitation, n)
 	if err != nil {
 		if problem.Is(err, problem.AccessFailed) {
-			s.throttle.failed("set up|" + host)
+			s.throttle.failed("set up|" + host(r))
 		}
 		s.writeError(w, r, err)
 		return

@@ -5,7 +5,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/cookiejar"
+	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"lockstep/access"
@@ -117,6 +120,60 @@ func TestSignOnIsThrottled(t *testing.T) {
 	response, _ := b.do("POST", "/v1/session", `{"username":"ann","password":"`+password+`"}`)
 	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
 		t.Errorf("the eleventh guess: %d", response.StatusCode)
+	}
+}
+
+// TestBehindProxy: the address from outside is not another site, whatever the proxy asks for.
+func TestBehindProxy(t *testing.T) {
+	s := newServer(t)
+	for external, want := range map[string]int{"https://lockstep.example": 204, "https://lockstep.example/": 204, "https://lockstep.example/below": 204, "https://other.example": 403} {
+		r := httptest.NewRequest(http.MethodDelete, "http://10.0.0.1:8020/v1/session", nil)
+		r.Header.Set("Origin", "https://lockstep.example")
+		answer := httptest.NewRecorder()
+		s.handler(external).ServeHTTP(answer, r)
+		if answer.Code != want {
+			t.Errorf("%s: %d", external, answer.Code)
+		}
+	}
+}
+
+// TestGuessesAtOnce: whoever guesses many times at once gets no more guesses than one after the other.
+func TestGuessesAtOnce(t *testing.T) {
+	s := newServer(t)
+	b := s.browser()
+	var group sync.WaitGroup
+	var checked atomic.Int64
+	for range 40 {
+		group.Go(func() {
+			if response, _ := b.do("POST", "/v1/session", `{"username":"ann","password":"guess"}`); response.StatusCode == http.StatusUnauthorized {
+				checked.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	// Ten are free, then one a second; one more may be under way.
+	if n := checked.Load(); n > 15 {
+		t.Errorf("%d of 40 guesses were checked", n)
+	}
+}
+
+// TestPlantedCookies: over TLS a session is taken from the cookie that browsers let nobody else set, and from no other.
+func TestPlantedCookies(t *testing.T) {
+	s := newServer(t)
+	s.person("ann", access.EnvironmentAdmin)
+	response, _ := s.browser().do("POST", "/v1/session", `{"username":"ann","password":"`+password+`"}`)
+	token := response.Cookies()[0].Value
+	for scheme, want := range map[string][2]int{"http": {200, 401}, "https": {401, 200}} {
+		h := s.handler(scheme + "://lockstep.example")
+		for i, name := range []string{"lockstep_session", "__Host-lockstep_session"} {
+			r := httptest.NewRequest(http.MethodGet, "/v1/environments/"+s.env+"/users", nil)
+			r.AddCookie(&http.Cookie{Name: name, Value: token})
+			answer := httptest.NewRecorder()
+			h.ServeHTTP(answer, r)
+			if answer.Code != want[i] {
+				t.Errorf("%s by %s: %d", name, scheme, answer.Code)
+			}
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/rand"
 	"embed"
@@ -68,7 +69,8 @@ func newHandler(built fs.FS) (http.Handler, error) {
 		if err != nil {
 			return err
 		}
-		f := file{raw: raw, kind: mime.TypeByExtension(path.Ext(name))}
+		// The system's table of types may be missing, and an empty type with nosniff is none at all.
+		f := file{raw: raw, kind: cmp.Or(mime.TypeByExtension(path.Ext(name)), "application/octet-stream")}
 		if strings.HasPrefix(f.kind, "text/") || strings.Contains(f.kind, "javascript") || strings.Contains(f.kind, "svg") {
 			f.compressed = sync.OnceValue(func() []byte { return compress(raw) })
 		}

@@ -142,7 +142,13 @@ func (s *Service) UpdateAttribute(ctx context.Context, envID, id, displayName, d
 // DeleteAttribute ends an attribute; users lose their values of it. Nobody is shown a value from now on, or can be given one. The
 // values themselves are taken off a batch at a time: as many as a request may take here, the rest by SweepAttributes. Until that is
 // done the name cannot be declared again, so that no old value comes back.
+//
+// One that a rule or a group's filter reads is not deleted: were the name declared anew, nobody would have a value, and whoever the
+// rule covers would leave it.
 func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
+	if err := s.checkUnread(ctx, envID, id); err != nil {
+		return err
+	}
 	var a Attribute
 	err := s.edit(ctx, envID, func(tx Tx) error {
 		if err := tx.LockEnvironment(ctx, envID, true); err != nil {
@@ -166,6 +172,27 @@ func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
 	// It is deleted, whatever comes of this. What fails here, or is cut short, SweepAttributes makes good.
 	_ = s.sweep(ctx, envID, a, sweptAtOnce)
 	return nil
+}
+
+// checkUnread refuses to end an attribute that something outside of the directory reads.
+func (s *Service) checkUnread(ctx context.Context, envID, id string) error {
+	custom, err := s.store.CustomAttributes(ctx, envID)
+	if err != nil {
+		return err
+	}
+	for _, a := range custom {
+		if a.ID != id {
+			continue
+		}
+		reader, err := s.inUse(ctx, envID, a.Name)
+		if err != nil || reader == "" {
+			return err
+		}
+		var l problem.List
+		l.Add(problem.ConstraintViolation, "id", "%s asks for it; change that and create a revision first", reader)
+		return l.Err("The attribute cannot be deleted:")
+	}
+	return nil // whoever deletes it says that there is none
 }
 
 // sweptAtOnce is how many users a request looks at for values of a deleted attribute.

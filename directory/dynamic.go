@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"fmt"
-	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -12,40 +11,59 @@ import (
 	"lockstep/internal/problem"
 )
 
-// groupFilters keeps the filters of dynamic groups compiled, for the attributes that the last one was compiled for.
+// groupFilters keeps the filters of dynamic groups compiled, for the sets of attributes that were asked for last: those of the
+// environments that are edited.
 type groupFilters struct {
+	mu   sync.Mutex
+	sets []*filterSet // the last one first
+}
+
+// filterSet is filters that were compiled for the same attributes.
+type filterSet struct {
+	schema *Schema
+
 	mu         sync.Mutex
-	custom     []Attribute
 	predicates map[string]*filter.Predicate
 }
 
-const maxKeptFilters = 10_000
+const (
+	maxKeptSets    = 8
+	maxKeptFilters = 10_000 // of a set
+)
 
-func (f *groupFilters) compile(schema *Schema, text string) (*filter.Predicate, error) {
+// of answers the filters for a schema. An edit asks once, and not for each group: the attributes are compared one by one.
+func (f *groupFilters) of(schema *Schema) *filterSet {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.predicates == nil || len(f.predicates) > maxKeptFilters || !reflect.DeepEqual(f.custom, schema.custom) {
-		f.custom, f.predicates = schema.custom, map[string]*filter.Predicate{}
+	at := slices.IndexFunc(f.sets, func(set *filterSet) bool { return slices.Equal(set.schema.custom, schema.custom) })
+	if at < 0 {
+		f.sets = append(f.sets, &filterSet{schema: schema, predicates: map[string]*filter.Predicate{}})
+		at = len(f.sets) - 1
 	}
+	set := f.sets[at]
+	f.sets = slices.Insert(slices.Delete(f.sets, at, at+1), 0, set)
+	f.sets = f.sets[:min(len(f.sets), maxKeptSets)]
+	return set
+}
+
+// compile reads a group's filter. It must not ask about groups: membership would depend on itself.
+func (f *filterSet) compile(text string) (*filter.Predicate, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if p := f.predicates[text]; p != nil {
 		return p, nil
 	}
-	p, err := CompileFilter(schema, text)
-	if err == nil {
-		f.predicates[text] = p
-	}
-	return p, err
-}
-
-// compileGroupFilter reads a group's filter. It must not ask about groups: membership would depend on itself.
-func (s *Service) compileGroupFilter(schema *Schema, text string) (*filter.Predicate, error) {
-	p, err := s.filters.compile(schema, text)
+	p, err := CompileFilter(f.schema, text)
 	if err != nil {
 		return nil, err
 	}
 	if slices.ContainsFunc(p.Paths(), AsksGroups) {
 		return nil, problem.New(problem.InvalidRequest, "a group's filter cannot ask about groups; nest the groups instead")
 	}
+	if len(f.predicates) >= maxKeptFilters {
+		clear(f.predicates)
+	}
+	f.predicates[text] = p
 	return p, nil
 }
 
@@ -70,10 +88,11 @@ func (s *Service) follow(ctx context.Context, tx Tx, envID string, schema *Schem
 	if err != nil {
 		return nil, err
 	}
+	filters := s.filters.of(schema)
 	var lines []Activity
 	for i := range groups {
 		g := &groups[i]
-		p, err := s.compileGroupFilter(schema, g.UserFilter)
+		p, err := filters.compile(g.UserFilter)
 		if err != nil {
 			continue // it cannot be read any more: the memberships stay as they are until it is corrected
 		}
@@ -168,7 +187,7 @@ func (s *Service) matching(ctx context.Context, tx Tx, g *Group, schema *Schema,
 	if g.UserFilter == "" {
 		return nil, nil
 	}
-	p, err := s.compileGroupFilter(schema, g.UserFilter)
+	p, err := s.filters.of(schema).compile(g.UserFilter)
 	if err != nil {
 		return nil, err
 	}
@@ -205,8 +224,9 @@ func (s *Service) followPopulation(ctx context.Context, tx Tx, envID, population
 	if err != nil {
 		return nil, err
 	}
+	filters := s.filters.of(schema)
 	asks := slices.ContainsFunc(groups, func(g Group) bool {
-		p, err := s.compileGroupFilter(schema, g.UserFilter)
+		p, err := filters.compile(g.UserFilter)
 		return err == nil && slices.Contains(p.Paths(), "population.name")
 	})
 	if !asks {
@@ -246,8 +266,9 @@ func (s *Service) checkUnasked(ctx context.Context, tx Tx, envID, name string) e
 	if err != nil {
 		return err
 	}
+	filters := s.filters.of(schema)
 	for i := range groups {
-		p, err := s.compileGroupFilter(schema, groups[i].UserFilter)
+		p, err := filters.compile(groups[i].UserFilter)
 		if err == nil && slices.Contains(p.Paths(), name) {
 			var l problem.List
 			l.Add(problem.ConstraintViolation, "id", "the filter of group %q asks for it; change that filter first", groups[i].Name)

@@ -116,6 +116,69 @@ func TestKindOfFile(t *testing.T) {
 	}
 }
 
+// A group that is named twice is one: the second reading of the file changes nothing, and wakes nobody.
+func TestImportGroupsNamedTwice(t *testing.T) {
+	w := newWorld(t)
+	const file = "name,memberOf\nAll,\nTeam,All|all\n"
+	for i, woken := range []int{1, 0} {
+		before := w.woken
+		_, err := w.ImportGroups(t.Context(), w.env, source([]byte(file)), directory.ImportOptions{})
+		must(t, err)
+		if w.woken-before != woken {
+			t.Errorf("reading %d woke %d times, want %d", i+1, w.woken-before, woken)
+		}
+	}
+}
+
+// Deleting and declaring attributes between edits: each edit is judged by the attributes of its own environment, however often the
+// filters were kept before.
+func TestGroupFiltersFollowTheAttributes(t *testing.T) {
+	w := newWorld(t)
+	u, err := w.CreateUser(t.Context(), w.env, directory.User{Username: "anna", Email: "a@example.com"})
+	must(t, err)
+	for i := range 10 { // more sets of attributes than are kept
+		a := w.attribute(t, directory.Attribute{Name: fmt.Sprintf("a%d", i)})
+		g, err := w.CreateGroup(t.Context(), w.env, directory.Group{Name: a.Name, UserFilter: a.Name + ` eq "x"`})
+		must(t, err)
+		for _, value := range []any{"x", "y", "x"} {
+			_, err = w.UpdateUser(t.Context(), w.env, u.ID, func(u *directory.User) error {
+				u.Custom = map[string]any{a.Name: value}
+				return nil
+			})
+			must(t, err)
+			counts, err := w.GroupCounts(t.Context(), []string{g.ID}, false)
+			must(t, err)
+			if want := map[any]int64{"x": 1}[value]; counts[g.ID].Direct != want {
+				t.Errorf("%s is %v: %d members, want %d", a.Name, value, counts[g.ID].Direct, want)
+			}
+		}
+		must(t, w.DeleteGroup(t.Context(), w.env, g.ID))
+		must(t, w.DeleteAttribute(t.Context(), w.env, a.ID))
+		_, err = w.CreateGroup(t.Context(), w.env, directory.Group{Name: a.Name, UserFilter: a.Name + ` eq "x"`})
+		if !problem.Is(err, problem.InvalidData) {
+			t.Errorf("a filter that asks for the deleted attribute %s: %v", a.Name, err)
+		}
+	}
+}
+
+// BenchmarkEditAmongDynamicGroups: one edit tries a thousand filters.
+func BenchmarkEditAmongDynamicGroups(b *testing.B) {
+	w := newWorld(b)
+	for i := range 100 {
+		w.attribute(b, directory.Attribute{Name: fmt.Sprintf("a%d", i)})
+	}
+	u, err := w.CreateUser(b.Context(), w.env, directory.User{Username: "anna", Email: "a@example.com"})
+	must(b, err)
+	for i := range 1000 {
+		_, err := w.CreateGroup(b.Context(), w.env, directory.Group{Name: fmt.Sprintf("g%d", i), UserFilter: fmt.Sprintf(`title eq "%d"`, i)})
+		must(b, err)
+	}
+	for i := 0; b.Loop(); i++ {
+		_, err := w.UpdateUser(b.Context(), w.env, u.ID, func(u *directory.User) error { u.Title = fmt.Sprint(i % 1000); return nil })
+		must(b, err)
+	}
+}
+
 // TestGroupNames: a name may repeat across populations, not between a population and the environment, and nobody is in two groups of
 // one name.
 func TestGroupNames(t *testing.T) {

@@ -239,7 +239,7 @@ func (s *Service) checkGroup(ctx context.Context, tx Tx, schema *Schema, g *Grou
 		l.Add(problem.InvalidValue, "customData", "JSON of at most %d bytes, without NUL characters, is needed", maxCustomData)
 	}
 	if g.UserFilter != "" {
-		if _, err := s.compileGroupFilter(schema, g.UserFilter); err != nil {
+		if _, err := s.filters.of(schema).compile(g.UserFilter); err != nil {
 			l.Add(problem.InvalidValue, "userFilter", "%s", strings.TrimSuffix(err.Error(), "."))
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 const (
 	importBatch  = 500
+	batchBytes   = 8 << 20 // a batch of long rows ends earlier
 	keptRefusals = 1000
 	// importTries is how often a batch is tried when somebody else takes one of its usernames at the same moment.
 	importTries = 5
@@ -56,15 +57,19 @@ type ImportReport struct {
 // With AllOrNothing the file is read twice, and applied only if the first reading refuses nothing; open is then called twice.
 // Somebody else's edit between the two readings can still have a row refused, which the report then says.
 func (s *Service) Import(ctx context.Context, envID string, open func() (io.ReadCloser, error), o ImportOptions) (ImportReport, error) {
+	return o.readings(func(o ImportOptions) (ImportReport, error) { return s.importOnce(ctx, envID, open, o) })
+}
+
+// readings reads a file as often as the options ask: with AllOrNothing once to see whether anything is refused.
+func (o ImportOptions) readings(read func(ImportOptions) (ImportReport, error)) (ImportReport, error) {
 	if o.AllOrNothing && !o.DryRun {
 		check := o
 		check.DryRun = true
-		report, err := s.importOnce(ctx, envID, open, check)
-		if err != nil || report.Refused > 0 {
+		if report, err := read(check); err != nil || report.Refused > 0 {
 			return report, err
 		}
 	}
-	return s.importOnce(ctx, envID, open, o)
+	return read(o)
 }
 
 func (s *Service) importOnce(ctx context.Context, envID string, open func() (io.ReadCloser, error), o ImportOptions) (ImportReport, error) {
@@ -123,6 +128,7 @@ func badFile(format string, args ...any) error {
 // rows reads the file below its header in batches.
 func (im *importer) rows(ctx context.Context) error {
 	batch := make([]importRow, 0, importBatch)
+	begun := im.file.offset()
 	for {
 		line, fields, err := im.file.row()
 		if errors.Is(err, io.EOF) {
@@ -143,11 +149,12 @@ func (im *importer) rows(ctx context.Context) error {
 		if row, ok := im.row(line, fields); ok {
 			batch = append(batch, row)
 		}
-		if len(batch) == importBatch {
+		if len(batch) == importBatch || im.file.offset()-begun >= batchBytes {
 			if err := im.apply(ctx, batch); err != nil {
 				return err
 			}
-			batch = batch[:0]
+			clear(batch) // what is long need not stay until it is written over
+			batch, begun = batch[:0], im.file.offset()
 		}
 	}
 	err := im.apply(ctx, batch)

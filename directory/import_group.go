@@ -365,8 +365,12 @@ func (im *groupImport) nest(ctx context.Context, row *tableRow) error {
 			delete(is, want[i].ID)
 			continue
 		}
-		if _, err := im.tx.Nest(ctx, Nesting{child.ID, want[i].ID}); err != nil {
+		changed, err := im.tx.Nest(ctx, Nesting{child.ID, want[i].ID})
+		if err != nil {
 			return err
+		}
+		if !changed { // named twice in the row
+			continue
 		}
 		im.nestLines(ctx, &child, "is nested in", &want[i])
 	}

@@ -11,15 +11,7 @@ import (
 // transaction. It adds and never takes out: Created counts who joined, Unchanged who was a member. The same file again changes
 // nothing.
 func (s *Service) ImportMemberships(ctx context.Context, envID string, open func() (io.ReadCloser, error), o ImportOptions) (ImportReport, error) {
-	if o.AllOrNothing && !o.DryRun {
-		check := o
-		check.DryRun = true
-		report, err := s.importMemberships(ctx, envID, open, check)
-		if err != nil || report.Refused > 0 {
-			return report, err
-		}
-	}
-	return s.importMemberships(ctx, envID, open, o)
+	return o.readings(func(o ImportOptions) (ImportReport, error) { return s.importMemberships(ctx, envID, open, o) })
 }
 
 func (s *Service) importMemberships(ctx context.Context, envID string, open func() (io.ReadCloser, error), o ImportOptions) (ImportReport, error) {
@@ -39,7 +31,7 @@ func (s *Service) importMemberships(ctx context.Context, envID string, open func
 	report.Applied = !o.DryRun
 	for more := true; more; {
 		var batch []tableRow
-		for len(batch) < importBatch {
+		for begun := t.file.offset(); len(batch) < importBatch && t.file.offset()-begun < batchBytes; {
 			var row tableRow
 			if row, more, err = t.next(); err != nil {
 				return report, err

@@ -176,6 +176,32 @@ func TestImportRefusalsAreCountedBeyondThoseKept(t *testing.T) {
 	}
 }
 
+// A batch ends by its size too: five hundred rows of the largest allowed size would be half a gigabyte.
+func TestImportBatchesAreBoundedInBytes(t *testing.T) {
+	w := newWorld(t)
+	var people, members strings.Builder
+	people.WriteString("username,email,title\n")
+	members.WriteString("group,username\n")
+	for i := range 40 {
+		fmt.Fprintf(&people, "u%d,u@example.com,%s\n", i, strings.Repeat("x", 900<<10))
+		fmt.Fprintf(&members, "%s,u%d\n", strings.Repeat("x", 900<<10), i)
+	}
+	for file, take := range map[string]func(context.Context, string, func() (io.ReadCloser, error), directory.ImportOptions) (directory.ImportReport, error){
+		people.String(): w.Import, members.String(): w.ImportMemberships,
+	} {
+		var last, most int64
+		report, err := take(t.Context(), w.env, source([]byte(file)), directory.ImportOptions{Progress: func(bytes, _ int64) {
+			most, last = max(most, bytes-last), bytes
+		}})
+		if err != nil || report.Refused != 40 || report.Created != 0 {
+			t.Errorf("%d refused, %d created: %v", report.Refused, report.Created, err)
+		}
+		if most > 10<<20 {
+			t.Errorf("a batch of %d bytes", most)
+		}
+	}
+}
+
 // people is a file of n rows that is made while it is read.
 type people struct {
 	n, at int

@@ -10,6 +10,16 @@ import (
 
 // AddMember makes a user a direct member of a group. One who is a member already stays one.
 func (s *Service) AddMember(ctx context.Context, envID, groupID, userID string) error {
+	return s.member(ctx, envID, groupID, userID, func(tx Tx, g *Group, names map[string]string) error {
+		if err := s.checkNamesakes(ctx, tx, g, userID); err != nil {
+			return err
+		}
+		return s.editMembers(ctx, tx, g, []string{userID}, nil, names)
+	})
+}
+
+// member edits the membership of a user who exists in a group that exists.
+func (s *Service) member(ctx context.Context, envID, groupID, userID string, change func(tx Tx, g *Group, names map[string]string) error) error {
 	return s.edit(ctx, envID, func(tx Tx) error {
 		g, err := tx.Group(ctx, envID, groupID)
 		if err != nil {
@@ -22,10 +32,7 @@ func (s *Service) AddMember(ctx context.Context, envID, groupID, userID string) 
 		if _, ok := names[userID]; !ok {
 			return problem.Missing("user")
 		}
-		if err := s.checkNamesakes(ctx, tx, &g, userID); err != nil {
-			return err
-		}
-		return s.editMembers(ctx, tx, &g, []string{userID}, nil, names)
+		return change(tx, &g, names)
 	})
 }
 
@@ -51,18 +58,7 @@ func (s *Service) checkNamesakes(ctx context.Context, tx Tx, g *Group, userID st
 
 // RemoveMember ends a direct membership. A membership by filter, or through a nested group, cannot be ended by itself.
 func (s *Service) RemoveMember(ctx context.Context, envID, groupID, userID string) error {
-	return s.edit(ctx, envID, func(tx Tx) error {
-		g, err := tx.Group(ctx, envID, groupID)
-		if err != nil {
-			return err
-		}
-		names, err := tx.Usernames(ctx, envID, []string{userID})
-		if err != nil {
-			return err
-		}
-		if _, ok := names[userID]; !ok {
-			return problem.Missing("user")
-		}
+	return s.member(ctx, envID, groupID, userID, func(tx Tx, g *Group, names map[string]string) error {
 		base, err := tx.BaseOf(ctx, []string{userID})
 		if err != nil {
 			return err
@@ -73,7 +69,7 @@ func (s *Service) RemoveMember(ctx context.Context, envID, groupID, userID strin
 			}
 			return problem.New(problem.NotFound, "the user is not a direct member of this group")
 		}
-		return s.editMembers(ctx, tx, &g, nil, []string{userID}, names)
+		return s.editMembers(ctx, tx, g, nil, []string{userID}, names)
 	})
 }
 

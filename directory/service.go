@@ -19,6 +19,9 @@ type Options struct {
 	NewID func() string // UUIDv7: ids in the order of creation
 	// Wake is called after an edit of an environment was committed.
 	Wake func(envID string)
+	// InUse names what outside of the directory reads a custom attribute ("rule \"Staff\""); "" = nothing does. Such an attribute
+	// is not deleted.
+	InUse func(ctx context.Context, envID, name string) (string, error)
 }
 
 // Service is the only way to edit the identity store.
@@ -27,6 +30,7 @@ type Service struct {
 	now   func() time.Time
 	newID func() string
 	wake  func(string)
+	inUse func(ctx context.Context, envID, name string) (string, error)
 
 	sweeping sync.Mutex // held by SweepAttributes
 	filters  groupFilters
@@ -34,7 +38,7 @@ type Service struct {
 
 // NewService makes a service over a store.
 func NewService(store Store, o Options) *Service {
-	s := &Service{store: store, now: o.Now, newID: o.NewID, wake: o.Wake}
+	s := &Service{store: store, now: o.Now, newID: o.NewID, wake: o.Wake, inUse: o.InUse}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -43,6 +47,9 @@ func NewService(store Store, o Options) *Service {
 	}
 	if s.wake == nil {
 		s.wake = func(string) {}
+	}
+	if s.inUse == nil {
+		s.inUse = func(context.Context, string, string) (string, error) { return "", nil }
 	}
 	return s
 }

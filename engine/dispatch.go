@@ -160,7 +160,7 @@ func (r *runner) overtaken(id string) bool {
 func (r *runner) dispatch(ctx context.Context) error {
 	r.mu.Lock()
 	free := r.engine.slots - len(r.inflight)
-	backfill := r.engine.slots*3/4 - len(r.backfill)
+	backfill := max(1, r.engine.slots*3/4) - len(r.backfill)
 	except := make([]string, 0, len(r.inflight))
 	for id := range r.inflight {
 		except = append(except, id)

@@ -232,6 +232,7 @@ const (
 	actionStarted = "PROVISIONING_SYNC.STARTED"
 	actionHalted  = "PROVISIONING_SYNC.FAILURE"
 	actionResumed = "PROVISIONING_SYNC.RESUMED"
+	actionPaused  = "PROVISIONING_SYNC.PAUSED"
 )
 
 func (r *runner) activity(

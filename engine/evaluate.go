@@ -171,6 +171,9 @@ func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause 
 		it.row.Attempts = 0
 		return true
 	}
+	if it.notBefore(now).After(now) {
+		return it.changed() // it rests when the time has come: who forgets the time now would call too early for the next edit
+	}
 	it.rest()
 	return it.changed()
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -20,22 +19,7 @@ func (r *runner) syncGroups(ctx context.Context, ids []string, visited func(id s
 	if err != nil {
 		return err
 	}
-	pending := make(map[string]bool, len(ids))
-	for _, id := range ids {
-		pending[id] = true
-	}
-	var group sync.WaitGroup
-	for _, it := range items {
-		delete(pending, it.want.Ref.ID)
-		group.Go(func() {
-			defer visited(it.want.Ref.ID)
-			r.visitGroup(ctx, it)
-		})
-	}
-	for id := range pending {
-		visited(id)
-	}
-	group.Wait()
+	each(ids, items, func(it *groupItem) string { return it.want.Ref.ID }, func(it *groupItem) { r.visitGroup(ctx, it) }, visited)
 	return nil
 }
 
@@ -349,6 +333,9 @@ func (r *runner) reactGroup(ctx context.Context, it *groupItem, fault *provision
 			return true // it was made a moment ago: look it up, and adopt it
 		}
 	case provision.Gone:
+		if !r.gone(&it.item, fault) {
+			return false
+		}
 		if err := r.forgetGroup(ctx, it); err != nil {
 			r.leave(&it.item)
 			return false

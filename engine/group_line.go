@@ -105,6 +105,7 @@ type groupItem struct {
 	item
 	wanted  []provision.WantedMember
 	known   map[string]provision.KnownMember
+	unmade  map[string]bool // in a preview: users without an account who get none: their rule wants them closed, or cannot say what to send
 	consent bool
 	taken   bool // the name was found taken once
 }
@@ -155,6 +156,9 @@ func (l *line) evaluateGroups(ctx context.Context, store Store, envID string, id
 // decided about them last.
 func (l *line) members(ctx context.Context, store Store, it *groupItem, anew bool) error {
 	it.wanted, it.known = nil, map[string]provision.KnownMember{}
+	if anew {
+		it.unmade = map[string]bool{}
+	}
 	if it.row.ID != "" {
 		known, err := store.AccountMembers(ctx, it.row.ID)
 		if err != nil {
@@ -211,6 +215,10 @@ func (l *line) covered(ctx context.Context, store Store, it *groupItem, rules []
 				m := ask[id].Wanted()
 				m.Name = u.Username
 				it.wanted = append(it.wanted, m)
+				if it.unmade != nil && m.RemoteID == "" {
+					d := l.want(u, provision.Ref{Kind: directory.KindUser, ID: id}, nil)
+					it.unmade[id] = !d.Active || d.Problem != nil
+				}
 			}
 		}
 	}

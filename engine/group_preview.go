@@ -77,7 +77,7 @@ func (e *Engine) groupsOfRule(ctx context.Context, l *line, envID, ruleID string
 	return slices.Compact(ids), nil
 }
 
-// previewGroup plans a group as if everybody whom it waits for had an account.
+// previewGroup plans a group as if everybody who is to get an account had one.
 func (e *Engine) previewGroup(ctx context.Context, l *line, it *groupItem, there *groupListing) error {
 	if it.want.Leave {
 		it.planGroup(l.groupPolicy)
@@ -99,7 +99,7 @@ func (e *Engine) previewGroup(ctx context.Context, l *line, it *groupItem, there
 		}
 	}
 	for i := range it.wanted {
-		if m := &it.wanted[i]; m.RemoteID == "" && l.policy.Create {
+		if m := &it.wanted[i]; m.RemoteID == "" && l.policy.Create && !it.unmade[m.ObjectID] {
 			m.RemoteID = m.Name
 		}
 	}

@@ -244,6 +244,9 @@ func TestOverwriteNeedsConsent(t *testing.T) {
 			if len(holds) != 1 || !slices.Equal(holds[0].Leaving, []string{"foreign"}) {
 				t.Fatalf("%+v", holds)
 			}
+			if !approve { // the last word counts
+				must(t, w.db.Consent(t.Context(), w.connection.ID, []string{holds[0].Account.ObjectID}, "somebody", time.Now()))
+			}
 			must(t, w.engine.Decide(t.Context(), w.env.ID, holds[0].Account.ID, approve))
 			w.settle(provision.StateIdle)
 			if approve {
@@ -474,4 +477,30 @@ func TestGroupRules(t *testing.T) {
 	active("the dynamic group is gone", "user0001")
 	must(t, w.people.DeleteGroup(ctx, w.env.ID, staff.ID))
 	active("the group is gone")
+}
+
+// TestPreviewOfGroupsAtRest: a disabled member who never had an account gets none, and so is not put into the group: a preview
+// that says so promises writes that never come.
+func TestPreviewOfGroupsAtRest(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	there, away := w.create(1), w.user(2)
+	away.Enabled = false
+	away, err := w.people.CreateUser(t.Context(), w.env.ID, away)
+	must(t, err)
+	g := w.group("Staff", there, away)
+	w.provision("population.id pr", nil)
+	w.carry(false, g)
+	before, err := w.engine.Preview(t.Context(), w.env.ID, w.rule.ID, "", func(provision.Operation) error { return nil })
+	must(t, err)
+	if before.MemberAdd != 1 {
+		t.Errorf("before anything is written: %+v", before)
+	}
+	w.run()
+	w.settle(provision.StateIdle)
+	w.expect("in step", "Staff", "user0001")
+	after, err := w.engine.Preview(t.Context(), w.env.ID, w.rule.ID, "", func(op provision.Operation) error { t.Errorf("%+v", op); return nil })
+	must(t, err)
+	if after.Update != 0 || after.MemberAdd != 0 {
+		t.Errorf("in step: %+v", after)
+	}
 }

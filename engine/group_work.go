@@ -410,6 +410,7 @@ func (r *runner) sweepGroups(ctx context.Context) error {
 		at = at.Add(r.gatherFor())
 		r.gathers()
 	}
+	visited := r.visiting()
 	rows, err := r.groupRows(ctx)
 	if err != nil {
 		return err
@@ -423,7 +424,7 @@ func (r *runner) sweepGroups(ctx context.Context) error {
 			continue
 		}
 		ids = append(ids, rows[i].ObjectID)
-		if r.state.Sweep.List && rows[i].RemoteID != "" && !r.busy(rows[i].ObjectID) {
+		if r.state.Sweep.List && rows[i].RemoteID != "" && !visited[rows[i].ObjectID] {
 			rows[i].Remote = nil // read before anything is decided
 			save = append(save, &rows[i])
 		}

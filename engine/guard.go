@@ -11,7 +11,7 @@ import (
 	"lockstep/provision"
 )
 
-// The mass-deprovision guard (docs/decisions/0009). Whoever is to lose access waits at the gate until all that belongs together is
+// The mass-deprovision guard (docs/decisions/0021). Whoever is to lose access waits at the gate until all that belongs together is
 // counted: below the limits they pass, above them an administrator decides. Nothing is remembered beside the rows, so a crash at any
 // moment counts the same.
 

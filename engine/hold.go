@@ -84,6 +84,9 @@ func (e *Engine) Decide(ctx context.Context, envID, holdID string, approve bool)
 	if row.Fault == nil || row.Fault.Code != provision.CodeOverwriteHeld && row.Fault.Code != codeOverwriteRejected {
 		return problem.Missing("hold")
 	}
+	if !approve && e.busy(row.ConnectionID, row.ObjectID) {
+		return problem.New(problem.Conflict, "the group is being written at this moment; try again")
+	}
 	origin, now := directory.OriginOf(ctx), e.now()
 	verb, word := "REJECTED", "must stay as it is"
 	if approve {
@@ -91,14 +94,13 @@ func (e *Engine) Decide(ctx context.Context, envID, holdID string, approve bool)
 		if err := e.store.Consent(ctx, row.ConnectionID, []string{row.ObjectID}, origin.Actor.ID, now); err != nil {
 			return fmt.Errorf("keep the consent: %w", err)
 		}
+	} else if err := e.store.EndConsent(ctx, row.ConnectionID, row.ObjectID); err != nil { // it may have been approved a moment ago
+		return fmt.Errorf("end a consent: %w", err)
 	}
 	line := directory.Activity{
 		ID: newID(), EnvironmentID: envID, RecordedAt: now, Type: "PROVISIONING_HOLD." + verb, Actor: origin.Actor, CorrelationID: origin.CorrelationID,
 		Kind: row.Kind, ObjectID: row.ObjectID, ObjectName: row.ObjectName, ConnectionID: row.ConnectionID, RuleID: row.RuleID, Success: true,
 		Description: fmt.Sprintf("group %s on the target %s", row.ObjectName, word),
-	}
-	if e.busy(row.ConnectionID, row.ObjectID) {
-		return problem.New(problem.Conflict, "the group is being written at this moment; try again")
 	}
 	if !approve {
 		row.Fault = &provision.Fault{Kind: provision.Rejected, Code: codeOverwriteRejected, Message: "an administrator refused to overwrite the group", Hint: "rename it here or there, or approve the hold"}

@@ -212,6 +212,7 @@ func (e *Engine) whyWaiting(envID, connectionID string) string {
 func (r *runner) pause(paused bool) {
 	r.mu.Lock()
 	r.paused = paused
+	r.pauses++
 	pacer := r.pacer
 	r.mu.Unlock()
 	if paused && pacer != nil {

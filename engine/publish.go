@@ -15,17 +15,23 @@ import (
 
 // refresh takes over what is published and whether the connection is paused. It reports whether it may run.
 func (r *runner) refresh(ctx context.Context) (bool, error) {
+	r.mu.Lock()
+	asked := r.pauses
+	r.mu.Unlock()
 	stored, err := r.engine.store.Runner(ctx, r.envID, r.connectionID)
 	if err != nil {
 		return false, fmt.Errorf("read the runner's state: %w", err)
 	}
-	r.state.Paused, r.state.Resync = stored.Paused, stored.Resync
 	r.mu.Lock()
+	if r.pauses != asked {
+		stored.Paused = r.paused // answered since it was read
+	}
 	changed := r.paused != stored.Paused
 	r.mu.Unlock()
 	if changed {
 		r.pause(stored.Paused) // asked for in another process
 	}
+	r.state.Paused, r.state.Resync = stored.Paused, stored.Resync
 	revision, err := r.engine.store.LatestRevision(ctx, r.envID)
 	if notFound(err) {
 		return false, nil

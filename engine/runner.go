@@ -48,6 +48,7 @@ type runner struct {
 	halted   *provision.Fault
 	failure  error
 	paused   bool
+	pauses   int  // how often paused was set
 	stale    bool // the line was compiled for attributes that have changed
 	groups   groupWork
 
@@ -128,9 +129,14 @@ func (r *runner) end(ctx context.Context) error {
 	r.wait()
 	timer.Stop()
 	r.cancelCalls()
+	if r.failing() == nil { // the last visits may have touched groups, and nothing else remembers who was woken
+		if err := r.gather(ctx); err != nil {
+			r.fail(err)
+		}
+	}
 	r.recorder.stop()
-	r.state.Working = false
-	if r.failing() == nil { // otherwise somebody's result was not kept: whoever comes next reads them
+	r.state.Working = r.died && r.pacer == nil // then it is not known still what is left of the budgets
+	if r.failing() == nil {                    // otherwise somebody's result was not kept: whoever comes next reads them
 		r.state.Visiting = nil
 	}
 	saved := r.keepState(ctx)
@@ -146,8 +152,11 @@ func (r *runner) end(ctx context.Context) error {
 func (r *runner) halting() {
 	r.stopOnce.Do(func() {
 		close(r.stop)
-		if r.pacer != nil {
-			r.pacer.stop()
+		r.mu.Lock()
+		pacer := r.pacer // who renews the lease comes here as well
+		r.mu.Unlock()
+		if pacer != nil {
+			pacer.stop()
 		}
 	})
 }
@@ -182,11 +191,12 @@ func (r *runner) fail(err error) {
 
 // loop takes turns until the slice is over: what is published, what changed, the reconciliation's next step, what is due.
 func (r *runner) loop(ctx context.Context) error {
-	if err := r.keepState(ctx); err != nil { // before the first call: should this process die, the next one must know
-		return err
+	err := r.keepState(ctx) // before the first call: should this process die, the next one must know
+	if err == nil {
+		err = r.takeOver(ctx)
 	}
-	if err := r.takeOver(ctx); err != nil && ctx.Err() == nil {
-		return err
+	if err != nil {
+		r.fail(err) // whom the runner before was about to write is left to the next one
 	}
 	for ctx.Err() == nil {
 		if err := r.failing(); err != nil {

@@ -171,10 +171,20 @@ func (e *Engine) Resume(ctx context.Context, envID, connectionID string) error {
 }
 
 func (e *Engine) setPaused(ctx context.Context, envID, connectionID string, paused bool) error {
-	if _, err := e.store.Connection(ctx, envID, connectionID); err != nil {
+	c, err := e.store.Connection(ctx, envID, connectionID)
+	if err != nil {
 		return err
 	}
-	if err := e.store.SetPaused(ctx, envID, connectionID, paused); err != nil {
+	origin, action, what := directory.OriginOf(ctx), actionResumed, "goes on"
+	if paused {
+		action, what = actionPaused, "is paused"
+	}
+	line := directory.Activity{
+		ID: newID(), EnvironmentID: envID, RecordedAt: e.now(), Type: action, Actor: origin.Actor, CorrelationID: origin.CorrelationID,
+		Kind: directory.KindConnection, ObjectID: c.ID, ObjectName: c.Name, ConnectionID: c.ID, Success: true,
+		Description: "provisioning to connection " + c.Name + " " + what,
+	}
+	if err := e.store.SetPaused(ctx, envID, connectionID, paused, line); err != nil {
 		return fmt.Errorf("pause the connection: %w", err)
 	}
 	e.mu.Lock()

@@ -85,7 +85,8 @@ type Runners interface {
 	Unlease(ctx context.Context, connectionID, owner string) error
 	// SaveRunner keeps the state, except lease, pause and the resync request. It fails with provision.ErrLeased when owner no longer holds the lease.
 	SaveRunner(ctx context.Context, owner string, s provision.RunnerState) error
-	SetPaused(ctx context.Context, envID, connectionID string, paused bool) error
+	// SetPaused pauses or resumes a connection, and logs the line if that changes anything.
+	SetPaused(ctx context.Context, envID, connectionID string, paused bool, line directory.Activity) error
 	// RequestResync notes that a full reconciliation was asked for; it survives a crash until ClearResync.
 	RequestResync(ctx context.Context, envID, connectionID, cause string) error
 	// ClearResync drops the request that a reconciliation has just answered, unless another cause came in meanwhile.

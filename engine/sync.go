@@ -31,23 +31,30 @@ func (r *runner) Sync(ctx context.Context, ids []string, visited func(id string)
 	if err != nil {
 		return err
 	}
-	var group sync.WaitGroup
+	each(ids, items, func(it *item) string { return it.want.Ref.ID }, func(it *item) { r.visit(ctx, it) }, visited)
+	return nil
+}
+
+// each visits all items at the same time, and returns when the last visit is over. visited is called for each id when nothing more
+// happens to it; those without an item are nobody's.
+func each[T any](ids []string, items []T, idOf func(T) string, visit func(T), visited func(id string)) {
 	pending := make(map[string]bool, len(ids))
 	for _, id := range ids {
 		pending[id] = true
 	}
+	var group sync.WaitGroup
 	for _, it := range items {
-		delete(pending, it.want.Ref.ID)
+		id := idOf(it)
+		delete(pending, id)
 		group.Go(func() {
-			defer visited(it.want.Ref.ID)
-			r.visit(ctx, it)
+			defer visited(id)
+			visit(it)
 		})
 	}
 	for id := range pending {
 		visited(id)
 	}
 	group.Wait()
-	return nil
 }
 
 // visit brings one object to where it should stand, or records why that is not possible now.
@@ -346,6 +353,11 @@ func (r *runner) conclude(it *item, activities ...directory.Activity) {
 	err := r.precede(it)
 	if err == nil {
 		err = r.save(it, nil, activities...)
+	}
+	if err == nil && r.overtaken(it.want.Ref.ID) && it.row.DueAt.After(r.engine.now()) {
+		// The edit's mark says "now", and stands above what was saved; the target said "later".
+		q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: it.row.Kind, ObjectID: it.want.Ref.ID}
+		_, err = r.engine.store.MarkDue(r.calls, q, it.row.DueAt, it.row.Priority, it.row.Cause)
 	}
 	if err != nil {
 		// The row in the store is as it was: still due, so nothing is lost.

@@ -54,13 +54,17 @@ func (c *call) pattern(i int) *pattern {
 	return re
 }
 
+// compiling is how many steps an instruction of a pattern takes before anything is searched. A pattern can come from people's data,
+// another one each time, so that it counts whether it is kept or not: what an expression may do must not depend on what ran before.
+const compiling = 16
+
 // oneSearch is the most steps that looking for the first match takes.
 func oneSearch(c *call) uint64 {
 	re := c.pattern(1)
 	if re == nil {
 		return 0
 	}
-	return uint64(len(c.text(0))) * re.instructions
+	return (compiling + uint64(len(c.text(0)))) * re.instructions
 }
 
 // manySearches can look at the rest of the text for each match: a(.*b)? does.
@@ -72,7 +76,7 @@ func manySearches(c *call) uint64 {
 			if re.reach >= 0 {
 				searches = min(length, uint64(re.reach)+1)
 			}
-			steps += length * re.instructions * searches // at most 2^20 · 2000 · 2^20 a pattern
+			steps += (compiling + length*searches) * re.instructions // at most 2^20 · 2000 · 2^20 a pattern
 		}
 	}
 	return steps

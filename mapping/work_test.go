@@ -5,6 +5,7 @@
 package mapping_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -52,5 +53,27 @@ func TestWorkIsBounded(t *testing.T) {
 				t.Errorf("took %v and %d MiB", took, mb)
 			}
 		})
+	}
+}
+
+// Compiling patterns is work too: people's data can hold thousands, each another one.
+func TestPatternsOfPeopleAreBounded(t *testing.T) {
+	person := anna()
+	patterns := make([]any, 2000)
+	for i := range patterns {
+		patterns[i] = fmt.Sprintf("x{990}y{990}%d", i)
+	}
+	person.Custom["profile"] = patterns
+	for _, src := range []string{"profile.?[#regex.matches(nickname, #this)]", "profile.![#regex.findAllMatches('', #this)]"} {
+		e, err := mapping.CompileExpression(src, schema())
+		if err != nil {
+			t.Fatal(err)
+		}
+		start := time.Now()
+		_, err = e.Eval(person)
+		t.Logf("%v: %v", time.Since(start), err)
+		if err == nil || !strings.Contains(err.Error(), "too much work") {
+			t.Errorf("%s: %v", src, err)
+		}
 	}
 }

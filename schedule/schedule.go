@@ -24,6 +24,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 	"github.com/riverqueue/river/rivermigrate"
+	"github.com/riverqueue/river/rivertype"
 
 	"lockstep/directory"
 	"lockstep/provision"
@@ -105,6 +106,12 @@ type reconcileArgs struct{}
 
 func (reconcileArgs) Kind() string { return "reconcile" }
 
+// InsertOpts implements river.JobArgsWithInsertOpts: there is one such job, which sleeps in the database until it is due again. River's
+// periodic jobs count from the start of the process: a server that is restarted every day would never reconcile.
+func (reconcileArgs) InsertOpts() river.InsertOpts {
+	return river.InsertOpts{UniqueOpts: river.UniqueOpts{ByArgs: true}, MaxAttempts: 1000}
+}
+
 type expireArgs struct{}
 
 func (expireArgs) Kind() string { return "expire" }
@@ -169,6 +176,11 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
 		return fmt.Errorf("start the job queue: %w", err)
 	}
+	if s.config.Reconcile > 0 {
+		if err := planReconciliation(ctx, client, time.Now().Add(s.config.Reconcile)); err != nil {
+			return fmt.Errorf("schedule the reconciliation: %w", errors.Join(err, client.StopAndCancel(context.WithoutCancel(ctx))))
+		}
+	}
 	s.insert = func(ctx context.Context, args runArgs) error {
 		_, err := client.Insert(ctx, args, nil)
 		return err
@@ -177,18 +189,31 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	return nil
 }
 
+// planReconciliation puts in the job that reconciles, unless it is there. One that is due later than it should be now is put in anew.
+func planReconciliation[TTx any](ctx context.Context, client *river.Client[TTx], due time.Time) error {
+	asleep, err := client.JobList(ctx, river.NewJobListParams().Kinds(reconcileArgs{}.Kind()).States(rivertype.JobStateScheduled))
+	if err != nil {
+		return err
+	}
+	for _, job := range asleep.Jobs {
+		if job.ScheduledAt.After(due) {
+			_, err := client.JobDelete(ctx, job.ID)
+			if err != nil && !errors.Is(err, rivertype.ErrNotFound) && !errors.Is(err, rivertype.ErrJobRunning) { // another server was faster
+				return err
+			}
+		}
+	}
+	_, err = client.Insert(ctx, reconcileArgs{}, &river.InsertOpts{ScheduledAt: due})
+	return err
+}
+
 func (s *Schedule) periodic() []*river.PeriodicJob {
-	jobs := []*river.PeriodicJob{
+	return []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) { return expireArgs{}, nil }, nil),
 		river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
 			return sweepArgs{}, &river.InsertOpts{MaxAttempts: 1} // the next one makes it good
 		}, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
-	if s.config.Reconcile > 0 {
-		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(s.config.Reconcile),
-			func() (river.JobArgs, *river.InsertOpts) { return reconcileArgs{}, nil }, nil))
-	}
-	return jobs
 }
 
 // Stop lets the calls in flight finish and gives the leases back.
@@ -283,8 +308,17 @@ func (s *Schedule) each(ctx context.Context, fn func(envID, connectionID string)
 	return nil
 }
 
+// reconcile asks for all full reconciliations, and sleeps until the next.
 func (s *Schedule) reconcile(ctx context.Context) error {
-	return s.each(ctx, func(envID, connectionID string) error { return s.config.Engine.Reconcile(ctx, envID, connectionID) })
+	if s.config.Reconcile <= 0 {
+		// Switched off since the job was put in. A job that is done would keep a new one out for a while; one that is cancelled does not.
+		return river.JobCancel(errors.New("there is no periodic reconciliation any more"))
+	}
+	err := s.each(ctx, func(envID, connectionID string) error { return s.config.Engine.Reconcile(ctx, envID, connectionID) })
+	if err != nil {
+		return err
+	}
+	return river.JobSnooze(s.config.Reconcile)
 }
 
 type runWorker struct {

@@ -51,7 +51,7 @@ func TestJobOfDeadProcessBlocksNobody(t *testing.T) {
 	e := stuck{asked: make(chan struct{}, 100)} // of both: the database is one, so either may fetch the second job
 	for _, process := range []string{"the one that dies", "the one after it"} {
 		s, err := schedule.Start(t.Context(), schedule.Config{
-			Engine: e, Store: db, Logger: slog.New(slog.DiscardHandler), Expire: func(context.Context) error { return nil },
+			Engine: e, Store: db, Logger: slog.New(slog.DiscardHandler), Reconcile: time.Hour, Expire: func(context.Context) error { return nil },
 			Sweep: func(context.Context) error { return nil },
 		})
 		if err != nil {

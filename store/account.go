@@ -286,7 +286,11 @@ func conditions(q provision.AccountQuery, args *[]any) string {
 	}
 	add("environment_id", "=", q.EnvironmentID)
 	add("rule_id", "=", q.RuleID)
-	add("kind", "=", string(q.Kind))
+	if q.Kind == directory.KindGroup {
+		b.WriteString(` AND kind = 'GROUP'`) // in the text, so that the index of groups alone is found
+	} else {
+		add("kind", "=", string(q.Kind))
+	}
 	add("object_id", "=", q.ObjectID)
 	add("status", "=", string(q.Status))
 	add("ownership", "=", string(q.Ownership))

@@ -100,9 +100,9 @@ func (t administratorTx) DeleteInvitations(ctx context.Context) error {
 	return err
 }
 
-// InsertSession implements access.Store.
-func (db *DB) InsertSession(ctx context.Context, s access.Session) error {
-	_, err := db.write.ExecContext(ctx, `INSERT INTO sessions (hash, administrator_id, environment_id, created_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+// InsertSession implements access.AdministratorTx.
+func (t administratorTx) InsertSession(ctx context.Context, s access.Session) error {
+	_, err := t.ExecContext(ctx, `INSERT INTO sessions (hash, administrator_id, environment_id, created_at, seen_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 		s.Hash, s.AdministratorID, s.EnvironmentID, micros(s.CreatedAt), micros(s.SeenAt), micros(s.ExpiresAt))
 	return err
 }

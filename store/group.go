@@ -180,31 +180,23 @@ func (t *tx) NestedIn(ctx context.Context, id string) ([]string, error) {
 
 // GroupsAbove implements directory.Store.
 func (db *DB) GroupsAbove(ctx context.Context, ids []string) ([]string, error) {
-	seen := map[string]bool{}
-	var out []string
-	err := chunks(ids, idChunk, func(part []string) error {
-		var args []any
-		found, err := collect(ctx, db.read, scanText, `WITH RECURSIVE up (id) AS (SELECT id FROM directory_groups WHERE id IN (`+db.list(part, &args)+`)
- UNION SELECT n.parent_id FROM group_nestings n JOIN up ON n.child_id = up.id) SELECT id FROM up`, args...)
-		for _, id := range found {
-			if !seen[id] {
-				seen[id] = true
-				out = append(out, id)
-			}
-		}
-		return err
-	})
-	return out, err
+	return db.up(ctx, ids, `SELECT id FROM directory_groups WHERE id`)
 }
 
 // GroupsOf implements directory.Store.
 func (db *DB) GroupsOf(ctx context.Context, userIDs []string) ([]string, error) {
+	return db.up(ctx, userIDs, `SELECT group_id FROM group_members WHERE user_id`)
+}
+
+// up answers the groups that from selects by ids, and all that they are nested in, each once.
+func (db *DB) up(ctx context.Context, ids []string, from string) ([]string, error) {
 	seen := map[string]bool{}
 	var out []string
-	err := chunks(userIDs, idChunk, func(part []string) error {
+	err := chunks(ids, idChunk, func(part []string) error {
 		var args []any
-		found, err := collect(ctx, db.read, scanText, `WITH RECURSIVE up (id) AS (SELECT group_id FROM group_members WHERE user_id IN (`+db.list(part, &args)+`)
- UNION SELECT n.parent_id FROM group_nestings n JOIN up ON n.child_id = up.id) SELECT id FROM up`, args...)
+		query := `WITH RECURSIVE up (id) AS (` + from + ` IN (` + db.list(part, &args) + `)
+ UNION SELECT n.parent_id FROM group_nestings n JOIN up ON n.child_id = up.id) SELECT id FROM up`
+		found, err := collect(ctx, db.read, scanText, query, args...)
 		for _, id := range found {
 			if !seen[id] {
 				seen[id] = true

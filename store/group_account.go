@@ -101,7 +101,7 @@ func (db *DB) MarkGroups(ctx context.Context, connectionID string, ids []string,
 
 // GatheredGroups makes groups due that wait for members only. It answers how many.
 func (db *DB) GatheredGroups(ctx context.Context, connectionID string, now time.Time) (int64, error) {
-	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET due_at = $2 WHERE connection_id = $1 AND kind = 'GROUP' AND due_at > $2 AND attempts = 0 AND status = $3`,
+	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET due_at = $2 WHERE connection_id = $1 AND kind = 'GROUP' AND due_at > 0 AND due_at > $2 AND attempts = 0 AND status = $3`,
 		connectionID, micros(now), string(provision.StatusPending))
 	if err != nil {
 		return 0, err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"time"
 
+	"lockstep/directory"
 	"lockstep/provision"
 )
 
@@ -92,14 +93,20 @@ func (db *DB) SaveRunner(ctx context.Context, owner string, s provision.RunnerSt
 	return nil
 }
 
-// SetPaused pauses or resumes a connection.
-func (db *DB) SetPaused(ctx context.Context, envID, connectionID string, paused bool) error {
+// SetPaused pauses or resumes a connection, and logs the line if that changes anything.
+func (db *DB) SetPaused(ctx context.Context, envID, connectionID string, paused bool, line directory.Activity) error {
 	return db.transact(ctx, func(t *tx) error {
 		if err := ensureRunner(ctx, t, envID, connectionID); err != nil {
 			return err
 		}
-		_, err := t.ExecContext(ctx, `UPDATE runners SET paused = $1 WHERE connection_id = $2`, paused, connectionID)
-		return err
+		r, err := t.ExecContext(ctx, `UPDATE runners SET paused = $1 WHERE connection_id = $2 AND paused <> $1`, paused, connectionID)
+		if err != nil {
+			return err
+		}
+		if n, err := r.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		return t.Append(ctx, []directory.Activity{line})
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"lockstep/access"
 	"lockstep/directory"
+	"lockstep/internal/problem"
 	"lockstep/internal/secret"
 )
 
@@ -77,8 +78,11 @@ func (c adminPassword) Run(ctx context.Context, std stdio) error {
 	}
 	defer func() { _ = a.close() }()
 	found, err := a.access.AdministratorByUsername(ctx, c.Username)
-	if err != nil {
+	if problem.Is(err, problem.NotFound) {
 		return errors.New("there is no administrator with this username; lockstep admin list shows them")
+	}
+	if err != nil {
+		return err
 	}
 	_, err = a.access.UpdateAdministrator(asCommand(ctx, "admin password"), found.EnvironmentID, found.ID, access.AdministratorEdit{Password: &password})
 	if err != nil {

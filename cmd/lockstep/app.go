@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -95,7 +96,7 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 		},
 		Announce: a.db.Announce,
 	})
-	a.people = directory.NewService(a.db, directory.Options{Wake: func(envID string) {
+	a.people = directory.NewService(a.db, directory.Options{InUse: a.engine.AttributeUse, Wake: func(envID string) {
 		a.metrics.edits.Inc()
 		a.engine.Wake(envID)
 	}})
@@ -158,6 +159,9 @@ type serveCommand struct {
 
 // Run serves until the process is told to stop.
 func (c serveCommand) Run(ctx context.Context, std stdio) error {
+	if err := checkExternalURL(c.ExternalURL); err != nil {
+		return err
+	}
 	level := slog.LevelInfo
 	if c.Verbose {
 		level = slog.LevelDebug
@@ -185,6 +189,19 @@ func (c serveCommand) Run(ctx context.Context, std stdio) error {
 	}
 	s.drain = c.Drain
 	return s.wait(ctx)
+}
+
+// checkExternalURL refuses what would make links that lead nowhere, and session cookies that are not kept to TLS.
+func checkExternalURL(text string) error {
+	if text == "" {
+		return nil
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" ||
+		!strings.HasPrefix(text, u.Scheme+"://") {
+		return errors.New("--external-url is no address of a server; write it as https://lockstep.example.com")
+	}
+	return nil
 }
 
 // invite shows the one-time link by which the first administrator is made, while there is none. The token stands behind #, where no

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"lockstep/provision"
 	"lockstep/scim"
@@ -133,6 +134,11 @@ func classify(answer *client.Response, r client.Request) error {
 	f.Kind, f.Message, f.Hint, f.Attribute = m.kind, m.message, m.hint, m.attribute
 	if holders := holder.FindStringSubmatch(text); f.Kind == provision.Taken && holders != nil {
 		f.RemoteID = holders[1]
+	}
+	if f.Kind == provision.Gone && (code == "no_such_group") != strings.HasPrefix(r.Path, "Groups") {
+		// It is not said of what the call is about: a leaver's account must not be forgotten because some group is missing, nor a
+		// group because a member is.
+		f.Kind, f.Hint = provision.Transient, hintAgain
 	}
 	switch {
 	case answer.Status == http.StatusTooManyRequests:

@@ -14,9 +14,7 @@ func (w *world) tour(b *browser) [][2]string {
 	w.t.Helper()
 	b.connect(w, nil)
 	b.click("link", "New rule")
-	b.fill("Name", "Staff to Slack")
-	b.choose("Target", "Acme Slack")
-	b.click("button", "Create rule")
+	b.newRule("Staff to Slack")
 	b.until("the rule is made", "location.pathname.endsWith('/setup/filter')")
 	rule, err := eval[string](b, `location.pathname.split('/')[5]`)
 	must(w.t, err)
@@ -109,23 +107,28 @@ func (b *browser) axe(script, where string) {
 	}
 }
 
-// fits: nothing stands out to the right of the screen, unless it scrolls in a place of its own.
+// fits: nothing stands out to the right of the screen, unless it scrolls in a place of its own, and no label is cut off.
 func (b *browser) fits(where string) {
 	b.t.Helper()
 	raw, err := eval[json.RawMessage](b, `(() => {
 		const width = document.documentElement.clientWidth;
 		const inside = (el) => { for (let p = el.parentElement; p; p = p.parentElement) { if (/auto|scroll|hidden/.test(getComputedStyle(p).overflowX) && p.getBoundingClientRect().right <= width + 1) return true; } return false; };
 		const out = [...document.body.querySelectorAll('*')].filter((el) => { const r = el.getBoundingClientRect(); return r.width > 0 && r.right > width + 1 && getComputedStyle(el).position !== 'fixed' && !el.closest('.skip, [aria-hidden=true]') && !inside(el); });
-		return { scroll: document.documentElement.scrollWidth - width, out: out.slice(0, 3).map((el) => el.outerHTML.slice(0, 160)) };
+		const clipped = [...document.querySelectorAll('.mantine-Badge-label, .mantine-Button-label')].filter((el) => el.clientWidth > 0 && el.scrollWidth > el.clientWidth + 1);
+		return { scroll: document.documentElement.scrollWidth - width, clipped: clipped.slice(0, 3).map((el) => el.innerText), out: out.slice(0, 3).map((el) => el.outerHTML.slice(0, 160)) };
 	})()`)
 	must(b.t, err)
 	var got struct {
-		Scroll float64  `json:"scroll"`
-		Out    []string `json:"out"`
+		Scroll  float64  `json:"scroll"`
+		Clipped []string `json:"clipped"`
+		Out     []string `json:"out"`
 	}
 	must(b.t, json.Unmarshal(raw, &got))
 	if got.Scroll > 1 || len(got.Out) > 0 {
 		b.t.Errorf("%s is wider than 390 pixels by %v: %s", where, got.Scroll, strings.Join(got.Out, "\n\t"))
+	}
+	if len(got.Clipped) > 0 {
+		b.t.Errorf("%s cuts labels off: %q", where, got.Clipped)
 	}
 }
 
@@ -137,10 +140,7 @@ func TestWeight(t *testing.T) {
 	b.open("/")
 	b.sees("Sign in")
 	w.command(password+"\n", "admin", "create", "--data="+w.data, "--username="+username)
-	b.fill("Username", username)
-	b.fill("Password", password)
-	b.click("button", "Sign in")
-	b.sees("Overview")
+	b.signIn(username, password)
 	b.quiet()
 	size, err := eval[float64](b, `performance.getEntriesByType('resource').filter((r) => r.name.endsWith('.js')).reduce((n, r) => n + r.encodedBodySize, 0)`)
 	must(t, err)

@@ -23,6 +23,14 @@ func (b *browser) connect(w *world, edit func()) {
 	b.sees("The connection is on.")
 }
 
+// newRule fills in the page of that name.
+func (b *browser) newRule(name string) {
+	b.t.Helper()
+	b.fill("Name", name)
+	b.choose("Target", "Acme Slack")
+	b.click("button", "Create rule")
+}
+
 // counts are the tiles of a preview.
 func (b *browser) counts(want map[string]int) {
 	b.t.Helper()
@@ -49,9 +57,7 @@ func TestNewRule(t *testing.T) {
 	b.sees("No rule yet")
 	b.click("button", "Add a connection or a rule")
 	b.click("menuitem", "New rule")
-	b.fill("Name", "Staff to Slack")
-	b.choose("Target", "Acme Slack")
-	b.click("button", "Create rule")
+	b.newRule("Staff to Slack")
 
 	// The filter: builder and text are one.
 	b.sees("User filter", "Add a condition to see who it covers")
@@ -183,9 +189,7 @@ func TestFailures(t *testing.T) {
 	b := w.administrator()
 	b.connect(w, nil)
 	b.open("/integrations/provisioning/rules/new")
-	b.fill("Name", "Everybody")
-	b.choose("Target", "Acme Slack")
-	b.click("button", "Create rule")
+	b.newRule("Everybody")
 	b.click("radio", "Everybody")
 	b.sees("7 people match")
 	b.click("button", "Next")
@@ -195,6 +199,8 @@ func TestFailures(t *testing.T) {
 	b.sees("Failures by cause", "Slack refuses emoji in title", "What to do: Remove the emoji", "1 person: hal")
 	b.keep("rule-failures")
 	b.figures(map[string]string{"Success": "5", "Failed": "1"})
+	b.sees("With failures", "not everybody could be synced")
+	b.leaves("In step")
 	b.click("button", "Retry")
 	b.sees("1 of 1 failed again.")
 	b.click("link", "Overview")

@@ -107,11 +107,17 @@ func (w *world) administrator() *browser {
 	w.command(password+"\n", "admin", "create", "--data="+w.data, "--username="+username, "--name=Ann Bell")
 	b := newBrowser(w.t, w.server)
 	b.open("/")
+	b.signIn(username, password)
+	return b
+}
+
+// signIn enters by the page that is open.
+func (b *browser) signIn(username, password string) {
+	b.t.Helper()
 	b.fill("Username", username)
 	b.fill("Password", password)
 	b.click("button", "Sign in")
 	b.sees("Overview")
-	return b
 }
 
 type member struct {

@@ -40,11 +40,15 @@ func (w *world) happen(e event) error {
 		if err := w.current().engine.Pause(atDoor(w.ctx), w.env.ID, w.connection.ID); err != nil {
 			return err
 		}
+		w.mu.Lock()
 		if w.truth.paused.IsZero() {
 			w.truth.paused = time.Now()
 		}
+		w.mu.Unlock()
 	case resume:
+		w.mu.Lock()
 		w.truth.paused = time.Time{}
+		w.mu.Unlock()
 		return w.current().engine.Resume(atDoor(w.ctx), w.env.ID, w.connection.ID)
 	case resync:
 		return w.current().engine.Reconcile(atDoor(w.ctx), w.env.ID, w.connection.ID)
@@ -165,8 +169,8 @@ func (w *world) editStore(e event) error {
 	if e.Do == replace {
 		w.token = fmt.Sprintf("%s-%d", firstToken, len(w.log))
 		w.workspace.SetToken(w.token, sandbox.Owner)
-		w.truth.revoked, w.tally.told = time.Time{}, time.Time{}
 		w.mu.Lock()
+		w.truth.revoked, w.tally.told = time.Time{}, time.Time{}
 		w.tally.replaced = time.Now()
 		clear(w.tally.notBefore) // new credentials are tried at once
 		w.mu.Unlock()
@@ -188,12 +192,16 @@ func (w *world) atWorkspace(e event) {
 	switch e.Do {
 	case revoke:
 		w.workspace.SetToken("revoked", sandbox.Owner)
+		w.mu.Lock()
 		if t.revoked.IsZero() {
 			t.revoked = time.Now()
 		}
+		w.mu.Unlock()
 	case restore:
 		w.workspace.SetToken(w.token, sandbox.Owner)
+		w.mu.Lock()
 		t.revoked, w.tally.told = time.Time{}, time.Time{}
+		w.mu.Unlock()
 	case drift, shut:
 		for _, m := range w.membersOf(e.Who) {
 			t.drifted[e.Who] = true

@@ -312,8 +312,8 @@ func (s *storage) SaveRunner(ctx context.Context, owner string, state provision.
 	return s.writing(ctx, "runner", fmt.Sprint("runner ", state.Cursor, state.Sweep.Phase), func() error { return s.db.SaveRunner(ctx, owner, state) })
 }
 
-func (s *storage) SetPaused(ctx context.Context, envID, connectionID string, paused bool) error {
-	return s.writing(ctx, "runner", "paused", func() error { return s.db.SetPaused(ctx, envID, connectionID, paused) })
+func (s *storage) SetPaused(ctx context.Context, envID, connectionID string, paused bool, line directory.Activity) error {
+	return s.writing(ctx, "runner", "paused", func() error { return s.db.SetPaused(ctx, envID, connectionID, paused, line) })
 }
 
 func (s *storage) RequestResync(ctx context.Context, envID, connectionID, cause string) error {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"lockstep/directory"
@@ -14,6 +15,9 @@ import (
 // truth is what was edited and what the workspace did, kept apart from the engine: what is expected follows from it, by rules
 // that are said here once more, in the plainest way.
 type truth struct {
+	// mu guards history, published and covered: events write them, and the workspace's side reads them while it answers.
+	mu sync.Mutex
+
 	objects map[string]int // directory id -> person
 	history [cast][]version
 	drafts  []draft
@@ -55,6 +59,13 @@ type publication struct {
 }
 
 func (t *truth) now(who int) *directory.User {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.current(who)
+}
+
+// current is now for who holds mu.
+func (t *truth) current(who int) *directory.User {
 	h := t.history[who]
 	if len(h) == 0 {
 		return nil
@@ -63,6 +74,8 @@ func (t *truth) now(who int) *directory.User {
 }
 
 func (t *truth) edit(who int, u *directory.User) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.history[who] = append(t.history[who], version{time.Now(), u})
 	if u != nil {
 		t.objects[u.ID] = who
@@ -71,6 +84,8 @@ func (t *truth) edit(who int, u *directory.User) {
 }
 
 func (t *truth) publish(id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.unpublished = false
 	t.published = append(t.published, publication{id, time.Now(), slices.Clone(t.drafts), t.storeOn})
 	for who := range cast {
@@ -78,9 +93,10 @@ func (t *truth) publish(id string) {
 	}
 }
 
-// cover notes which rules may decide for a person now: by what is published, and by what was published just before.
+// cover notes which rules may decide for a person now: by what is published, and by what was published just before. The caller
+// holds mu.
 func (t *truth) cover(who int) {
-	u := t.now(who)
+	u := t.current(who)
 	for _, p := range t.published[max(len(t.published)-2, 0):] {
 		if n := p.decides(u); n >= 0 {
 			if t.covered[who] == nil {
@@ -99,10 +115,16 @@ func (p publication) decides(u *directory.User) int {
 	return slices.IndexFunc(p.rules, func(d draft) bool { return d.Active && !d.gone && slices.Contains(d.Titles, u.Title) })
 }
 
-func (t *truth) latest() publication { return t.published[len(t.published)-1] }
+func (t *truth) latest() publication {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.published[len(t.published)-1]
+}
 
 // takesAway reports whether everybody who may have decided for the person takes access away from those who leave.
 func (t *truth) takesAway(who int, p publication) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for n := range t.covered[who] {
 		d := p.rules[n]
 		if d.gone && !d.deprovision || !d.gone && !d.Active {
@@ -114,6 +136,8 @@ func (t *truth) takesAway(who int, p publication) bool {
 
 // leavesAlone is the opposite: nobody may take access away.
 func (t *truth) leavesAlone(who int, p publication) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	for n := range t.covered[who] {
 		d := p.rules[n]
 		if d.gone && d.deprovision || !d.gone && d.Active {
@@ -143,6 +167,8 @@ func (t *truth) mayBeInactive(who int, since time.Time) bool {
 }
 
 func (t *truth) usersSince(who int, since time.Time) []*directory.User {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var out []*directory.User
 	h := t.history[who]
 	for i, v := range h {
@@ -154,6 +180,8 @@ func (t *truth) usersSince(who int, since time.Time) []*directory.User {
 }
 
 func (t *truth) statesSince(since time.Time) []publication {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	var out []publication
 	for i, p := range t.published {
 		if i == len(t.published)-1 || t.published[i+1].at.After(since) {
@@ -180,7 +208,8 @@ func (w *world) membersOf(who int) []sandbox.Member {
 	for _, m := range w.workspace.Members() {
 		u := t.now(who)
 		same := u != nil && strings.EqualFold(u.Email, m.PrimaryEmail)
-		if w.ownerOf(m.ID) == who && (same || t.tied[m.ID] != "" && (u == nil || t.tied[m.ID] == u.ID)) {
+		tied := w.tiedTo(m.ID)
+		if w.ownerOf(m.ID) == who && (same || tied != "" && (u == nil || tied == u.ID)) {
 			out = append(out, m)
 		}
 	}
@@ -194,6 +223,13 @@ func (w *world) ownerOf(id string) int {
 		return who
 	}
 	return foreign
+}
+
+// tiedTo answers the directory id of whom a member was made for or given to; "" = of nobody.
+func (w *world) tiedTo(id string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.truth.tied[id]
 }
 
 // check compares the workspace with what is expected of it at rest. strict says that a full listing was made since the last

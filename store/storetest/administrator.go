@@ -54,7 +54,9 @@ func testAdministrators(t *testing.T, s *suite) {
 	one := access.Session{Hash: "s1", AdministratorID: ann.ID, EnvironmentID: s.env, CreatedAt: at, SeenAt: at, ExpiresAt: at.Add(time.Hour)}
 	two := one
 	two.Hash, two.ExpiresAt = "s2", at.Add(time.Minute)
-	must(t, errors.Join(s.db.InsertSession(ctx, one), s.db.InsertSession(ctx, two)))
+	must(t, edit(func(tx access.AdministratorTx) error {
+		return errors.Join(tx.InsertSession(ctx, one), tx.InsertSession(ctx, two))
+	}))
 	must(t, s.db.TouchSession(ctx, "s1", at.Add(time.Second)))
 	session, err := s.db.Session(ctx, "s1")
 	if err != nil || !session.SeenAt.Equal(at.Add(time.Second)) || session.AdministratorID != ann.ID {
@@ -72,7 +74,7 @@ func testAdministrators(t *testing.T, s *suite) {
 	same(t, "the administrator by id", ann, byID)
 	three := one
 	three.Hash = "s3"
-	must(t, s.db.InsertSession(ctx, three))
+	must(t, edit(func(tx access.AdministratorTx) error { return tx.InsertSession(ctx, three) }))
 	must(t, s.db.DeleteSession(ctx, "s3"))
 	_, err = s.db.Session(ctx, "s3")
 	missing(t, "a session that was ended", err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"lockstep/directory"
 	"lockstep/internal/problem"
 	"lockstep/internal/secret"
 	"lockstep/provision"
@@ -74,7 +75,7 @@ func testConnections(t *testing.T, s *suite) {
 		t.Errorf("in the order of creation: %v", all)
 	}
 	must(t, s.db.Record(ctx, []*provision.Account{{EnvironmentID: s.env, ConnectionID: "b", Kind: "USER", ObjectID: "o"}}, nil, nil))
-	must(t, s.db.SetPaused(ctx, s.env, "b", true))
+	must(t, s.db.SetPaused(ctx, s.env, "b", true, directory.Activity{ID: "pause b", EnvironmentID: s.env, Type: "PROVISIONING_SYNC.PAUSED"}))
 	s.configure(t, func(tx provision.Tx) error {
 		missing(t, "deleting nothing", tx.DeleteConnection(ctx, s.env, "nothing"))
 		return tx.DeleteConnection(ctx, s.env, "b")

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"lockstep/directory"
 	"lockstep/provision"
 )
 
@@ -18,7 +19,14 @@ func testLease(t *testing.T, s *suite) {
 	}
 	first.Cursor, first.RevisionID = 42, "v"
 	must(t, s.db.SaveRunner(ctx, "one", first))
-	must(t, s.db.SetPaused(ctx, s.env, "c", true))
+	for _, id := range []string{"pause", "pause again"} {
+		must(t, s.db.SetPaused(ctx, s.env, "c", true, directory.Activity{ID: id, EnvironmentID: s.env, RecordedAt: at(1), Type: "PROVISIONING_SYNC.PAUSED"}))
+	}
+	lines, err := s.db.Activities(ctx, s.env, directory.ActivityQuery{Limit: 10})
+	must(t, err)
+	if len(lines) != 2 || lines[0].ID != "pause" { // beside the line of the environment
+		t.Errorf("a pause is logged when it changes something, in its transaction: %+v", lines)
+	}
 	must(t, s.db.RequestResync(ctx, s.env, "c", "because"))
 	second, err := s.db.Lease(ctx, s.env, "c", "two", now.Add(2*time.Hour), now.Add(time.Hour))
 	must(t, err)

@@ -1,9 +1,9 @@
 import { Button, Center, Stack } from '@mantine/core';
-import { lazy, Suspense } from 'react';
+import { lazy, Suspense, type ReactNode } from 'react';
 import { Navigate, Route, Routes } from 'react-router';
 import { Live } from './live';
 import { Enter, SetUp } from './pages/enter';
-import { SessionProvider, useSession } from './session';
+import { SessionProvider, useMay, useSession } from './session';
 import { Shell } from './shell';
 import { Empty, Failed, PageHead, PageLoader } from './ui/parts';
 
@@ -65,11 +65,11 @@ function Signed() {
             <Route path="/integrations/provisioning" element={<Navigate to="/integrations/provisioning/connections" replace />} />
             <Route path="/integrations/provisioning/connections" element={<Provisioning tab="connections" />} />
             <Route path="/integrations/provisioning/rules" element={<Provisioning tab="rules" />} />
-            <Route path="/integrations/provisioning/connections/new" element={<NewConnection />} />
+            <Route path="/integrations/provisioning/connections/new" element={<Writes><NewConnection /></Writes>} />
             <Route path="/integrations/provisioning/connections/:id" element={<ConnectionPage />} />
             <Route path="/integrations/provisioning/connections/:id/:tab" element={<ConnectionPage />} />
-            <Route path="/integrations/provisioning/rules/new" element={<NewRule />} />
-            <Route path="/integrations/provisioning/rules/:id/setup/:step" element={<NewRule />} />
+            <Route path="/integrations/provisioning/rules/new" element={<Writes><NewRule /></Writes>} />
+            <Route path="/integrations/provisioning/rules/:id/setup/:step" element={<Writes><NewRule /></Writes>} />
             <Route path="/integrations/provisioning/rules/:id" element={<RulePage />} />
             <Route path="/integrations/provisioning/rules/:id/:tab" element={<RulePage />} />
             <Route path="/activity" element={<Activity />} />
@@ -82,4 +82,10 @@ function Signed() {
       </Shell>
     </Live>
   );
+}
+
+/** A page that only changes provisioning is of no use to whoever may not. */
+function Writes({ children }: { children: ReactNode }) {
+  if (useMay().editAll) return children;
+  return <><PageHead title="Not allowed" /><Empty title="Your role does not allow this">An Environment Admin can do it, or give you that role under Settings.</Empty></>;
 }

@@ -1,7 +1,6 @@
 import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Menu, NavLink, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconActivity, IconArrowsExchange, IconLayoutDashboard, IconLogout, IconMoon, IconPlugConnectedX, IconSettings, IconSun, IconUser, IconUserCircle, IconUsers } from '@tabler/icons-react';
-import { useQueryClient } from '@tanstack/react-query';
 import { useEffect, type ReactNode } from 'react';
 import { Link, useLocation, useNavigate } from 'react-router';
 import { send } from './api';
@@ -108,14 +107,12 @@ export function Shell({ children }: { children: ReactNode }) {
 function Account() {
   const { session, reload } = useSession();
   const navigate = useNavigate();
-  const client = useQueryClient();
   const who = session.administrator!;
   const name = who.name || who.username;
   const signOut = async () => {
     try {
       await send('/v1/session', { method: 'DELETE' });
-      client.clear();
-      await reload();
+      await reload(); // drops what was read, and asks who is signed in: nobody
       void navigate('/');
     } catch (error) {
       fail('Signing out did not work', error);

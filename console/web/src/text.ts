@@ -1,5 +1,5 @@
 // The console's plain-language texts, in one place, so that one thing is called one way on every page.
-import type { Account, AccountStatus, Operation, RuleState } from './types';
+import type { Account, AccountStatus, Operation, RuleState, SyncStatus } from './types';
 
 export const ruleStates: Record<RuleState, { label: string; color: string; help: string }> = {
   INACTIVE: { label: 'Inactive', color: 'gray', help: 'The rule does nothing.' },
@@ -9,6 +9,10 @@ export const ruleStates: Record<RuleState, { label: string; color: string; help:
   HELD: { label: 'Held', color: 'orange', help: 'Operations wait for a decision.' },
   HALTED: { label: 'Halted', color: 'red', help: 'The target refuses the credentials or the configuration. Nothing is written.' },
 };
+
+/** How a rule stands; one that rests while somebody could not be synced is not in step. */
+export const ruleState = (s: SyncStatus): { label: string; color: string; help: string } =>
+  s.state === 'IDLE' && s.users.failed + s.groups.failed > 0 ? { label: 'With failures', color: 'red', help: 'Nothing is due, but not everybody could be synced. The rule lists the causes.' } : ruleStates[s.state];
 
 export const accountStates: Record<AccountStatus, { label: string; color: string; help: string }> = {
   PENDING: { label: 'Pending', color: 'blue', help: 'Due: it is written as soon as the limits of the target allow.' },

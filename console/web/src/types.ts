@@ -65,7 +65,7 @@ export interface SyncStatus {
 }
 export type AccountStatus = 'PENDING' | 'SUCCESS' | 'UNSYNCED' | 'PARTIAL' | 'FAILED';
 export interface Account {
-  id: string; kind: string; ownership: 'MANAGED' | 'ADOPTED' | 'FOREIGN' | 'RELEASED' | ''; remoteId: string; status: AccountStatus; details?: string;
+  id: string; kind: 'USER' | 'GROUP'; ownership: 'MANAGED' | 'ADOPTED' | 'FOREIGN' | 'RELEASED' | ''; remoteId: string; status: AccountStatus; details?: string;
   attempts: number; nextTryAt: string | null; cause?: string; lastSyncAt: string | null; updatedAt: string | null; inScope: boolean;
   object?: { id: string; name: string }; rule?: { id: string };
   remote?: { active: boolean; attributes: Record<string, unknown> };
@@ -76,7 +76,7 @@ export interface SyncedRule {
 }
 export interface Change { attribute: string; from: unknown; to: unknown }
 export interface Operation {
-  verb: 'create' | 'update' | 'enable' | 'disable' | 'delete'; kind: string; object: { id: string; name: string }; remoteId: string; changes: Change[]; why: string; withheld: string | null;
+  verb: 'create' | 'update' | 'enable' | 'disable' | 'delete'; kind: 'USER' | 'GROUP'; object: { id: string; name: string }; remoteId: string; changes: Change[]; members: { add: string[]; remove: string[] }; why: string; withheld: string | null;
 }
 export interface Summary {
   create: number; update: number; enable: number; disable: number; delete: number; memberAdd: number; memberRemove: number; unchanged: number; withheld: number;

@@ -17,7 +17,7 @@ const kinds = [
 ];
 const actions = [
   { value: 'PROVISIONING_IDENTITY_SYNC.FAILURE', label: 'Failed writes' }, { value: 'PROVISIONING_IDENTITY_SYNC.SUCCESS', label: 'Successful writes' },
-  { value: 'PROVISIONING_IDENTITY_SYNC.LINKED', label: 'Adopted accounts' }, { value: 'PROVISIONING_SYNC.STARTED', label: 'Syncs started' }, { value: 'PROVISIONING_SYNC.FAILURE', label: 'Halted connections' },
+  { value: 'PROVISIONING_IDENTITY_SYNC.LINKED', label: 'Adopted accounts' }, { value: 'PROVISIONING_GROUP_SYNC.FAILURE', label: 'Failed group writes' }, { value: 'PROVISIONING_GROUP_SYNC.HELD', label: 'Held groups' }, { value: 'PROVISIONING_SYNC.STARTED', label: 'Syncs started' }, { value: 'PROVISIONING_SYNC.FAILURE', label: 'Halted connections' },
   { value: 'USER.CREATED', label: 'Users created' }, { value: 'USER.UPDATED', label: 'Users updated' }, { value: 'USER.DELETED', label: 'Users deleted' }, { value: 'ADMINISTRATOR.SIGNED_ON', label: 'Sign-ins' },
 ];
 const spans = [{ value: '1', label: 'Last hour' }, { value: '24', label: 'Last 24 hours' }, { value: '168', label: 'Last 7 days' }, { value: '720', label: 'Last 30 days' }];

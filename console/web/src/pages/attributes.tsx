@@ -5,7 +5,7 @@ import { ApiError, get, post, put, remove } from '../api';
 import { useAct, useAttributes } from '../data';
 import { useMay } from '../session';
 import type { Attribute, Page } from '../types';
-import { Confirm, Empty, Failed, List, PageHead, Search } from '../ui/parts';
+import { AttributeName, Confirm, Empty, Failed, List, PageHead, Search } from '../ui/parts';
 
 const stale = [['attributes'], ['users'], ['activities']];
 const types = [{ value: 'STRING', label: 'Text' }, { value: 'BOOLEAN', label: 'Yes or no' }, { value: 'INTEGER', label: 'Whole number' }, { value: 'JSON', label: 'JSON' }];
@@ -27,7 +27,7 @@ export default function Attributes() {
       <List<Attribute>
         label="Attributes" rows={rows} rowKey={(a) => a.id} loading={q.isLoading} error={q.error} again={() => void q.refetch()} empty={<Empty title="No attribute matches" />}
         columns={[
-          { label: 'Name', cell: (a) => <><Text size="sm" fw={550} className="wrap">{a.name}</Text><Text size="xs" c="dimmed">{a.displayName}{a.description ? ` · ${a.description}` : ''}</Text></> },
+          { label: 'Name', cell: (a) => <><Text size="sm" fw={550} style={{ overflowWrap: 'normal' }}><AttributeName name={a.name} /></Text><Text size="xs" c="dimmed">{a.displayName}{a.description ? ` · ${a.description}` : ''}</Text></> },
           { label: 'Type', width: 130, cell: (a) => <Text size="sm">{types.find((t) => t.value === a.type)?.label ?? (a.type === 'DATETIME' ? 'Time' : a.type)}{a.multiValued ? ', several' : ''}</Text> },
           { label: 'Kind', width: 110, wide: true, cell: (a) => <Badge variant={a.schemaType === 'CUSTOM' ? 'light' : 'default'} tt="none" radius="sm" size="sm">{kinds[a.schemaType]}</Badge> },
           { label: 'Options', wide: true, width: 150, cell: (a) => <Text size="sm" c="dimmed">{[a.required && 'required', a.unique && 'unique'].filter(Boolean).join(', ')}</Text> },

@@ -1,8 +1,8 @@
-import { ActionIcon, Alert, Anchor, Box, Button, Group, Menu, Modal, Progress, Select, SimpleGrid, Stack, Switch, Tabs, Text, Textarea, TextInput, Tooltip } from '@mantine/core';
+import { ActionIcon, Alert, Anchor, Box, Button, Group, Menu, Modal, Progress, Select, SimpleGrid, Stack, Switch, Tabs, Text, Tooltip } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconAlertTriangle, IconDots, IconLinkOff, IconPencil, IconPlayerPause, IconPlayerPlay, IconPlugConnected, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { ApiError, post, put, remove, sentence } from '../api';
 import { done, fail, publish, storeBody, useAct, useMetadata, usePages, useRules, useStore, useStoreStatus } from '../data';
@@ -12,6 +12,7 @@ import type { Account, Store, StoreStatus, TestResult } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Checks } from '../ui/checks';
 import { Ago, Confirm, Empty, Facts, Failed, List, Loading, PageHead, Search, Section, Status } from '../ui/parts';
+import { Rename } from '../ui/rename';
 import { labelOf, Preferences, SettingField, type Values } from '../ui/settings';
 import { StoreIcon } from '../ui/storeicon';
 import { RuleState, StoreState } from './provisioning';
@@ -170,7 +171,7 @@ function Overview({ store }: { store: Store }) {
         </Section>
       </SimpleGrid>
       {s && s.budgets.length > 0 && <Budgets status={s} />}
-      <Rename store={store} opened={editing} onClose={edits.close} />
+      <Rename of={store} save={(edited) => put('/propagation/stores/' + store.id, { ...storeBody(store), ...edited })} stale={staleStores} opened={editing} onClose={edits.close} />
     </Stack>
   );
 }
@@ -181,7 +182,7 @@ const budgetNames: Record<string, string> = {
 };
 
 function Budgets({ status }: { status: StoreStatus }) {
-  const shownOnes = status.budgets.filter((b) => b.name !== 'DELETE /Users/{id}' && !b.name.includes('/Groups'));
+  const shownOnes = status.budgets.filter((b) => b.name !== 'DELETE /Users/{id}') /* nothing deletes a member */;
   return (
     <Section title="Rate budget">
       <Text size="sm" c="dimmed" mb="md">
@@ -201,26 +202,6 @@ function Budgets({ status }: { status: StoreStatus }) {
         })}
       </SimpleGrid>
     </Section>
-  );
-}
-
-function Rename({ store, opened, onClose }: { store: Store; opened: boolean; onClose: () => void }) {
-  const [name, setName] = useState(store.name);
-  const [description, setDescription] = useState(store.description ?? '');
-  useEffect(() => { setName(store.name); setDescription(store.description ?? ''); }, [opened]); // eslint-disable-line
-  const save = useAct(async () => { await put('/propagation/stores/' + store.id, { ...storeBody(store), name, description }); onClose(); }, staleStores);
-  const error = save.error instanceof ApiError ? save.error : undefined;
-  return (
-    <Modal opened={opened} onClose={onClose} title={<Text fw={650}>Name and description</Text>}>
-      <form onSubmit={(e) => { e.preventDefault(); save.mutate(undefined); }}>
-        <Stack>
-          <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={error?.at('name')} data-autofocus />
-          <Textarea label="Description" value={description} onChange={(e) => setDescription(e.currentTarget.value)} error={error?.at('description')} autosize minRows={2} />
-          {save.error && !error?.details.length && <Failed error={save.error} title="It was not saved" />}
-          <Group justify="flex-end"><Button variant="default" onClick={onClose}>Cancel</Button><Button type="submit" loading={save.isPending}>Save</Button></Group>
-        </Stack>
-      </form>
-    </Modal>
   );
 }
 
@@ -323,17 +304,17 @@ function Accounts({ store }: { store: Store }) {
         more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage}
         empty={<Empty title={name || ownership || status ? 'No account matches' : 'No account is known yet'}>{name || ownership || status ? 'Try another name or status.' : 'They appear when a rule that uses this connection is enabled.'}</Empty>}
         columns={[
-          { label: 'Person', cell: (a) => (a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody</Text>) },
+          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Text size="sm">{a.object?.name ?? 'nobody'} <Text span size="xs" c="dimmed">group</Text></Text> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody</Text>) },
           { label: 'Account on the target', cell: (a) => (
             <Box>
-              <Text size="sm" className="wrap">{String(a.remote?.attributes?.primaryEmail ?? a.remote?.attributes?.userName ?? (a.remoteId || '—'))}</Text>
-              {a.remoteId && <Text size="xs" c="dimmed" ff="monospace">{a.remoteId}{a.remote && !a.remote.active ? ' · inactive' : ''}</Text>}
+              <Text size="sm" className="wrap">{String(a.remote?.attributes?.primaryEmail ?? a.remote?.attributes?.userName ?? a.remote?.attributes?.displayName ?? (a.remoteId || '—'))}</Text>
+              {a.remoteId && <Text size="xs" c="dimmed" ff="monospace">{a.remoteId}{a.kind === 'USER' && a.remote && !a.remote.active ? ' · inactive' : ''}</Text>}
             </Box>
           ), wide: true },
           { label: 'Ownership', cell: (a) => (a.ownership ? <Status of={ownerships[a.ownership]} dot={false} /> : '—'), wide: true },
           { label: 'Status', cell: (a) => (a.ownership === 'FOREIGN' ? '—' : <Status of={accountStates[a.status]} help={a.error?.message ? sentence(a.error.message) : accountStates[a.status]?.help} />) },
           { label: 'Last sync', cell: (a) => <Text size="sm"><Ago at={a.lastSyncAt} /></Text>, wide: true },
-          { label: '', width: 50, cell: (a) => may.editAll && a.object && a.remoteId ? <Tooltip label="Unlink"><ActionIcon variant="subtle" color="gray" aria-label={`Unlink ${a.object.name}`} onClick={() => setUnlinking(a)}><IconLinkOff size={16} /></ActionIcon></Tooltip> : null },
+          { label: '', width: 50, cell: (a) => may.editAll && a.kind === 'USER' && a.object && a.remoteId ? <Tooltip label="Unlink"><ActionIcon variant="subtle" color="gray" aria-label={`Unlink ${a.object.name}`} onClick={() => setUnlinking(a)}><IconLinkOff size={16} /></ActionIcon></Tooltip> : null },
         ]}
       />
       <Confirm opened={unlinking !== undefined} onClose={() => setUnlinking(undefined)} title={`Unlink ${unlinking?.object?.name}?`} action="Unlink" onConfirm={() => unlinking && unlink.mutate(unlinking)} loading={unlink.isPending} error={unlink.error}>

@@ -155,13 +155,13 @@ function Choose({ chosen, onChoose, onNext }: { chosen?: StoreType; onChoose: (t
         <Paper p="md">
           <Group justify="space-between" wrap="nowrap">
             <Group gap="md" wrap="nowrap">
-              <IconAddressBook size={30} stroke={1.4} aria-hidden />
+              <IconAddressBook size={30} stroke={1.4} aria-hidden style={{ flexShrink: 0 }} />
               <div>
                 <Text fw={600} id="kind">Identity Store</Text>
                 <Text size="sm" c="dimmed">Provision users to another system's user directory.</Text>
               </div>
             </Group>
-            <Button variant="light" onClick={() => setKind(true)} aria-describedby="kind">Select</Button>
+            <Button variant="light" onClick={() => setKind(true)} aria-describedby="kind" style={{ flexShrink: 0 }}>Select</Button>
           </Group>
         </Paper>
         <Group justify="flex-end"><Button variant="subtle" color="gray" component={Link} to={root + '/connections'}>Cancel</Button></Group>

@@ -5,7 +5,7 @@ import { Link } from 'react-router';
 import { get, sentence } from '../api';
 import { usePopulations, useRules, useStores } from '../data';
 import { useMay } from '../session';
-import { number, plural, ruleStates } from '../text';
+import { number, plural, ruleState } from '../text';
 import type { Rule, StoreStatus, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Failed, Figure, Loading, PageHead, Section, Status } from '../ui/parts';
@@ -22,9 +22,13 @@ export default function Overview() {
   const targets = stores.data?.filter((s) => s.type !== 'directory') ?? [];
   const statuses = useQueries({ queries: (rules.data ?? []).map((r) => ({ queryKey: ['live', 'rule', r.id], queryFn: () => get<SyncStatus>(`/propagation/rules/${r.id}/syncStatus`), refetchInterval: 15_000 })) });
   const storeStatuses = useQueries({ queries: targets.map((s) => ({ queryKey: ['live', 'store', s.id], queryFn: () => get<StoreStatus>(`/propagation/stores/${s.id}/status`), refetchInterval: 15_000 })) });
-  if (stores.error) return <Failed error={stores.error} again={() => void stores.refetch()} />;
-  if (stores.isLoading || rules.isLoading) return <Loading rows={6} />;
+  const broken = [stores, rules, populations].find((q) => q.error && !q.data);
+  if (broken) return <Failed error={broken.error} again={() => void broken.refetch()} />;
+  if (stores.isLoading || rules.isLoading || populations.isLoading) return <Loading rows={6} />;
   const people = populations.data?.reduce((n, p) => n + p.userCount, 0) ?? 0;
+  const all = [...statuses, ...storeStatuses];
+  const unknown = all.find((q) => q.error && !q.data)?.error;
+  const looking = all.some((q) => !q.data);
   const sum = (pick: (s: SyncStatus) => number) => statuses.reduce((n, q) => n + (q.data ? pick(q.data) : 0), 0);
   const impacted = sum((s) => s.users.impacted);
   const pending = sum((s) => s.users.pending);
@@ -37,15 +41,16 @@ export default function Overview() {
       <Stack>
         <SimpleGrid cols={{ base: 2, md: 4 }}>
           <Figure label="People in the directory" value={people} hint={<Link to="/directory/users">Show them</Link>} />
-          <Figure label="In scope of rules" value={impacted} help="How many people rules cover; somebody whom two rules cover counts twice." />
-          <Figure label="Waiting to be written" value={pending} help="Pending work of all rules." />
-          <Figure label="Failed" value={failed} color={failed > 0 ? 'var(--mantine-color-error)' : undefined} help="People who could not be synced because of an error." />
+          <Figure label="In scope of rules" value={looking ? '…' : impacted} help="How many people rules cover; somebody whom two rules cover counts twice." />
+          <Figure label="Waiting to be written" value={looking ? '…' : pending} help="Pending work of all rules." />
+          <Figure label="Failed" value={looking ? '…' : failed} color={failed > 0 ? 'var(--mantine-color-error)' : undefined} help="People who could not be synced because of an error." />
         </SimpleGrid>
         <Section title="What needs a decision">
-          {decisions.length === 0 ? (
+          {unknown ? <Failed error={unknown} title="Not everything could be looked at" again={() => all.forEach((q) => void q.refetch())} /> : null}
+          {decisions.length === 0 && unknown ? null : decisions.length === 0 && looking ? <Loading rows={1} /> : decisions.length === 0 ? (
             <Group gap="sm"><IconCheck size={18} color="var(--mantine-color-teal-6)" aria-hidden /><Text size="sm">Nothing. Everything runs by itself.</Text></Group>
           ) : (
-            <Stack gap="xs">
+            <Stack gap="xs" mt={unknown ? 'xs' : 0}>
               {decisions.map((d) => (
                 <Alert key={d.key} color={d.color} icon={<IconAlertTriangle aria-hidden />} title={d.title}>
                   <Group justify="space-between" gap="xs"><Text size="sm" className="wrap" flex="1 1 240px">{d.text}</Text><Anchor component={Link} to={d.to} size="sm">Look at it</Anchor></Group>
@@ -93,6 +98,7 @@ function attention(rules: Rule[], statuses: (SyncStatus | undefined)[], stores: 
     const s = statuses[i];
     const to = `${root}/rules/${r.id}`;
     if (s && s.users.failed > 0) out.push({ key: 'f' + r.id, color: 'red', title: `${r.name}: ${plural(s.users.failed, 'person', 'people')} failed`, text: 'The rule lists the causes with the next step.', to });
+    if (s && s.groups.failed > 0 && s.state !== 'HELD') out.push({ key: 'g' + r.id, color: 'red', title: `${r.name}: ${plural(s.groups.failed, 'group')} failed`, text: 'The rule lists the causes with the next step.', to });
     if (s?.state === 'IDLE' && s.details) out.push({ key: 'd' + r.id, color: 'orange', title: `${r.name} needs attention`, text: sentence(s.details), to });
     if (s?.state === 'HELD') out.push({ key: 'x' + r.id, color: 'orange', title: `${r.name} is held`, text: sentence(s.details) || 'Operations wait for a decision.', to });
   });
@@ -105,7 +111,7 @@ function RuleLine({ rule, status: s }: { rule: Rule; status?: SyncStatus }) {
     <div>
       <Group justify="space-between" wrap="nowrap" mb={6}>
         <Anchor component={Link} to={`${root}/rules/${rule.id}`} size="sm" fw={550} className="truncate">{rule.name}</Anchor>
-        {s && <Status of={ruleStates[s.state]} />}
+        {s && <Status of={ruleState(s)} />}
       </Group>
       <Progress.Root size="sm" aria-hidden>
         <Progress.Section value={part(s?.users.success ?? 0)} color="teal" /><Progress.Section value={part(s?.users.failed ?? 0)} color="red" />

@@ -2,8 +2,9 @@ import { Button, Group, Menu, Tabs, Text } from '@mantine/core';
 import { IconArrowsExchange, IconPlug, IconPlus } from '@tabler/icons-react';
 import { Link, useNavigate } from 'react-router';
 import { useRules, useStores, useStoreStatus, useSyncStatus } from '../data';
+import { sentence } from '../api';
 import { useMay } from '../session';
-import { ruleStates } from '../text';
+import { ruleState, ruleStates } from '../text';
 import type { Rule, Store } from '../types';
 import { StoreIcon } from '../ui/storeicon';
 import { Ago, Empty, List, PageHead, Status } from '../ui/parts';
@@ -90,7 +91,7 @@ function Connections() {
 
 export function RuleState({ id }: { id: string }) {
   const q = useSyncStatus(id);
-  return q.data ? <Status of={ruleStates[q.data.state]} help={q.data.details ? undefined : ruleStates[q.data.state].help} /> : <Text size="sm" c="dimmed">…</Text>;
+  return q.data ? <Status of={ruleState(q.data)} help={q.data.details ? sentence(q.data.details) : undefined} /> : <Text size="sm" c="dimmed">…</Text>;
 }
 
 function Rules() {

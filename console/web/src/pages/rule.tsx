@@ -1,20 +1,20 @@
-import { ActionIcon, Alert, Anchor, Box, Button, Checkbox, Group, Menu, Modal, Paper, Progress, SimpleGrid, Stack, Switch, Tabs, Text, Textarea, TextInput } from '@mantine/core';
+import { ActionIcon, Alert, Anchor, Box, Button, Checkbox, Group, Menu, Paper, Progress, Select, SimpleGrid, Stack, Switch, Tabs, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconAlertTriangle, IconCopy, IconDots, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { ApiError, get, post, put, query, remove, sentence } from '../api';
+import { at, get, post, put, query, remove, sentence } from '../api';
 import { done, publish, ruleBody, saveRule, useAct, useMappings, usePages, useRule, useRules, useStore, useSyncStatus } from '../data';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PreviewPanel } from '../rule/preview';
 import { useMay } from '../session';
-import { accountStates, duration, managedLabel, number, ownerships, plural, ruleStates, summaryHelp } from '../text';
+import { accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
 import type { Account, AccountStatus, Mapping, Page, Rule, Store, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
-import { Ago, Confirm, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
-import { Select } from '@mantine/core';
+import { Ago, Confirm, CopyText, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
+import { Rename } from '../ui/rename';
 
 const root = '/integrations/provisioning';
 const stale = [['rules'], ['live'], ['activities'], ['mappings']];
@@ -30,7 +30,7 @@ export default function RulePage() {
   const r = rule.data;
   return (
     <>
-      <PageHead title={r.name} crumbs={[['Provisioning', root + '/connections'], ['Rules', root + '/rules']]} badge={status.data && <Status of={ruleStates[status.data.state]} />} actions={<Actions rule={r} store={store.data} />}>
+      <PageHead title={r.name} crumbs={[['Provisioning', root + '/connections'], ['Rules', root + '/rules']]} badge={status.data && <Status of={ruleState(status.data)} />} actions={<Actions rule={r} store={store.data} />}>
         {r.description}
       </PageHead>
       <Tabs value={tab} onChange={(t) => void navigate(`${root}/rules/${id}${t === 'overview' ? '' : '/' + t}`, { replace: true })} keepMounted={false}>
@@ -90,7 +90,7 @@ function Actions({ rule, store }: { rule: Rule; store: Store }) {
       <Confirm opened={stopping} onClose={stops.close} title={`Disable ${rule.name}?`} action="Disable rule" color="orange" loading={set.isPending} onConfirm={() => { set.mutate(false); stops.close(); }}>
         The rule stops syncing. No account is deprovisioned by this; what changes meanwhile is not written.
       </Confirm>
-      <Rename rule={rule} opened={renaming} onClose={renames.close} />
+      <Rename of={rule} save={async (edited) => { await put('/propagation/rules/' + rule.id, { ...ruleBody(rule), ...edited }); if (rule.active) await publish(); }} stale={stale} opened={renaming} onClose={renames.close} />
       <Delete rule={rule} store={store} opened={deleting} onClose={deletes.close} />
     </>
   );
@@ -103,30 +103,6 @@ function cloneName(name: string, rules: Rule[]): string {
     const candidate = n === 1 ? base : `${base} (${n})`;
     if (!taken.has(candidate)) return candidate;
   }
-}
-
-function Rename({ rule, opened, onClose }: { rule: Rule; opened: boolean; onClose: () => void }) {
-  const [name, setName] = useState(rule.name);
-  const [description, setDescription] = useState(rule.description ?? '');
-  useEffect(() => { setName(rule.name); setDescription(rule.description ?? ''); }, [opened]); // eslint-disable-line
-  const save = useAct(async () => {
-    await put('/propagation/rules/' + rule.id, { ...ruleBody(rule), name, description });
-    if (rule.active) await publish();
-    onClose();
-  }, stale);
-  const error = save.error instanceof ApiError ? save.error : undefined;
-  return (
-    <Modal opened={opened} onClose={onClose} title={<Text fw={650}>Name and description</Text>}>
-      <form onSubmit={(e) => { e.preventDefault(); save.mutate(undefined); }}>
-        <Stack>
-          <TextInput label="Name" required value={name} onChange={(e) => setName(e.currentTarget.value)} error={error?.at('name')} data-autofocus />
-          <Textarea label="Description" value={description} onChange={(e) => setDescription(e.currentTarget.value)} error={error?.at('description')} autosize minRows={2} />
-          {save.error && !error?.details.length && <Failed error={save.error} title="It was not saved" />}
-          <Group justify="flex-end"><Button variant="default" onClick={onClose}>Cancel</Button><Button type="submit" loading={save.isPending}>Save</Button></Group>
-        </Stack>
-      </form>
-    </Modal>
-  );
 }
 
 function Delete({ rule, store, opened, onClose }: { rule: Rule; store: Store; opened: boolean; onClose: () => void }) {
@@ -143,17 +119,19 @@ function Delete({ rule, store, opened, onClose }: { rule: Rule; store: Store; op
     await client.invalidateQueries({ queryKey: ['rules'] });
   }, []);
   const u = status.data?.users;
-  const accounts = u ? u.success + u.partial : 0;
+  // Somebody whose last write failed, or is due, may have an account too: rather too many are named than too few.
+  const accounts = u ? u.success + u.partial + u.failed + u.pending : 0;
+  const upTo = u && u.failed + u.pending > 0 ? 'up to ' : '';
   const allowed = store.managed || rule.deprovision;
   return (
-    <Confirm opened={opened} onClose={onClose} title={`Delete ${rule.name}?`} action={deprovision ? 'Delete and deprovision' : 'Delete rule'} onConfirm={() => del.mutate(undefined)} loading={del.isPending} error={del.error}>
+    <Confirm opened={opened} onClose={onClose} title={`Delete ${rule.name}?`} action={deprovision ? 'Delete and deprovision' : 'Delete rule'} onConfirm={() => del.mutate(undefined)} loading={del.isPending} error={del.error ?? (u ? undefined : status.error)} disabled={!u}>
       <Stack gap="sm">
-        <Text size="sm">A deleted rule cannot be brought back. {deprovision ? '' : accounts > 0 ? `The ${plural(accounts, 'account')} it keeps in step ${accounts === 1 ? 'stays as it is' : 'stay as they are'}, and nobody writes ${accounts === 1 ? 'it' : 'them'} any more.` : ''}</Text>
+        <Text size="sm">A deleted rule cannot be brought back. {deprovision ? '' : accounts > 0 ? 'The accounts it keeps in step stay as they are, and nobody writes them any more.' : ''}</Text>
         <Checkbox
-          label={`Deprovision ${plural(accounts, 'user')} of this rule`} checked={deprovision} disabled={!allowed} onChange={(e) => setDeprovision(e.currentTarget.checked)}
+          label={`Deprovision ${upTo}${plural(accounts, 'user')} of this rule`} checked={deprovision} disabled={!allowed} onChange={(e) => setDeprovision(e.currentTarget.checked)}
           description={allowed ? `${accounts === 1 ? 'The account' : 'Their accounts'} at ${store.name} will be disabled, unless another rule covers ${accounts === 1 ? 'the person' : 'them'}.` : `Only possible where the connection says: ${managedLabel}.`}
         />
-        {deprovision && accounts > 0 && <Alert color="red" icon={<IconAlertTriangle aria-hidden />}>{plural(accounts, 'person loses', 'people lose')} access to {store.name}.</Alert>}
+        {deprovision && accounts > 0 && <Alert color="red" icon={<IconAlertTriangle aria-hidden />}>{upTo ? 'Up to ' : ''}{plural(accounts, 'person loses', 'people lose')} access to {store.name}.</Alert>}
       </Stack>
     </Confirm>
   );
@@ -179,6 +157,7 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
         </Alert>
       )}
       {s.state === 'PAUSED' && <Alert color="yellow" title="Paused">The connection is paused. Work is kept and goes on when it is resumed.</Alert>}
+      {s.state === 'HELD' && <Held details={s.details} store={store} />}
       {s.state === 'IDLE' && s.details && <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title="This rule needs attention">{sentence(s.details)}</Alert>}
       {s.state !== 'INACTIVE' && <Running status={s} />}
       <Section title="User Sync Summary" actions={may.editAll && s.state !== 'INACTIVE' && <Button variant="default" size="xs" leftSection={<IconRefresh size={14} />} onClick={() => resync.mutate(undefined)} loading={resync.isPending}>Full Resync</Button>}>
@@ -191,7 +170,17 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
           <Figure label="Pending" value={s.users.pending} help={accountStates.PENDING.help} />
         </SimpleGrid>
       </Section>
-      {s.users.failed > 0 && <Failures rule={rule} />}
+      {s.users.failed > 0 && <Failures rule={rule} of="users" />}
+      {((rule.groups?.length ?? 0) > 0 || s.groups.impacted + s.groups.failed + s.groups.pending > 0) && (
+        <Section title="Group Sync Summary">
+          <SimpleGrid cols={{ base: 2, xs: 3, md: 6 }} spacing="sm" data-testid="group-summary">
+            <Figure label="Impacted" value={s.groups.impacted} /><Figure label="Success" value={s.groups.success} /><Figure label="Unsynced" value={s.groups.unsynced} />
+            <Figure label="Partial Synced" value={s.groups.partial} /><Figure label="Failed" value={s.groups.failed} color={s.groups.failed > 0 ? 'var(--mantine-color-error)' : undefined} /><Figure label="Pending" value={s.groups.pending} />
+          </SimpleGrid>
+          <Text size="sm" c="dimmed" mt="md">The groups of a rule are chosen through the API; this page shows how they fare.</Text>
+        </Section>
+      )}
+      {s.groups.failed > 0 && <Failures rule={rule} of="groups" />}
       <Section title="About this rule">
         <Facts
           of={[
@@ -209,47 +198,70 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
 /** Live progress: how far, how fast, how long still. */
 function Running({ status: s }: { status: SyncStatus }) {
   const busy = s.state === 'SYNCING';
+  const failed = s.users.failed + s.groups.failed > 0;
   const percent = s.progress.total === 0 ? (busy ? 0 : 100) : Math.min(100, Math.floor((100 * s.progress.done) / s.progress.total));
   return (
     <Paper p={{ base: 'md', sm: 'lg' }}>
       <Group justify="space-between" mb={8} gap="xs">
-        <Text size="sm" fw={600} aria-live="polite">{busy ? `Syncing ${number(s.progress.done)} of ${number(s.progress.total)}` : s.state === 'IDLE' ? 'In step: nothing is due' : ruleStates[s.state].help}</Text>
+        <Text size="sm" fw={600} aria-live="polite">{busy ? `Syncing ${number(s.progress.done)} of ${number(s.progress.total)}` : s.state === 'IDLE' && !failed ? 'In step: nothing is due' : ruleState(s).help}</Text>
         <Text size="sm" c="dimmed" className="numbers">{busy && s.progress.ratePerMinute > 0 ? `${number(Math.round(s.progress.ratePerMinute))} a minute${s.progress.etaSeconds > 0 ? ` · about ${duration(s.progress.etaSeconds)} left` : ''}` : ' '}</Text>
       </Group>
-      <Progress value={percent} color={busy ? 'blue' : 'teal'} aria-label={`${percent} % in step`} animated={busy} />
+      <Progress value={percent} color={busy ? 'blue' : failed ? 'orange' : 'teal'} aria-label={`${percent} % done`} animated={busy} />
     </Paper>
   );
 }
 
-/** Failures by cause, each with its next step. */
-function Failures({ rule }: { rule: Rule }) {
+/** Operations that wait for a decision, which is made through the API. */
+function Held({ details, store }: { details: string; store: Store }) {
   const may = useMay();
+  return (
+    <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title="Held: operations wait for a decision">
+      <Text size="sm" className="wrap">{sentence(details)}</Text>
+      {may.editAll && (
+        <>
+          <Text size="sm" mt="xs">The decision is made through the API. See what is held, and who is concerned:</Text>
+          <CopyText text={`GET ${at(`/propagation/stores/${store.id}/holds`)}`} label="the request that lists what is held" />
+          <Text size="sm" mt={4}>then send <b>{'{"decision": "APPROVE"}'}</b>, or REJECT to leave things as they are, to the hold:</Text>
+          <CopyText text={`POST ${at('/propagation/holds/')}{holdID}`} label="the request that decides" />
+        </>
+      )}
+    </Alert>
+  );
+}
+
+const failing = { users: { list: 'syncedUsers', one: 'person', many: 'people' }, groups: { list: 'syncedGroups', one: 'group', many: 'groups' } } as const;
+
+/** Failures by cause, each with its next step. */
+function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
+  const may = useMay();
+  const { list: path, one, many } = failing[of];
   const q = useQuery({
-    queryKey: ['live', 'failures', rule.id],
-    queryFn: ({ signal }) => get<Page<'syncedUsers', Account>>(`/propagation/rules/${rule.id}/syncedUsers${query({ status: 'FAILED', limit: 500 })}`, signal),
+    queryKey: ['live', 'failures', of, rule.id],
+    queryFn: ({ signal }) => get<Page<typeof path, Account>>(`/propagation/rules/${rule.id}/${path}${query({ status: 'FAILED', limit: 500 })}`, signal),
   });
   const retry = useAct(async (accounts: Account[]) => {
     let failed = 0;
     for (const a of accounts) {
       if (!a.object) continue;
-      const trace = await post<{ result: AccountStatus }>(`/users/${a.object.id}/syncedRules/${rule.id}`).catch(() => ({ result: 'FAILED' as const }));
+      const trace = await post<{ result: AccountStatus }>(`/${of}/${a.object.id}/syncedRules/${rule.id}`).catch(() => ({ result: 'FAILED' as const }));
       if (trace.result === 'FAILED') failed++;
     }
     done(failed === 0 ? `${plural(accounts.length, 'retry', 'retries')} done.` : `${number(failed)} of ${number(accounts.length)} failed again.`);
   }, [['live'], ['activities']], 'The retry did not work');
   if (q.isLoading) return <Loading rows={2} />;
-  const groups = new Map<string, Account[]>();
-  for (const a of q.data?._embedded.syncedUsers ?? []) {
+  if (q.error && !q.data) return <Failed error={q.error} again={() => void q.refetch()} title="The failures could not be loaded" />;
+  const causes = new Map<string, Account[]>();
+  for (const a of q.data?._embedded[path] ?? []) {
     const cause = a.error?.message ?? a.details ?? 'unknown cause';
     // The same cause names other people; what is quoted does not count.
     const key = (a.error?.code ?? '') + '|' + cause.replace(/"[^"]*"|\S+@\S+/g, '…');
-    groups.set(key, [...(groups.get(key) ?? []), a]);
+    causes.set(key, [...(causes.get(key) ?? []), a]);
   }
-  if (groups.size === 0) return null;
+  if (causes.size === 0) return null;
   return (
-    <Section title="Failures by cause">
+    <Section title={of === 'users' ? 'Failures by cause' : 'Failures of groups by cause'}>
       <Stack>
-        {[...groups.values()].sort((a, b) => b.length - a.length).map((list) => {
+        {[...causes.values()].sort((a, b) => b.length - a.length).map((list) => {
           const first = list[0];
           return (
             <Paper key={first.id} p="md">
@@ -257,7 +269,7 @@ function Failures({ rule }: { rule: Rule }) {
                 <Box flex="1 1 260px" miw={0}>
                   <Text size="sm" fw={600} className="wrap">{sentence(first.error?.message ?? first.details ?? 'Unknown cause')}</Text>
                   {first.error?.hint && <Text size="sm" c="dimmed" className="wrap">What to do: {sentence(first.error.hint)}</Text>}
-                  <Text size="xs" mt={6}>{plural(list.length, 'person', 'people')}: {list.slice(0, 5).map((a, i) => <span key={a.id}>{i > 0 && ', '}{a.object ? <Link to={`/directory/users/${a.object.id}`}>{a.object.name}</Link> : a.remoteId}</span>)}{list.length > 5 && ' and more'}</Text>
+                  <Text size="xs" mt={6}>{plural(list.length, one, many)}: {list.slice(0, 5).map((a, i) => <span key={a.id}>{i > 0 && ', '}{a.object && of === 'users' ? <Link to={`/directory/users/${a.object.id}`}>{a.object.name}</Link> : (a.object?.name ?? a.remoteId)}</span>)}{list.length > 5 && ' and more'}</Text>
                 </Box>
                 {may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate(list.slice(0, 100))}>{list.length === 1 ? 'Retry' : `Retry ${list.length > 100 ? 'the first 100' : 'all'}`}</Button>}
               </Group>

@@ -52,7 +52,7 @@ function Actions({ user }: { user: User }) {
   const del = useAct(() => remove('/users/' + user.id).then(() => { done(`${nameOf(user)} was deleted.`); void navigate('/directory/users'); }), stale);
   if (!may.editDirectory) return null;
   const where = [...new Set(accounts.map((a) => a.targetStore.name))].join(', ');
-  const effect = accounts.length > 0 ? `${nameOf(user)} has ${plural(accounts.length, 'account')} kept in step (${where}). It will be disabled there, where the connection allows it.` : 'No account on a target is concerned.';
+  const effect = !synced.data ? (synced.error ? 'Which accounts on targets are concerned could not be loaded: the person may lose access there.' : 'Looking for accounts on targets…') : accounts.length > 0 ? `${nameOf(user)} has ${plural(accounts.length, 'account')} kept in step (${where}). ${accounts.length === 1 ? 'It' : 'They'} will be disabled there, where the connection allows it.` : 'No account on a target is concerned.';
   return (
     <>
       <Switch checked={user.enabled} label={user.enabled ? 'Enabled' : 'Disabled'} aria-label="User enabled" size="md" onChange={(e) => (e.currentTarget.checked ? enable.mutate(true) : disables.open())} disabled={enable.isPending} />
@@ -62,8 +62,8 @@ function Actions({ user }: { user: User }) {
         <Menu.Dropdown><Menu.Item color="red" leftSection={<IconTrash size={16} />} onClick={deletes.open}>Delete</Menu.Item></Menu.Dropdown>
       </Menu>
       <UserForm opened={editing} onClose={edits.close} user={user} />
-      <Confirm opened={disabling} onClose={disables.close} title={`Disable ${nameOf(user)}?`} action="Disable" onConfirm={() => enable.mutate(false)} loading={enable.isPending} error={enable.error}>{effect}</Confirm>
-      <Confirm opened={deleting} onClose={deletes.close} title={`Delete ${nameOf(user)}?`} action="Delete user" onConfirm={() => del.mutate(undefined)} loading={del.isPending} error={del.error}>The person is removed from the directory and cannot be brought back. {effect}</Confirm>
+      <Confirm opened={disabling} onClose={disables.close} title={`Disable ${nameOf(user)}?`} action="Disable" onConfirm={() => enable.mutate(false)} loading={enable.isPending} error={enable.error} disabled={synced.isLoading}>{effect}</Confirm>
+      <Confirm opened={deleting} onClose={deletes.close} title={`Delete ${nameOf(user)}?`} action="Delete user" onConfirm={() => del.mutate(undefined)} loading={del.isPending} error={del.error} disabled={synced.isLoading}>The person is removed from the directory and cannot be brought back. {effect}</Confirm>
     </>
   );
 }

@@ -8,7 +8,7 @@ import { publish, useAct, useAttributes, useMappings, useMetadata } from '../dat
 import { useMay } from '../session';
 import { nameOf, shown } from '../text';
 import type { Mapping, Page, Rule, User } from '../types';
-import { Empty, Failed, Loading } from '../ui/parts';
+import { AttributeName, Empty, Failed, Loading } from '../ui/parts';
 
 const ExpressionEditor = lazy(() => import('./expression'));
 
@@ -93,7 +93,7 @@ export function MappingEditor({ rule, type, onSaved }: { rule: Rule; type: strin
               <Table.Tbody>
                 {rows.map((m) => (
                   <Table.Tr key={m.targetAttribute}>
-                    <Table.Td className="wrap"><Text size="sm" ff={m.expression ? 'monospace' : undefined} className="wrap">{m.expression || m.sourceAttribute}</Text></Table.Td>
+                    <Table.Td className="wrap">{m.expression ? <Text size="sm" ff="monospace" className="wrap">{m.expression}</Text> : <Text size="sm" style={{ overflowWrap: 'normal' }}><AttributeName name={m.sourceAttribute ?? ''} /></Text>}</Table.Td>
                     <Table.Td className="wrap">
                       <Text size="sm" fw={550}>{m.targetAttribute}{targets[m.targetAttribute]?.required && <Text span c="red" aria-label="required"> *</Text>}</Text>
                       {targets[m.targetAttribute]?.description && <Text size="xs" c="dimmed" visibleFrom="sm">{targets[m.targetAttribute].description}</Text>}

@@ -50,7 +50,7 @@ function Entry({ activity: a }: { activity: Activity }) {
             <Text size="sm" className="wrap">{named && <b>{resource.name}: </b>}{description}</Text>
             <Text size="xs" c="dimmed">{actor?.name ?? 'Lockstep'} · <Ago at={a.recordedAt} /></Text>
           </Box>
-          <Badge variant="default" size="sm" radius="sm" tt="none" fw={500} visibleFrom="sm" style={{ flexShrink: 0 }}>{actionLabel(a.action.type)}</Badge>
+          <Badge variant="default" size="sm" radius="sm" tt="none" fw={500} visibleFrom="sm" mr="sm" style={{ flexShrink: 0, alignSelf: 'center' }}>{actionLabel(a.action.type)}</Badge>
         </Group>
       </Accordion.Control>
       <Accordion.Panel>

@@ -2,7 +2,7 @@ import { Alert, Anchor, Button, Checkbox, Code, FileInput, Group, Modal, Progres
 import { IconFileTypeCsv } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
-import { at, errorText, query, send } from '../api';
+import { at, errorText, query, send, sentence } from '../api';
 import { usePopulations } from '../data';
 import { number, plural } from '../text';
 import type { ImportReport } from '../types';
@@ -79,7 +79,7 @@ export default function Import({ onClose }: { onClose: () => void }) {
               <Table.ScrollContainer minWidth={0} mah={220} type="native">
                 <Table aria-label="Refused rows">
                   <Table.Thead><Table.Tr><Table.Th w={70}>Line</Table.Th><Table.Th>Why it is refused</Table.Th></Table.Tr></Table.Thead>
-                  <Table.Tbody>{report.refusals.slice(0, 100).map((r, i) => <Table.Tr key={i}><Table.Td className="numbers">{r.line}</Table.Td><Table.Td className="wrap"><Text size="sm">{r.column && <b>{r.column}: </b>}{r.message}</Text></Table.Td></Table.Tr>)}</Table.Tbody>
+                  <Table.Tbody>{report.refusals.slice(0, 100).map((r, i) => <Table.Tr key={i}><Table.Td className="numbers">{r.line}</Table.Td><Table.Td className="wrap"><Text size="sm">{r.column && <b>{r.column}: </b>}{sentence(r.message)}</Text></Table.Td></Table.Tr>)}</Table.Tbody>
                 </Table>
               </Table.ScrollContainer>
             )}

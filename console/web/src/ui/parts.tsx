@@ -2,7 +2,7 @@
 import { ActionIcon, Alert, Anchor, Badge, Box, Breadcrumbs, Button, Center, Code, CopyButton, Group, Loader, Modal, Paper, Skeleton, Stack, Table, Text, TextInput, Title, Tooltip, type MantineColor } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconAlertTriangle, IconCheck, IconCopy, IconInbox, IconSearch, IconX } from '@tabler/icons-react';
-import { useEffect, useState, type ReactNode } from 'react';
+import { Fragment, useEffect, useState, type ReactNode } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { errorText } from '../api';
 import { ago, number, shown, time } from '../text';
@@ -47,7 +47,7 @@ export function PageHead({ title, crumbs, badge, actions, children }: { title: s
 export function Status({ of, label, color, help, dot = true }: { of?: { label: string; color: MantineColor; help: string }; label?: string; color?: MantineColor; help?: string; dot?: boolean }) {
   const text = label ?? of?.label ?? '';
   const badge = (
-    <Badge variant={dot ? 'dot' : 'light'} color={color ?? of?.color ?? 'gray'} radius="sm" tt="none" fw={550} style={{ flexShrink: 0 }}>
+    <Badge variant={dot ? 'dot' : 'light'} color={color ?? of?.color ?? 'gray'} radius="sm" tt="none" fw={550} miw="max-content" style={{ flexShrink: 0 }}>
       {text}
     </Badge>
   );
@@ -280,10 +280,10 @@ export function Confirm({ opened, onClose, onConfirm, title, children, action, l
 /** Pairs of a name and what stands there. */
 export function Facts({ of }: { of: [string, ReactNode][] }) {
   return (
-    <Box component="dl" m={0} style={{ display: 'grid', gridTemplateColumns: 'minmax(120px, max-content) minmax(0, 1fr)', gap: '8px 20px' }}>
+    <Box component="dl" m={0} style={{ display: 'grid', gridTemplateColumns: 'fit-content(50%) minmax(0, 1fr)', gap: '8px 20px' }}>
       {of.map(([name, value]) => (
         <Box key={name} style={{ display: 'contents' }}>
-          <Text component="dt" size="sm" c="dimmed">{name}</Text>
+          <Text component="dt" size="sm" c="dimmed" miw={120}>{name}</Text>
           <Box component="dd" m={0} fz="sm" className="wrap" miw={0}>{value ?? '—'}</Box>
         </Box>
       ))}
@@ -301,4 +301,10 @@ export function Section({ title, actions, children, id }: { title: string; actio
       {children}
     </Paper>
   );
+}
+
+/** The name of an attribute; on a narrow screen it breaks after a dot, not inside of a word. */
+export function AttributeName({ name }: { name: string }) {
+  const parts = name.split('.');
+  return <>{parts.map((part, i) => <Fragment key={i}>{part}{i < parts.length - 1 && <>.<wbr /></>}</Fragment>)}</>;
 }
