@@ -34,7 +34,7 @@ const (
 	slice        = 30 * time.Second // one lease of work at a time
 	jobLength    = 10 * time.Minute // then the job goes round once, so that River sees it alive
 	rescue       = 15 * time.Minute
-	embeddedPoll = 250 * time.Millisecond
+	embeddedPoll = 2 * time.Second
 	watchEvery   = 3 * time.Second
 	// watchPatience is how long the watch may fail until this process is not ready.
 	watchPatience = 5 * watchEvery
@@ -161,8 +161,8 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[sweepArgs]) error { return s.config.Sweep(ctx) }))
 	poll := time.Second
 	if embedded {
-		// River's listener asks SQLite for news twenty times a second, which costs an idle process 1 % of a core. A runner that is
-		// running is woken without it.
+		// River's listener asks SQLite for news twenty times a second, and each poll is half a millisecond of work: an idle process
+		// should do neither. What this process inserts, and no other can, is fetched at once; the poll finds retried jobs only.
 		poll = embeddedPoll
 	}
 	client, err := river.NewClient(driver, &river.Config{
