@@ -28,6 +28,9 @@ var works = []work{
 	{"adoption of 10,000 members, none to change", "10 calls (+ verification)", false, adoption(10_000)},
 	{"adoption of 100,000 members, none to change", "–", false, adoption(100_000)},
 	{"mapping that touches 50 of 100,000", "50 calls, < 3 s", false, mapping(100_000)},
+	{"first sync of 10,000 with 100 groups of 1,000", "< 8 s, 10,100 to 10,200 writes", false, groupSync},
+	{"no-op resync of 10,000 with 100 groups of 1,000", "< 0.5 s, zero writes", false, groupResync},
+	{"a nested group of 50,000 is edited", "< 100 ms", false, nesting},
 	{"idle for 10 s with 1,000 people", "–", false, idle(1_000)},
 	{"idle for 10 s with 100,000 people", "< 1 % of a core, < 120 MiB", false, idle(100_000)},
 }
