@@ -80,38 +80,38 @@ func (c *apiClient) carry() error {
 	return c.call(http.MethodPut, "/propagation/rules/"+c.rule, rule, nil)
 }
 
-func groupSync(b *bench) (string, error) {
+func groupSync(b *bench) (figures, error) {
 	if err := b.grouped(); err != nil {
-		return "", err
+		return figures{}, err
 	}
 	took, err := b.client.publish()
 	return b.spent(took, usage{}, err)
 }
 
-func groupResync(b *bench) (string, error) {
+func groupResync(b *bench) (figures, error) {
 	if err := b.grouped(); err != nil {
-		return "", err
+		return figures{}, err
 	}
 	if _, err := b.client.publish(); err != nil {
-		return "", err
+		return figures{}, err
 	}
 	b.workspace.ResetLog()
 	before, err := b.usage()
 	if err = errors.Join(err, b.resetTop()); err != nil {
-		return "", err
+		return figures{}, err
 	}
 	took, err := b.client.resync()
 	return b.spent(took, before, err)
 }
 
 // nesting takes a group of 50,000 out of another and puts it back, by the API.
-func nesting(b *bench) (string, error) {
+func nesting(b *bench) (figures, error) {
 	const people, rounds = 50_000, 20
 	if _, _, err := b.people(people); err != nil {
-		return "", err
+		return figures{}, err
 	}
 	if err := b.start(slack.Options{TimeScale: noLimits}, 0); err != nil {
-		return "", err
+		return figures{}, err
 	}
 	var ids [3]string
 	for i, g := range []object{{"name": "Base", "userFilter": `title eq "Engineer"`}, {"name": "Middle"}, {"name": "Top"}} {
@@ -119,26 +119,26 @@ func nesting(b *bench) (string, error) {
 			ID string `json:"id"`
 		}
 		if err := b.client.call(http.MethodPost, "/groups", g, &made); err != nil {
-			return "", err
+			return figures{}, err
 		}
 		ids[i] = made.ID
 	}
 	inner := "/groups/" + ids[0] + "/memberOfGroups"
 	if err := b.client.call(http.MethodPost, "/groups/"+ids[1]+"/memberOfGroups", object{"id": ids[2]}, nil); err != nil {
-		return "", err
+		return figures{}, err
 	}
 	var longest time.Duration
 	for range rounds {
 		start := time.Now()
 		if err := b.client.call(http.MethodPost, inner, object{"id": ids[1]}, nil); err != nil {
-			return "", err
+			return figures{}, err
 		}
 		longest = max(longest, time.Since(start))
 		start = time.Now()
 		if err := b.client.call(http.MethodDelete, inner+"/"+ids[1], nil, nil); err != nil {
-			return "", err
+			return figures{}, err
 		}
 		longest = max(longest, time.Since(start))
 	}
-	return fmt.Sprintf("%.1f ms at most, of %d", ms(longest), 2*rounds), nil
+	return figures{text: fmt.Sprintf("%.1f ms at most, of %d", ms(longest), 2*rounds)}, nil
 }
