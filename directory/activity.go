@@ -48,9 +48,10 @@ func (k Kind) Feed() bool {
 	}
 }
 
-// ActivityQuery narrows the log. Empty fields do not narrow. The newest come first.
+// ActivityQuery narrows the log. Empty fields do not narrow.
 type ActivityQuery struct {
 	Before        int64 // numbers below this one; 0 = from the newest
+	After         int64 // where the oldest come first: numbers above this one
 	Type          string
 	Kind          Kind
 	ObjectID      string

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lockstep/audit"
 	"lockstep/directory"
 )
 
@@ -32,11 +33,18 @@ func scanActivity(s scanner) (directory.Activity, error) {
 // Activities lists the log, newest first.
 func (db *DB) Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error) {
 	args := []any{envID}
+	where := activityConditions("", q, &args)
+	args = append(args, q.Limit)
+	return collect(ctx, db.read, scanActivity, selectActivities+where+` ORDER BY seq DESC LIMIT $`+strconv.Itoa(len(args)), args...)
+}
+
+// activityConditions narrows by what the query names, the place to start apart.
+func activityConditions(table string, q directory.ActivityQuery, args *[]any) string {
 	var where strings.Builder
 	add := func(condition string, value any, there bool) {
 		if there {
-			args = append(args, value)
-			where.WriteString(` AND ` + condition + ` $` + strconv.Itoa(len(args)))
+			*args = append(*args, value)
+			where.WriteString(` AND ` + table + condition + ` $` + strconv.Itoa(len(*args)))
 		}
 	}
 	add("seq <", q.Before, q.Before > 0)
@@ -48,8 +56,7 @@ func (db *DB) Activities(ctx context.Context, envID string, q directory.Activity
 	add("correlation_id =", q.CorrelationID, q.CorrelationID != "")
 	add("recorded_at >=", micros(q.Since), !q.Since.IsZero())
 	add("recorded_at <", micros(q.Until), !q.Until.IsZero())
-	args = append(args, q.Limit)
-	return collect(ctx, db.read, scanActivity, selectActivities+where.String()+` ORDER BY seq DESC LIMIT $`+strconv.Itoa(len(args)), args...)
+	return where.String()
 }
 
 // Activity answers one line of the log.
@@ -58,7 +65,7 @@ func (db *DB) Activity(ctx context.Context, envID, id string) (directory.Activit
 }
 
 const insertActivity = `INSERT INTO activities (environment_id, seq, id, recorded_at, type, kind, object_id, object_name, connection_id, rule_id,
- correlation_id, success, feed, description, actor, changes)`
+ correlation_id, success, feed, description, actor, changes, cause, hash)`
 
 // Append implements directory.Tx and provision.Tx. Taking numbers locks the environment's row until the end of the
 // transaction, so numbers rise in the order of commits and a reader that follows them misses none.
@@ -81,31 +88,34 @@ func (t *tx) Append(ctx context.Context, activities []directory.Activity) error 
 }
 
 func (t *tx) appendTo(ctx context.Context, envID string, activities []*directory.Activity) error {
-	var last int64
 	n := int64(len(activities))
-	err := t.QueryRowContext(ctx, `UPDATE environments SET seq = seq + $1 WHERE id = $2 RETURNING seq`, n, envID).Scan(&last)
+	before, sealed, err := t.takeNumbers(ctx, envID, n)
 	if err != nil {
 		return fmt.Errorf("take numbers of the log: %w", err)
 	}
+	head := before
 	rows := make([][]any, n)
 	for i, a := range activities {
-		a.Seq = last - n + int64(i) + 1
-		actor, err := json.Marshal(a.Actor)
+		head.Seq++
+		a.Seq = head.Seq
+		record, err := audit.RecordOf(a)
 		if err != nil {
 			return err
 		}
-		changes := []byte("[]")
-		if len(a.Changes) > 0 {
-			if changes, err = json.Marshal(a.Changes); err != nil {
-				return err
-			}
+		text, err := record.Text()
+		if err != nil {
+			return err
 		}
+		head.Hash = head.Hash.Next(text)
 		rows[i] = []any{
 			envID, a.Seq, a.ID, micros(a.RecordedAt), a.Type, string(a.Kind), a.ObjectID, a.ObjectName, a.ConnectionID, a.RuleID, a.CorrelationID,
-			a.Success, a.Kind.Feed() && a.ConnectionID == "", a.Description, string(actor), string(changes),
+			a.Success, a.Kind.Feed() && a.ConnectionID == "", a.Description, string(record.Actor), string(record.Changes), string(record.Cause), string(head.Hash),
 		}
 	}
-	return insertMany(ctx, t, insertActivity, rows, "")
+	if err := insertMany(ctx, t, insertActivity, rows, ""); err != nil {
+		return err
+	}
+	return t.keepHead(ctx, before, sealed, head)
 }
 
 // Changes lists what the feed has after a number, oldest first.
