@@ -160,6 +160,17 @@ func (h Head) Text() string {
 	return "lockstep activity log\n" + h.EnvironmentID + "\n" + strconv.FormatInt(h.Seq, 10) + "\n" + string(h.Hash)
 }
 
+// SignedHead is a head as it is given away.
+type SignedHead struct {
+	Head
+	SignedAt  string `json:"signedAt"`
+	PublicKey string `json:"publicKey"` // Ed25519, base64: the same for all heads of an installation
+	Signature string `json:"signature"` // over the text that Signed answers, base64
+}
+
+// Signed is what the signature is over.
+func (h *SignedHead) Signed() string { return h.Text() + "\n" + h.SignedAt }
+
 // Chain is what the store keeps of a log beside its lines.
 type Chain struct {
 	Head

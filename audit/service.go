@@ -2,36 +2,62 @@ package audit
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/internal/secret"
 )
 
 // Service reads, proves and prunes activity logs.
-type Service struct{ store Store }
+type Service struct {
+	store  Store
+	signer Signer
+}
+
+// Signer signs with the server's key.
+type Signer interface {
+	Sign(text string) (signature, public string)
+}
 
 // NewService makes the service.
-func NewService(store Store) *Service { return &Service{store: store} }
+func NewService(store Store, signer Signer) *Service { return &Service{store, signer} }
 
 // Verify walks a log; see the function of that name.
 func (s *Service) Verify(ctx context.Context, envID string, known []Head, tell func(done, total int64)) (Report, error) {
 	return Verify(ctx, s.store, envID, known, tell)
 }
 
-// Head answers the newest line of a log, to be kept elsewhere. It fails when the head is not sealed by this server: what it would
-// vouch for is not its own.
-func (s *Service) Head(ctx context.Context, envID string) (Head, error) {
+// Head answers the newest line of a log, signed, to be kept elsewhere. It fails when the head is not sealed by this server: what it
+// would vouch for is not its own.
+func (s *Service) Head(ctx context.Context, envID string) (SignedHead, error) {
 	chain, err := s.store.Chain(ctx, envID)
 	if err != nil {
-		return Head{}, fmt.Errorf("read the head of the log: %w", err)
+		return SignedHead{}, fmt.Errorf("read the head of the log: %w", err)
 	}
 	if chain.Seal != SealWhole {
-		return Head{}, fmt.Errorf("the head of the log, line %d, is not sealed by this server's key; lockstep audit verify says more", chain.Seq)
+		return SignedHead{}, problem.New(problem.Conflict, "the head of the activity log, line %d, is not sealed by this server's key; lockstep audit verify says more", chain.Seq)
 	}
-	return chain.Head, nil
+	h := SignedHead{Head: chain.Head, SignedAt: Stamp(time.Now())}
+	h.Signature, h.PublicKey = s.signer.Sign(h.Signed())
+	return h, nil
+}
+
+// ReadHead reads a head that was kept, and makes sure that it is as it was signed. Whose the key is, is for the caller to say.
+func ReadHead(raw []byte) (SignedHead, error) {
+	var h SignedHead
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return h, errors.New("this is no head of an activity log; lockstep audit head --json writes one")
+	}
+	if !secret.Verify(h.Signed(), h.Signature, h.PublicKey) {
+		return h, errors.New("the head is not as it was signed")
+	}
+	return h, nil
 }
 
 const exportPage = 1000 // lines in memory at a time

@@ -190,7 +190,7 @@ func testReseal(t *testing.T, s *suite) {
 	s.broken(t, audit.FaultForged, head.Seq)
 	s.create(t, "bob")
 	s.broken(t, audit.FaultForged, head.Seq)
-	log := audit.NewService(s.db)
+	log := audit.NewService(s.db, nil)
 	must(t, log.Reseal(t.Context(), s.env))
 	s.whole(t, head)
 	rows, err := s.db.Activities(t.Context(), s.env, directory.ActivityQuery{Type: "AUDIT.RESEALED", Limit: 5})
@@ -267,7 +267,7 @@ func testPrune(t *testing.T, s *suite) {
 
 	// An export that begins in the middle is proved too.
 	var out bytes.Buffer
-	log := audit.NewService(s.db)
+	log := audit.NewService(s.db, nil)
 	_, err = log.Export(t.Context(), s.env, directory.ActivityQuery{}, audit.Lines(&out))
 	must(t, err)
 	if report, err := audit.VerifyFile(&out, nil); err != nil || !report.Whole || report.Pruned != 7 {
