@@ -24,7 +24,15 @@ type Activity struct {
 	Result        ActivityResult     `json:"result"`
 	Store         *Reference         `json:"store,omitempty"`
 	Rule          *Reference         `json:"rule,omitempty"`
+	Cause         *ActivityCause     `json:"cause,omitempty" doc:"What made Lockstep do it, where it did it by itself."`
 	Changes       []Change           `json:"changes,omitempty"`
+}
+
+// ActivityCause is what made Lockstep act.
+type ActivityCause struct {
+	Description string         `json:"description" doc:"In a sentence, such as: edited in the directory."`
+	Activity    *Reference     `json:"activity,omitempty" doc:"The line of the edit, the revision or the request."`
+	Actor       *ActivityActor `json:"actor,omitempty" doc:"Who did that. correlationId is that request's."`
 }
 
 // ActivityAction is what was done.
@@ -76,11 +84,18 @@ func (r *request) activity(a *directory.Activity) Activity {
 	if a.Actor.Type == "USER" {
 		actors = ActivityActors{User: actor}
 	}
+	var cause *ActivityCause
+	if !a.Cause.IsZero() {
+		cause = &ActivityCause{Description: a.Cause.Text, Activity: referTo(a.Cause.ActivityID)}
+		if by := a.Cause.Actor; by != nil {
+			cause.Actor = &ActivityActor{ID: by.ID, Name: by.Name, Type: by.Type, Environment: refer(a.EnvironmentID)}
+		}
+	}
 	return Activity{
 		Links: Links{"self": {r.here("/activities/" + a.ID)}}, ID: a.ID, RecordedAt: Stamp(a.RecordedAt), CorrelationID: a.CorrelationID,
 		Action: ActivityAction{a.Type, a.Description}, Actors: actors, Result: ActivityResult{result, a.Description},
 		Resources: []ActivityResource{{Type: a.Kind, ID: a.ObjectID, Name: a.ObjectName, Environment: refer(a.EnvironmentID)}},
-		Store:     referTo(a.ConnectionID), Rule: referTo(a.RuleID), Changes: changes(a.Changes),
+		Store:     referTo(a.ConnectionID), Rule: referTo(a.RuleID), Cause: cause, Changes: changes(a.Changes),
 	}
 }
 

@@ -83,6 +83,11 @@ func RecordOf(a *directory.Activity) (Record, error) {
 	if r.Actor, err = json.Marshal(a.Actor); err != nil {
 		return r, fmt.Errorf("write the actor of an activity: %w", err)
 	}
+	if !a.Cause.IsZero() {
+		if r.Cause, err = json.Marshal(a.Cause); err != nil {
+			return r, fmt.Errorf("write the cause of an activity: %w", err)
+		}
+	}
 	if len(a.Changes) > 0 {
 		if r.Changes, err = json.Marshal(a.Changes); err != nil {
 			return r, fmt.Errorf("write the changes of an activity: %w", err)

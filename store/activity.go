@@ -12,20 +12,25 @@ import (
 )
 
 const selectActivities = `SELECT seq, id, environment_id, recorded_at, type, kind, object_id, object_name, connection_id, rule_id, correlation_id, success,
- description, actor, changes FROM activities WHERE environment_id = $1`
+ description, actor, changes, cause FROM activities WHERE environment_id = $1`
 
 func scanActivity(s scanner) (directory.Activity, error) {
 	var a directory.Activity
 	var recorded int64
-	var actor, changes []byte
+	var actor, changes, cause []byte
 	err := s.Scan(&a.Seq, &a.ID, &a.EnvironmentID, &recorded, &a.Type, &a.Kind, &a.ObjectID, &a.ObjectName, &a.ConnectionID, &a.RuleID,
-		&a.CorrelationID, &a.Success, &a.Description, &actor, &changes)
+		&a.CorrelationID, &a.Success, &a.Description, &actor, &changes, &cause)
 	if err != nil {
 		return a, err
 	}
 	a.RecordedAt = instant(recorded)
 	if err := json.Unmarshal(actor, &a.Actor); err != nil {
 		return a, err
+	}
+	if len(cause) > 0 {
+		if err := json.Unmarshal(cause, &a.Cause); err != nil {
+			return a, err
+		}
 	}
 	return a, json.Unmarshal(changes, &a.Changes)
 }
@@ -123,10 +128,13 @@ func (db *DB) Changes(ctx context.Context, envID string, after int64, limit int)
 	return collect(ctx, db.read, func(s scanner) (directory.Change, error) {
 		var c directory.Change
 		var at int64
-		err := s.Scan(&c.Seq, &c.Type, &c.Kind, &c.ObjectID, &at)
+		var actor []byte
+		if err := s.Scan(&c.Seq, &c.Type, &c.Kind, &c.ObjectID, &at, &c.ActivityID, &c.CorrelationID, &actor); err != nil {
+			return c, err
+		}
 		c.At = instant(at)
-		return c, err
-	}, `SELECT seq, type, kind, object_id, recorded_at FROM activities WHERE environment_id = $1 AND seq > $2 AND feed ORDER BY seq LIMIT $3`, envID, after, limit)
+		return c, json.Unmarshal(actor, &c.Actor)
+	}, `SELECT seq, type, kind, object_id, recorded_at, id, correlation_id, actor FROM activities WHERE environment_id = $1 AND seq > $2 AND feed ORDER BY seq LIMIT $3`, envID, after, limit)
 }
 
 // FeedHead is the number of the newest entry of the feed; 0 when there is none.
