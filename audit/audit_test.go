@@ -2,7 +2,9 @@ package audit_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/csv"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -56,6 +58,10 @@ func TestLinkStays(t *testing.T) {
 		`"changes":[{"attribute":"title","from":null,"to":"Chef \u2028 \u0026 Söhne"}]}}`
 	if got := strings.Replace(string(text), string(line.Hash), "HASH", 1); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	// docs/operations.md checks lines by these places.
+	if sum := sha256.Sum256(append([]byte(string(text[13:77])+"\n"), text[162:len(text)-1]...)); hex.EncodeToString(sum[:]) != string(text[87:151]) {
+		t.Error("the parts of an exported line are not at their places")
 	}
 	if line.Hash != "9764401fb7edff4b116e6de60f499fe50b20b025a175277463212449d56dcf43" {
 		t.Errorf("the link is %s", line.Hash)
