@@ -341,7 +341,7 @@ func (r *runner) conclude(it *item, activities ...directory.Activity) {
 	if err == nil && r.overtaken(it.want.Ref.ID) && it.row.DueAt.After(r.engine.now()) {
 		// The edit's mark says "now", and stands above what was saved; the target said "later".
 		q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: it.row.Kind, ObjectID: it.want.Ref.ID}
-		_, err = r.engine.store.MarkDue(directory.WithCause(r.calls, it.row.Origin), q, it.row.DueAt, it.row.Priority, it.row.Cause)
+		_, err = r.engine.store.MarkDue(r.calls, q, it.row.DueAt, it.row.Priority, it.row.Cause)
 	}
 	if err != nil {
 		// The row in the store is as it was: still due, so nothing is lost.

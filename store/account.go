@@ -368,7 +368,7 @@ func (db *DB) CountAccounts(ctx context.Context, connectionID, ruleID string, ki
 	return out, err
 }
 
-// originOf is whose edit or request it is that marks a row.
+// originOf is whose edit or request it is that marks a row; "" leaves it whose it was.
 func originOf(ctx context.Context, objectID string) (string, error) {
 	c := directory.CauseOf(ctx, objectID)
 	return optional(c, !c.IsZero())
@@ -382,7 +382,7 @@ func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Tim
 	}
 	args := []any{q.ConnectionID, micros(at), int(priority), cause, string(provision.StatusPending), origin}
 	where := conditions(q, &args)
-	const update = `UPDATE accounts SET due_at = $2, cause = $4, origin = $6, status = $5, marks = marks + 1,
+	const update = `UPDATE accounts SET due_at = $2, cause = $4, origin = CASE WHEN $6 = '' THEN origin ELSE $6 END, status = $5, marks = marks + 1,
  priority = CASE WHEN due_at > 0 AND priority < $3 THEN priority ELSE $3 END WHERE connection_id = $1 AND object_id <> ''`
 	r, err := db.write.ExecContext(ctx, update+where, args...)
 	if err != nil {

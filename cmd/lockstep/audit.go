@@ -184,7 +184,7 @@ func (c auditExport) Run(ctx context.Context, std stdio) error {
 	out := std.out
 	var file *os.File
 	if c.Output != "" {
-		if file, err = os.OpenFile(c.Output, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600); err != nil { //nolint:gosec // the operator names the file
+		if file, err = os.OpenFile(c.Output, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600); err != nil {
 			return fmt.Errorf("make the export's file: %w", err)
 		}
 		out = file
