@@ -34,7 +34,7 @@ type rule struct {
 
 var (
 	pure   = []string{"filter", "scope", "mapping", "plan"}
-	domain = append([]string{"directory", "provision", "access"}, pure...)
+	domain = append([]string{"directory", "provision", "access", "audit"}, pure...)
 )
 
 // rules follow the dependency direction: cmd -> doors -> services; engine -> stages, port; connectors -> port; store -> domain.
@@ -52,7 +52,7 @@ var rules = []rule{
 		"a stage gives the same answer for the same input", "pass in what it needs", true,
 	},
 	{
-		[]string{"directory"}, []string{module + "provision", module + "access"},
+		[]string{"directory"}, []string{module + "provision", module + "access", module + "audit"},
 		"who exists does not depend on what follows from it", "put what concerns both into provision", false,
 	},
 	{
@@ -85,7 +85,7 @@ var rules = []rule{
 	{
 		[]string{"internal"},
 		[]string{
-			module + "directory", module + "provision", module + "access", module + "filter", module + "scope", module + "mapping", module + "plan", module + "connector",
+			module + "directory", module + "provision", module + "access", module + "audit", module + "filter", module + "scope", module + "mapping", module + "plan", module + "connector",
 			module + "scim", module + "engine", module + "store", module + "schedule", module + "api", module + "console", module + "sandbox",
 		},
 		"what is internal has no domain word in it", "move it to the package whose word it uses", false,

@@ -1,13 +1,15 @@
 package api
 
 import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
+	"lockstep/audit"
 	"lockstep/directory"
-	"lockstep/filter"
-	"lockstep/internal/problem"
 )
 
 // Activity is a line of the activity log, in PingOne's record shape.
@@ -22,7 +24,15 @@ type Activity struct {
 	Result        ActivityResult     `json:"result"`
 	Store         *Reference         `json:"store,omitempty"`
 	Rule          *Reference         `json:"rule,omitempty"`
+	Cause         *ActivityCause     `json:"cause,omitempty" doc:"What made Lockstep do it, where it did it by itself."`
 	Changes       []Change           `json:"changes,omitempty"`
+}
+
+// ActivityCause is what made Lockstep act.
+type ActivityCause struct {
+	Description string         `json:"description" doc:"In a sentence, such as: edited in the directory."`
+	Activity    *Reference     `json:"activity,omitempty" doc:"The line of the edit, the revision or the request."`
+	Actor       *ActivityActor `json:"actor,omitempty" doc:"Who did that. correlationId is that request's."`
 }
 
 // ActivityAction is what was done.
@@ -74,11 +84,18 @@ func (r *request) activity(a *directory.Activity) Activity {
 	if a.Actor.Type == "USER" {
 		actors = ActivityActors{User: actor}
 	}
+	var cause *ActivityCause
+	if !a.Cause.IsZero() {
+		cause = &ActivityCause{Description: a.Cause.Text, Activity: referTo(a.Cause.ActivityID)}
+		if by := a.Cause.Actor; by != nil {
+			cause.Actor = &ActivityActor{ID: by.ID, Name: by.Name, Type: by.Type, Environment: refer(a.EnvironmentID)}
+		}
+	}
 	return Activity{
 		Links: Links{"self": {r.here("/activities/" + a.ID)}}, ID: a.ID, RecordedAt: Stamp(a.RecordedAt), CorrelationID: a.CorrelationID,
 		Action: ActivityAction{a.Type, a.Description}, Actors: actors, Result: ActivityResult{result, a.Description},
 		Resources: []ActivityResource{{Type: a.Kind, ID: a.ObjectID, Name: a.ObjectName, Environment: refer(a.EnvironmentID)}},
-		Store:     referTo(a.ConnectionID), Rule: referTo(a.RuleID), Changes: changes(a.Changes),
+		Store:     referTo(a.ConnectionID), Rule: referTo(a.RuleID), Cause: cause, Changes: changes(a.Changes),
 	}
 }
 
@@ -90,7 +107,7 @@ func (s *server) listActivities(r *request) (Collection[Activities], error) {
 	q := directory.ActivityQuery{Limit: p.limit + 1}
 	q.Before, _ = strconv.ParseInt(p.after, 10, 64)
 	if text := r.parameter("filter"); text != "" {
-		if err := activityFilter(&q, text); err != nil {
+		if err := audit.ParseFilter(&q, text); err != nil {
 			return Collection[Activities]{}, err
 		}
 	}
@@ -111,70 +128,74 @@ func (s *server) readActivity(r *request) (Activity, error) {
 	return r.activity(&a), err
 }
 
-// activityFilter reads conditions joined by "and": recordedAt by gt, ge, lt, le; the rest by eq.
-func activityFilter(q *directory.ActivityQuery, text string) error {
-	f, err := filter.Parse(text)
-	if err != nil {
-		return problem.New(problem.InvalidRequest, "the filter cannot be read %v", err)
-	}
-	for _, n := range filter.Conjuncts(f.Root) {
-		c, ok := n.(filter.Compare)
-		value, isText := c.Value.(string)
-		if !ok || !isText {
-			return problem.New(problem.InvalidRequest, "the filter of activities takes conditions joined by \"and\", such as action.type eq \"USER.CREATED\"")
-		}
-		name := strings.ToLower(c.Path)
-		if name == "recordedat" {
-			if err := activityTime(q, c.Op, value); err != nil {
-				return err
-			}
-			continue
-		}
-		target := map[string]*string{
-			"action.type": &q.Type, "correlationid": &q.CorrelationID, "resources.id": &q.ObjectID, "store.id": &q.ConnectionID, "rule.id": &q.RuleID,
-		}[name]
-		if name == "resources.type" {
-			target, value = (*string)(&q.Kind), strings.ToUpper(value)
-		}
-		switch {
-		case target == nil:
-			return problem.New(problem.InvalidRequest, "activities can be filtered by recordedAt, action.type, correlationId, resources.type, resources.id, store.id and rule.id")
-		case c.Op != filter.Equal:
-			return problem.New(problem.InvalidRequest, "%s can only be compared with eq", c.Path)
-		case value == "" || *target != "" && *target != value:
-			return problem.New(problem.InvalidRequest, "%s is compared with one value, which is not empty", c.Path)
-		}
-		*target = value
-	}
-	return nil
+// Audit proves and exports the activity log.
+type Audit interface {
+	Export(ctx context.Context, envID string, q directory.ActivityQuery, to audit.Sink) (int64, error)
+	Head(ctx context.Context, envID string) (audit.SignedHead, error)
 }
 
-func activityTime(q *directory.ActivityQuery, op filter.Op, value string) error {
-	t, err := time.Parse(time.RFC3339Nano, value)
-	if err != nil {
-		return problem.New(problem.InvalidRequest, "recordedAt is compared with a time such as \"2026-11-25T08:00:00Z\"")
+// exportPatience is how long a client may take to read one page of an export.
+const exportPatience = time.Minute
+
+// The forms of an export.
+const (
+	formatLines = "JSONL"
+	formatCSV   = "CSV"
+)
+
+// exportActivities streams the lines that a filter fits, oldest first. An export that fails on its way is broken off, so that half of
+// it does not look like a whole one.
+func (s *server) exportActivities(r *request) error {
+	var q directory.ActivityQuery
+	if text := r.parameter("filter"); text != "" {
+		if err := audit.ParseFilter(&q, text); err != nil {
+			return err
+		}
 	}
-	const shown = time.Millisecond // the log keeps microseconds and answers milliseconds: eq finds what was answered
-	var since, until time.Time
-	switch op {
-	case filter.Equal:
-		since, until = t, t.Add(shown)
-	case filter.GreaterOrEqual:
-		since = t
-	case filter.Greater:
-		since = t.Add(time.Microsecond)
-	case filter.Less:
-		until = t
-	case filter.LessOrEqual:
-		until = t.Add(time.Microsecond)
+	select {
+	case s.exporting <- struct{}{}:
+		defer func() { <-s.exporting }()
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+	out := &paced{w: r.writer, controller: http.NewResponseController(r.writer)}
+	media, ending, sink := linesMedia, "jsonl", audit.Lines(out)
+	if choice[string](r, "format") == formatCSV {
+		media, ending, sink = csvMedia+"; charset=utf-8", "csv", audit.CSV(out)
+	}
+	header := r.writer.Header()
+	header.Set("Content-Type", media)
+	header.Set("Content-Disposition", fmt.Sprintf(`attachment; filename="lockstep-activity-%s.%s"`, time.Now().UTC().Format(time.DateOnly), ending))
+	_, err := s.Audit.Export(r.Context(), r.env, q, sink)
+	if err == nil {
+		err = audit.Begin(sink)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case out.begun:
+		s.Logger.Warn("an export of the activity log was broken off", "error", err, "correlation", directory.OriginOf(r.Context()).CorrelationID)
+		panic(http.ErrAbortHandler)
 	default:
-		return problem.New(problem.InvalidRequest, "recordedAt is compared with eq, gt, ge, lt or le")
+		header.Del("Content-Disposition")
+		return err
 	}
-	if since.After(q.Since) {
-		q.Since = since
-	}
-	if !until.IsZero() && (q.Until.IsZero() || until.Before(q.Until)) {
-		q.Until = until
-	}
-	return nil
+}
+
+// paced gives a client time for each piece, however long the whole takes.
+type paced struct {
+	w          io.Writer
+	controller *http.ResponseController
+	begun      bool
+}
+
+// Write implements io.Writer.
+func (p *paced) Write(piece []byte) (int, error) {
+	p.begun = true
+	_ = p.controller.SetWriteDeadline(time.Now().Add(exportPatience))
+	return p.w.Write(piece)
+}
+
+func (s *server) activityHead(r *request) (audit.SignedHead, error) {
+	return s.Audit.Head(r.Context(), r.env)
 }

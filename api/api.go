@@ -62,6 +62,7 @@ type Config struct {
 	Catalogue   provision.Catalogue
 	Engine      Engine
 	Log         Log
+	Audit       Audit
 	Logger      *slog.Logger
 	ExternalURL string           // as clients reach the server; "" = as they asked
 	Ready       []Check          // what must work for the server to be ready
@@ -76,6 +77,8 @@ const (
 	budget  = 60 * time.Second // for anything but event streams
 	// guessesAtOnce is as many passwords as access checks at a time.
 	guessesAtOnce = 2
+	// exportsAtOnce: each reads the log as fast as it can.
+	exportsAtOnce = 4
 )
 
 type server struct {
@@ -83,6 +86,7 @@ type server struct {
 	throttle  *throttle
 	importing chan struct{}               // imports under way
 	guessing  chan struct{}               // turns at checking a password
+	exporting chan struct{}               // exports under way
 	origins   *http.CrossOriginProtection // for whoever is known by a cookie
 }
 
@@ -94,7 +98,10 @@ func New(c Config) http.Handler {
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = 15 * time.Second
 	}
-	s := &server{Config: c, throttle: newThrottle(), importing: make(chan struct{}, importsAtOnce), guessing: make(chan struct{}, guessesAtOnce), origins: trusted(c.ExternalURL)}
+	s := &server{
+		Config: c, throttle: newThrottle(), importing: make(chan struct{}, importsAtOnce), guessing: make(chan struct{}, guessesAtOnce),
+		exporting: make(chan struct{}, exportsAtOnce), origins: trusted(c.ExternalURL),
+	}
 	mux := http.NewServeMux()
 	routes := s.routes()
 	for i := range routes {

@@ -19,6 +19,7 @@ import (
 
 	"lockstep/access"
 	"lockstep/api"
+	"lockstep/audit"
 	"lockstep/connector/all"
 	"lockstep/directory"
 	"lockstep/engine"
@@ -63,7 +64,7 @@ func newServer(t testing.TB) *server {
 	must(t, err)
 	closing := make(chan struct{})
 	config := api.Config{
-		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Version: "test",
+		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Audit: audit.NewService(db, ring), Version: "test",
 		Ready:     []api.Check{{Name: "database", Run: db.Ping}},
 		Provision: provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: engine.Checker{Schema: people.Schema}, Wake: e.Wake}),
 	}

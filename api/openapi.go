@@ -149,6 +149,11 @@ func (d *documenter) operation(rt *route) *huma.Operation {
 		success.Description = "The report; with Accept: " + linesMedia + " a line for every step, of which the last is {\"report\":…} or {\"error\":…}."
 		success.Content = d.content(rt.handler.out)
 		success.Content[linesMedia] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+	case rt.handler.files != nil:
+		success.Description, success.Content = "The file", map[string]*huma.MediaType{}
+		for _, media := range rt.handler.files {
+			success.Content[media] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString}}
+		}
 	case rt.handler.stream:
 		d.schema(rt.handler.out)
 		success.Description = "A stream of events; the data of each is an " + rt.handler.out.Name() + " as JSON."

@@ -33,6 +33,7 @@ type handler struct {
 	out    reflect.Type // nil: no body is answered
 	stream bool         // the operation writes its answer itself, and takes as long as it likes
 	upload string       // the content type of a body that is a file
+	files  []string     // the content types of an answer that is a file
 	run    func(*request) (any, error)
 }
 
@@ -78,6 +79,11 @@ func does(f func(*request) error) handler {
 // streams is an operation that writes its answer itself.
 func streams(f func(*request) error) handler {
 	return handler{status: http.StatusOK, out: reflect.TypeFor[Event](), stream: true, run: func(r *request) (any, error) { return nil, f(r) }}
+}
+
+// downloads is an operation that writes a file, as long as it is.
+func downloads(f func(*request) error) handler {
+	return handler{status: http.StatusOK, stream: true, files: []string{linesMedia, csvMedia}, run: func(r *request) (any, error) { return nil, f(r) }}
 }
 
 // uploads is an operation that takes a file, and tells of it while it does, for who asks for lines of JSON.

@@ -136,10 +136,13 @@ func (s *server) ruleRoutes() []route {
 
 func (s *server) logRoutes() []route {
 	filter := parameter{name: "filter", doc: `Conditions joined by "and": recordedAt with eq, gt, ge, lt, le; action.type, correlationId, resources.type, resources.id, store.id and rule.id with eq.`}
+	format := parameter{name: "format", doc: "JSONL: a line of JSON for each activity, with its link of the chain. CSV: for spreadsheets. Left out: JSONL.", allowed: []string{formatLines, formatCSV}}
 	const clients, client = env + "/clients", env + "/clients/{clientID}"
 	return []route{
 		{get, propagation + "/events", "followEvents", read, "Follow what happens, as server-sent events", streams(s.events), nil},
 		{get, env + "/activities", "listActivities", read, "The activity log, newest first", reads(s.listActivities), paged(filter)},
+		{get, env + "/activities/export", "exportActivities", read, "Export the activity log, oldest first, as JSON lines that can be proved or as CSV", downloads(s.exportActivities), []parameter{filter, format}},
+		{get, env + "/activities/head", "readActivityHead", read, "The newest line of the activity log, signed: kept elsewhere, it proves later that nothing was cut off", reads(s.activityHead), nil},
 		{get, env + "/activities/{activityID}", "readActivity", read, "Read an activity", reads(s.readActivity), nil},
 
 		{get, clients, "listClients", all, "List API clients", reads(s.listClients), paging},

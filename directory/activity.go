@@ -19,6 +19,7 @@ type Activity struct {
 	RuleID        string
 	Success       bool
 	Description   string            // a sentence: what happened and why
+	Cause         Cause             // what made Lockstep do it by itself; zero where the actor did it
 	Changes       []AttributeChange // before and after, where attributes changed
 }
 
@@ -29,6 +30,22 @@ type AttributeChange struct {
 	To        any    `json:"to"`
 }
 
+// Made is the difference to nothing: before there was no value.
+func Made(changes []AttributeChange) []AttributeChange {
+	for i := range changes {
+		changes[i].From = nil
+	}
+	return changes
+}
+
+// Unmade is the difference to nothing: afterwards there is no value.
+func Unmade(changes []AttributeChange) []AttributeChange {
+	for i := range changes {
+		changes[i].To = nil
+	}
+	return changes
+}
+
 // Change is an Activity as the engine sees it: this object may stand differently now.
 type Change struct {
 	Seq      int64
@@ -36,6 +53,10 @@ type Change struct {
 	Kind     Kind
 	ObjectID string
 	At       time.Time
+
+	ActivityID    string
+	CorrelationID string
+	Actor         Actor
 }
 
 // Feed reports whether activities about this kind of object can change what should stand on a target.
@@ -48,9 +69,10 @@ func (k Kind) Feed() bool {
 	}
 }
 
-// ActivityQuery narrows the log. Empty fields do not narrow. The newest come first.
+// ActivityQuery narrows the log. Empty fields do not narrow.
 type ActivityQuery struct {
 	Before        int64 // numbers below this one; 0 = from the newest
+	After         int64 // where the oldest come first: numbers above this one
 	Type          string
 	Kind          Kind
 	ObjectID      string

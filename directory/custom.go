@@ -29,6 +29,21 @@ func (s *Service) Attributes(ctx context.Context, envID string) ([]Attribute, er
 	return s.store.CustomAttributes(ctx, envID)
 }
 
+// attributeChanges lists what differs, by attribute.
+func attributeChanges(before, after *Attribute) []AttributeChange {
+	var out []AttributeChange
+	for _, c := range []AttributeChange{
+		{"description", before.Description, after.Description}, {"displayName", before.DisplayName, after.DisplayName}, {"multiValued", before.MultiValued, after.MultiValued},
+		{"name", before.Name, after.Name}, {"type", string(before.Type), string(after.Type)},
+		{"unique", before.Unique, after.Unique},
+	} {
+		if c.From != c.To {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
 // CreateAttribute declares an attribute.
 func (s *Service) CreateAttribute(ctx context.Context, envID string, a Attribute) (Attribute, error) {
 	a.ID, a.EnvironmentID, a.SchemaType = s.newID(), envID, SchemaCustom
@@ -55,7 +70,7 @@ func (s *Service) CreateAttribute(ctx context.Context, envID string, a Attribute
 		if err := tx.InsertAttribute(ctx, a); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindAttribute, "CREATED", a.ID, a.Name, nil)})
+		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindAttribute, "CREATED", a.ID, a.Name, Made(attributeChanges(&Attribute{}, &a)))})
 	})
 	return a, err
 }
@@ -164,7 +179,7 @@ func (s *Service) DeleteAttribute(ctx context.Context, envID, id string) error {
 		if err := tx.DeleteAttribute(ctx, envID, id); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindAttribute, "DELETED", a.ID, a.Name, nil)})
+		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindAttribute, "DELETED", a.ID, a.Name, Unmade(attributeChanges(&a, &Attribute{})))})
 	})
 	if err != nil {
 		return err

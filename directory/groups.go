@@ -149,7 +149,7 @@ func (s *Service) CreateGroup(ctx context.Context, envID string, g Group) (Group
 		if _, _, err := s.refill(ctx, tx, &g, schema); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindGroup, "CREATED", g.ID, g.Name, nil)})
+		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindGroup, "CREATED", g.ID, g.Name, Made(groupChanges(&Group{}, &g)))})
 	})
 	return g, err
 }
@@ -285,7 +285,7 @@ func (s *Service) DeleteGroup(ctx context.Context, envID, id string) error {
 		if err := tx.DeleteGroup(ctx, envID, id); err != nil {
 			return err
 		}
-		return tx.Append(ctx, append(lines, s.activity(ctx, envID, KindGroup, "DELETED", g.ID, g.Name, nil)))
+		return tx.Append(ctx, append(lines, s.activity(ctx, envID, KindGroup, "DELETED", g.ID, g.Name, Unmade(groupChanges(&g, &Group{})))))
 	})
 }
 

@@ -301,7 +301,7 @@ func (im *groupImport) write(ctx context.Context, before, g *Group) error {
 		if _, _, err := im.service.refill(ctx, im.tx, g, im.schema); err != nil {
 			return err
 		}
-		im.lines = append(im.lines, im.service.activity(ctx, im.envID, KindGroup, "CREATED", g.ID, g.Name, nil))
+		im.lines = append(im.lines, im.service.activity(ctx, im.envID, KindGroup, "CREATED", g.ID, g.Name, Made(groupChanges(&Group{}, g))))
 		return nil
 	}
 	changes := groupChanges(before, g)

@@ -77,7 +77,7 @@ func (im *importer) applyTo(ctx context.Context, tx Tx, batch []importRow) error
 		case !ok: // refused, and said so
 		case before == nil:
 			inserts = append(inserts, after)
-			activities = append(activities, im.service.activity(ctx, im.envID, KindUser, "CREATED", after.ID, after.Username, nil))
+			activities = append(activities, im.service.activity(ctx, im.envID, KindUser, "CREATED", after.ID, after.Username, Made(diff(&User{}, &after))))
 			im.report.Created++
 		case len(changes) == 0:
 			im.report.Unchanged++

@@ -35,7 +35,7 @@ func (s *Service) CreatePopulation(ctx context.Context, envID string, p Populati
 		if err := tx.InsertPopulation(ctx, p); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindPopulation, "CREATED", p.ID, p.Name, nil)})
+		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindPopulation, "CREATED", p.ID, p.Name, Made(populationChanges(&Population{}, &p)))})
 	})
 	return p, err
 }
@@ -151,7 +151,7 @@ func (s *Service) DeletePopulation(ctx context.Context, envID, id string) error 
 		if err := tx.DeletePopulation(ctx, envID, id); err != nil {
 			return err
 		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindPopulation, "DELETED", p.ID, p.Name, nil)})
+		return tx.Append(ctx, []Activity{s.activity(ctx, envID, KindPopulation, "DELETED", p.ID, p.Name, Unmade(populationChanges(&p, &Population{})))})
 	})
 }
 

@@ -72,8 +72,8 @@ func (s *Service) edit(ctx context.Context, envID string, fn func(tx Tx) error) 
 	return nil
 }
 
-// activity is one line of the log about an edit. Only updates carry values: what was created can be read from the object, and
-// what was deleted must not live on in a log that is never cleaned.
+// activity is one line of the log about an edit. It carries what is other than before: of what was
+// created all that it has, of what was deleted all that it had. How long that lives on is the operator's to say (--audit-retention).
 func (s *Service) activity(ctx context.Context, envID string, kind Kind, verb, id, name string, changes []AttributeChange) Activity {
 	origin := OriginOf(ctx)
 	description := fmt.Sprintf("%s %s was %s", strings.ToLower(string(kind)), name, strings.ToLower(verb))

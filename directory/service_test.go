@@ -120,9 +120,25 @@ func TestEveryEditIsLogged(t *testing.T) {
 		{"population again", func() error { _, err := w.UpdatePopulation(ctx, w.env, p.ID, populate); return err }, "", nil},
 		{"attribute", func() error { _, err := w.UpdateAttribute(ctx, w.env, a.ID, "Badge", ""); return err }, "ATTRIBUTE.UPDATED", []change{{"displayName", "", "Badge"}}},
 		{"attribute again", func() error { _, err := w.UpdateAttribute(ctx, w.env, a.ID, "Badge", ""); return err }, "", nil},
-		{"no attribute", func() error { return w.DeleteAttribute(ctx, w.env, a.ID) }, "ATTRIBUTE.DELETED", nil},
-		{"no user", func() error { return w.DeleteUser(ctx, w.env, u.ID) }, "USER.DELETED", nil},
-		{"no population", func() error { return w.DeletePopulation(ctx, w.env, p.ID) }, "POPULATION.DELETED", nil},
+		{"no attribute", func() error { return w.DeleteAttribute(ctx, w.env, a.ID) }, "ATTRIBUTE.DELETED", []change{{"displayName", "Badge", nil}, {"name", "badge", nil}, {"type", "STRING", nil}}},
+		{
+			"no user", func() error { return w.DeleteUser(ctx, w.env, u.ID) }, "USER.DELETED",
+			[]change{{"email", "anna@example.com", nil}, {"name.given", "Anna", nil}, {"population.id", p.ID, nil}, {"username", "anna", nil}},
+		},
+		{
+			"no population", func() error { return w.DeletePopulation(ctx, w.env, p.ID) }, "POPULATION.DELETED",
+			[]change{{"description", "two\nlines", nil}, {"name", "Sales EMEA", nil}},
+		},
+		{
+			"new population", func() error { _, err := w.CreatePopulation(ctx, w.env, directory.Population{Name: "New"}); return err }, "POPULATION.CREATED",
+			[]change{{"name", nil, "New"}},
+		},
+		{
+			"new user", func() error {
+				_, err := w.CreateUser(ctx, w.env, directory.User{Username: "new", Email: "new@example.com", PopulationID: u.PopulationID, Enabled: true})
+				return err
+			}, "USER.CREATED", []change{{"email", nil, "new@example.com"}, {"enabled", nil, true}, {"population.id", nil, u.PopulationID}, {"username", nil, "new"}},
+		},
 		{"setup again", func() error { _, err := w.Setup(ctx, "Test"); return err }, "", nil},
 	} {
 		before, woken := len(w.log(t)), w.woken

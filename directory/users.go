@@ -73,7 +73,7 @@ func (s *Service) CreateUser(ctx context.Context, envID string, u User) (User, e
 		if err != nil {
 			return err
 		}
-		return tx.Append(ctx, append(followed, s.activity(ctx, envID, KindUser, "CREATED", u.ID, u.Username, nil)))
+		return tx.Append(ctx, append(followed, s.activity(ctx, envID, KindUser, "CREATED", u.ID, u.Username, Made(diff(&User{}, &u)))))
 	})
 	if err != nil {
 		return User{}, takenOr(err)
@@ -241,6 +241,6 @@ func (s *Service) DeleteUser(ctx context.Context, envID, id string) error {
 		if err := tx.DeleteUser(ctx, envID, id); err != nil {
 			return err
 		}
-		return tx.Append(ctx, append(left, s.activity(ctx, envID, KindUser, "DELETED", u.ID, u.Username, nil)))
+		return tx.Append(ctx, append(left, s.activity(ctx, envID, KindUser, "DELETED", u.ID, u.Username, Unmade(diff(&u, &User{})))))
 	})
 }

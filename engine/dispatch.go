@@ -22,16 +22,18 @@ func (r *runner) ingest(ctx context.Context) (bool, error) {
 	if len(changes) == 0 {
 		return false, nil
 	}
+	caused := directory.WithCauses(ctx, changes)
 	ids, everybody := concerned(changes)
 	if everybody {
 		// An attribute or a population changed: anybody may stand differently now. The line is compiled anew for it.
 		r.secretsSeen = ""
 		r.begin("attributes or populations were edited", false)
+		r.state.Sweep.Origin = broad(changes)
 	}
-	if err := r.reconsider(ctx, ids, provision.PriorityLive, editedCause); err != nil {
+	if err := r.reconsider(caused, ids, provision.PriorityLive, editedCause); err != nil {
 		return false, err
 	}
-	if err := r.ingestGroups(ctx, changes); err != nil {
+	if err := r.ingestGroups(caused, changes); err != nil {
 		return false, err
 	}
 	if err := r.gather(ctx); err != nil { // groups that are to follow are due before the cursor moves
@@ -58,6 +60,16 @@ func concerned(changes []directory.Change) (ids []string, everybody bool) {
 	return ids, everybody
 }
 
+// broad is the newest change that may concern anybody.
+func broad(changes []directory.Change) directory.Cause {
+	for i := len(changes) - 1; i >= 0; i-- {
+		if k := changes[i].Kind; k != directory.KindUser && k != directory.KindGroup {
+			return changes[i].Cause()
+		}
+	}
+	return directory.Cause{}
+}
+
 // reconsider evaluates users and keeps what is due. Objects in a visit are evaluated again when the visit ends.
 func (r *runner) reconsider(ctx context.Context, ids []string, p provision.Priority, cause string) error {
 	ids, err := r.free(ctx, ids, p, cause)
@@ -81,6 +93,9 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 	for _, it := range items {
 		if it.concerns() && it.mark(r.line, now, p, cause) {
 			it.row.UpdatedAt = now
+			if !it.row.DueAt.IsZero() {
+				it.row.Origin = directory.CauseOf(ctx, it.want.Ref.ID)
+			}
 			rows = append(rows, it.row)
 			if p < provision.PriorityBackfill { // a reconciliation looks at every group by itself
 				r.touch(it, it.row.DueAt.IsZero() || it.stored.InScope && !it.row.InScope)

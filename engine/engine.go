@@ -230,10 +230,15 @@ const (
 	actionLinked  = "PROVISIONING_IDENTITY_SYNC.LINKED"
 	actionFailed  = "PROVISIONING_IDENTITY_SYNC.FAILURE"
 	actionStarted = "PROVISIONING_SYNC.STARTED"
-	actionHalted  = "PROVISIONING_SYNC.FAILURE"
-	actionResumed = "PROVISIONING_SYNC.RESUMED"
-	actionPaused  = "PROVISIONING_SYNC.PAUSED"
+
+	actionRequested = "PROVISIONING_SYNC.REQUESTED"
+	actionHalted    = "PROVISIONING_SYNC.FAILURE"
+	actionResumed   = "PROVISIONING_SYNC.RESUMED"
+	actionPaused    = "PROVISIONING_SYNC.PAUSED"
 )
+
+// scheduledCause is the cause of what nobody asked for.
+const scheduledCause = "scheduled reconciliation"
 
 func (r *runner) activity(
 	it *item, action string, success bool, why string, changes []directory.AttributeChange,
@@ -241,8 +246,13 @@ func (r *runner) activity(
 	if it.want.Ref.Kind == directory.KindGroup {
 		action = groupAction(action, it.row.Fault)
 	}
+	// The visit is about the row as it was read: what marks it meanwhile is the next one's cause.
+	cause := it.stored.Origin
+	cause.Text = it.stored.Cause
+	correlation := cause.CorrelationID
+	cause.CorrelationID = "" // it is the line's own
 	return directory.Activity{
-		ID: newID(), EnvironmentID: r.envID, RecordedAt: r.engine.now(), Type: action, Actor: directory.System,
+		ID: newID(), EnvironmentID: r.envID, RecordedAt: r.engine.now(), Type: action, Actor: directory.System, CorrelationID: correlation, Cause: cause,
 		Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.row.ObjectName,
 		ConnectionID: r.connectionID, RuleID: it.row.RuleID, Success: success, Description: why, Changes: changes,
 	}

@@ -206,7 +206,7 @@ func (it *item) describe() {
 
 // rest says that nothing is to be done about the object.
 func (it *item) rest() {
-	it.row.DueAt, it.row.Priority, it.row.Cause = time.Time{}, 0, ""
+	it.row.DueAt, it.row.Priority, it.row.Cause, it.row.Origin = time.Time{}, 0, "", directory.Cause{}
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
 	it.regate()
 	if it.row.Status == provision.StatusPending { // nothing is to be done now, so nothing is pending

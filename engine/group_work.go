@@ -376,6 +376,7 @@ func (r *runner) newGroups(ctx context.Context, ids []string, at time.Time, p pr
 			}
 			it.describe()
 			it.row.DueAt, it.row.Priority, it.row.Cause, it.row.Status, it.row.UpdatedAt = at, p, cause, provision.StatusPending, r.engine.now()
+			it.row.Origin = directory.CauseOf(ctx, it.row.ObjectID)
 			rows = append(rows, it.row)
 		}
 		if len(rows) == 0 {

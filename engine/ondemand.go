@@ -163,6 +163,7 @@ func (e *Engine) hurry(ctx context.Context, it *item, now time.Time) error {
 	}
 	it.describe()
 	it.row.DueAt, it.row.Priority, it.row.Status, it.row.Cause, it.row.UpdatedAt = now, provision.PriorityLive, provision.StatusPending, cause, now
+	it.row.Origin = directory.CauseOf(ctx, it.row.ObjectID)
 	err := e.store.Record(ctx, []*provision.Account{it.row}, nil, nil)
 	if err != nil {
 		// The runner may have made the row in this moment: then it is due by itself.

@@ -109,6 +109,11 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 // publish lets a new revision take effect: deleted rules first, then everybody is evaluated against it. Rules that were deleted by
 // revisions in between are dealt with as well: several may have been published since the last one took effect.
 func (r *runner) publish(ctx context.Context, revision provision.Revision) error {
+	origin, err := r.source(ctx, directory.ActivityQuery{Kind: directory.KindRevision, ObjectID: revision.ID})
+	if err != nil {
+		return fmt.Errorf("read who published: %w", err)
+	}
+	ctx = directory.WithCause(ctx, origin)
 	deleted, err := r.engine.store.DeletedSince(ctx, r.envID, r.state.RevisionID)
 	if err != nil {
 		return fmt.Errorf("read what was deleted: %w", err)
@@ -139,6 +144,7 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 	r.state.RevisionID = revision.ID
 	if _, runs := r.line.runs(); runs && r.line.rules.Any() {
 		r.begin(fmt.Sprintf("revision %d was published", revision.Number), first || r.state.LastSyncAt.IsZero())
+		r.state.Sweep.Origin = origin
 	}
 	return r.keepState(ctx)
 }

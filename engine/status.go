@@ -203,8 +203,16 @@ func (e *Engine) Resync(ctx context.Context, envID, ruleID string) error {
 	if err != nil {
 		return err
 	}
-	by := directory.OriginOf(ctx).Actor.Name
-	if err := e.store.RequestResync(ctx, envID, rule.TargetID, "full resync asked for by "+by); err != nil {
+	origin := directory.OriginOf(ctx)
+	cause := "full resync asked for by " + origin.Actor.Name
+	line := directory.Activity{
+		ID: newID(), EnvironmentID: envID, RecordedAt: e.now(), Type: actionRequested, Actor: origin.Actor, CorrelationID: origin.CorrelationID,
+		Kind: directory.KindRule, ObjectID: rule.ID, ObjectName: rule.Name, ConnectionID: rule.TargetID, RuleID: rule.ID, Success: true, Description: cause,
+	}
+	if err := e.store.Record(ctx, nil, nil, []directory.Activity{line}); err != nil {
+		return fmt.Errorf("ask for a full resync: %w", err)
+	}
+	if err := e.store.RequestResync(ctx, envID, rule.TargetID, cause); err != nil {
 		return fmt.Errorf("ask for a full resync: %w", err)
 	}
 	e.Wake(envID)
@@ -213,7 +221,7 @@ func (e *Engine) Resync(ctx context.Context, envID, ruleID string) error {
 
 // Reconcile asks for a full reconciliation of a connection, as the schedule does.
 func (e *Engine) Reconcile(ctx context.Context, envID, connectionID string) error {
-	if err := e.store.RequestResync(ctx, envID, connectionID, "scheduled reconciliation"); err != nil {
+	if err := e.store.RequestResync(ctx, envID, connectionID, scheduledCause); err != nil {
 		return fmt.Errorf("ask for a reconciliation: %w", err)
 	}
 	e.Wake(envID)

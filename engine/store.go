@@ -33,6 +33,8 @@ type Source interface {
 	Rule(ctx context.Context, envID, id string) (provision.Rule, error)
 	Rules(ctx context.Context, envID string) ([]provision.Rule, error)
 	Mappings(ctx context.Context, envID, ruleID string) ([]provision.Mapping, error)
+	// Activities lists the log, newest first.
+	Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error)
 	// Changes lists what the feed has after seq, oldest first.
 	Changes(ctx context.Context, envID string, after int64, limit int) ([]directory.Change, error)
 	// FeedHead is the seq of the newest feed entry; 0 when there is none.

@@ -41,11 +41,28 @@ func (r *runner) begin(cause string, list bool) {
 	}
 }
 
+// source is the newest line of the log that the query finds, as a cause.
+func (r *runner) source(ctx context.Context, q directory.ActivityQuery) (directory.Cause, error) {
+	q.Limit = 1
+	lines, err := r.engine.store.Activities(ctx, r.envID, q)
+	if err != nil || len(lines) == 0 {
+		return directory.Cause{}, err
+	}
+	return lines[0].AsCause(), nil
+}
+
 // sweep takes the next step of the full reconciliation, if one is in progress or asked for.
 func (r *runner) sweep(ctx context.Context) (bool, error) {
 	if r.state.Resync != "" {
 		cause := r.state.Resync
 		r.begin(cause, true)
+		var err error
+		if r.state.Sweep.Origin, err = r.source(ctx, directory.ActivityQuery{Type: actionRequested, ConnectionID: r.connectionID}); err != nil {
+			return false, err
+		}
+		if cause == scheduledCause {
+			r.state.Sweep.Origin = directory.Cause{}
+		}
 		if err := r.keepState(ctx); err != nil {
 			return false, err
 		}
@@ -54,6 +71,7 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 		}
 		r.note(actionStarted, true, "full reconciliation: "+cause)
 	}
+	ctx = directory.WithCause(ctx, r.state.Sweep.Origin)
 	switch r.state.Sweep.Phase {
 	case provision.SweepList:
 		if r.engine.now().Before(r.state.Sweep.RetryAt) {

@@ -133,7 +133,8 @@ type Account struct {
 	Attempts      int    // failures in a row
 	DueAt         time.Time
 	Priority      Priority
-	Cause         string // what made it due, in a sentence: "username changed", "full resync by admin"
+	Cause         string          // what made it due, in a sentence: "username changed", "full resync by admin"
+	Origin        directory.Cause // whose edit or request that was
 	SyncedAt      time.Time
 	UpdatedAt     time.Time
 	Gate          Gate // at the mass-deprovision guard

@@ -35,7 +35,7 @@ func (s *Service) CreateConnection(ctx context.Context, envID string, c Connecti
 		if err := tx.SaveConnection(ctx, c); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, c.subject(), "CREATED", nil)
+		return s.log(ctx, tx, c.subject(), "CREATED", directory.Made(connectionChanges(&Connection{}, &c)))
 	})
 	return c, err
 }
@@ -173,6 +173,6 @@ func (s *Service) DeleteConnection(ctx context.Context, envID, id string) error 
 		if err := tx.DeleteConnection(ctx, envID, id); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, c.subject(), "DELETED", nil)
+		return s.log(ctx, tx, c.subject(), "DELETED", directory.Unmade(connectionChanges(&c, &Connection{})))
 	})
 }

@@ -41,7 +41,7 @@ func (s *Service) CreateMapping(ctx context.Context, envID, ruleID string, m Map
 		if err := tx.SaveMapping(ctx, m); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, m.subject(&r), "CREATED", nil)
+		return s.log(ctx, tx, m.subject(&r), "CREATED", directory.Made(mappingChanges(&Mapping{}, &m)))
 	})
 	return m, err
 }
@@ -188,6 +188,6 @@ func (s *Service) DeleteMapping(ctx context.Context, envID, id string) error {
 		if err := tx.DeleteMapping(ctx, envID, id); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, m.subject(&r), "DELETED", nil)
+		return s.log(ctx, tx, m.subject(&r), "DELETED", directory.Unmade(mappingChanges(&m, &Mapping{})))
 	})
 }

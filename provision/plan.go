@@ -39,7 +39,7 @@ func (s *Service) CreatePlan(ctx context.Context, envID string, p Plan) (Plan, e
 		if err := tx.SavePlan(ctx, p); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, p.subject(), "CREATED", nil)
+		return s.log(ctx, tx, p.subject(), "CREATED", directory.Made(planChanges(&Plan{}, &p)))
 	})
 	return p, err
 }
@@ -49,6 +49,13 @@ func checkPlan(p *Plan) error {
 	checkName(&l, &p.Name, true)
 	checkStatus(&l, p.Status)
 	return l.Err("The plan cannot be saved:")
+}
+
+func planChanges(before, after *Plan) []directory.AttributeChange {
+	var out changes
+	out.add("name", before.Name, after.Name)
+	out.add("status", string(before.Status), string(after.Status))
+	return out.sorted()
 }
 
 // UpdatePlan replaces name and status.
@@ -65,9 +72,7 @@ func (s *Service) UpdatePlan(ctx context.Context, envID, id string, p Plan) (Pla
 		if err := checkPlan(&p); err != nil {
 			return err
 		}
-		var differs changes
-		differs.add("name", before.Name, p.Name)
-		differs.add("status", string(before.Status), string(p.Status))
+		differs := planChanges(&before, &p)
 		if len(differs) == 0 {
 			p = before
 			return errUnchanged
@@ -75,7 +80,7 @@ func (s *Service) UpdatePlan(ctx context.Context, envID, id string, p Plan) (Pla
 		if err := tx.SavePlan(ctx, p); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, p.subject(), "UPDATED", differs.sorted())
+		return s.log(ctx, tx, p.subject(), "UPDATED", differs)
 	})
 	return p, err
 }
@@ -116,6 +121,6 @@ func (s *Service) DeletePlan(ctx context.Context, envID, id string) error {
 		if err := tx.DeletePlan(ctx, envID, id); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, p.subject(), "DELETED", nil)
+		return s.log(ctx, tx, p.subject(), "DELETED", directory.Unmade(planChanges(&p, &Plan{})))
 	})
 }

@@ -48,7 +48,7 @@ func (s *Service) CreateRule(ctx context.Context, envID string, r Rule) (Rule, e
 		if err := tx.SaveRule(ctx, r); err != nil {
 			return err
 		}
-		return s.log(ctx, tx, r.subject(), "CREATED", nil)
+		return s.log(ctx, tx, r.subject(), "CREATED", directory.Made(ruleChanges(&Rule{}, &r)))
 	})
 	return r, err
 }
@@ -210,5 +210,5 @@ func (s *Service) deleteRule(ctx context.Context, tx Tx, r Rule, deprovision boo
 	if err := tx.SaveRule(ctx, r); err != nil {
 		return err
 	}
-	return s.log(ctx, tx, r.subject(), "DELETED", nil)
+	return s.log(ctx, tx, r.subject(), "DELETED", directory.Unmade(ruleChanges(&r, &Rule{})))
 }

@@ -50,14 +50,15 @@ type Halt struct {
 
 // Sweep is a full reconciliation in progress. It survives a crash: it goes on after Cursor.
 type Sweep struct {
-	ID        string     `json:"id,omitempty"` // "" = none in progress
-	Phase     SweepPhase `json:"phase,omitempty"`
-	List      bool       `json:"list,omitempty"` // list the target first
-	Cause     string     `json:"cause,omitempty"`
-	Cursor    string     `json:"cursor,omitempty"` // the last user evaluated
-	Evaluated int64      `json:"evaluated,omitempty"`
-	Total     int64      `json:"total,omitempty"`
-	StartedAt time.Time  `json:"startedAt,omitzero"`
+	ID        string          `json:"id,omitempty"` // "" = none in progress
+	Phase     SweepPhase      `json:"phase,omitempty"`
+	List      bool            `json:"list,omitempty"` // list the target first
+	Cause     string          `json:"cause,omitempty"`
+	Origin    directory.Cause `json:"origin,omitzero"`  // whose revision or request it is
+	Cursor    string          `json:"cursor,omitempty"` // the last user evaluated
+	Evaluated int64           `json:"evaluated,omitempty"`
+	Total     int64           `json:"total,omitempty"`
+	StartedAt time.Time       `json:"startedAt,omitzero"`
 	// A listing that fails is tried again at RetryAt.
 	Fault    *Fault    `json:"fault,omitempty"`
 	Attempts int       `json:"attempts,omitempty"`

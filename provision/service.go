@@ -100,11 +100,11 @@ var kindWords = map[directory.Kind]string{
 	directory.KindRevision: "revision",
 }
 
-// log appends one activity about an edit, as the last thing of its transaction. Only updates carry values, and never a secret.
+// log appends one activity about an edit, as the last thing of its transaction. It never carries a secret.
 func (s *Service) log(ctx context.Context, tx Tx, about subject, verb string, changes []directory.AttributeChange) error {
 	origin := directory.OriginOf(ctx)
 	description := kindWords[about.kind] + " " + about.name + " was " + strings.ToLower(verb)
-	if len(changes) > 0 {
+	if len(changes) > 0 && verb == "UPDATED" {
 		names := make([]string, len(changes))
 		for i, c := range changes {
 			names[i] = c.Attribute

@@ -14,22 +14,27 @@ import (
 )
 
 const accountColumns = `id, environment_id, connection_id, kind, object_id, object_name, rule_id, in_scope, ownership, remote_id, match_key, remote,
- assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, synced_at, updated_at, marks,
+ assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, origin, synced_at, updated_at, marks,
  gate, gate_why, gate_said, hold_id, deprovisioned_at`
 
 const selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE connection_id = $1`
 
 func scanAccount(s scanner) (provision.Account, error) {
 	var a provision.Account
-	var remote, assigned, fault, code string
+	var remote, assigned, fault, code, origin string
 	var due, synced, updated, deprovisioned int64
 	err := s.Scan(&a.ID, &a.EnvironmentID, &a.ConnectionID, &a.Kind, &a.ObjectID, &a.ObjectName, &a.RuleID, &a.InScope, &a.Ownership, &a.RemoteID,
-		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &synced, &updated, &a.Marks,
+		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &origin, &synced, &updated, &a.Marks,
 		&a.Gate.State, &a.Gate.Why, &a.Gate.Said, &a.Gate.HoldID, &deprovisioned)
 	if err != nil {
 		return a, err
 	}
 	a.DueAt, a.SyncedAt, a.UpdatedAt, a.DeprovisionedAt = instant(due), instant(synced), instant(updated), instant(deprovisioned)
+	if origin != "" {
+		if err := json.Unmarshal([]byte(origin), &a.Origin); err != nil {
+			return a, fmt.Errorf("read account %s: %w", a.ID, err)
+		}
+	}
 	if remote != "" {
 		if err := json.Unmarshal([]byte(remote), &a.Remote); err != nil {
 			return a, fmt.Errorf("read account %s: %w", a.ID, err)
@@ -85,13 +90,17 @@ func accountRow(a *provision.Account) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	origin, err := optional(a.Origin, !a.Origin.IsZero())
+	if err != nil {
+		return nil, err
+	}
 	code := ""
 	if a.Fault != nil {
 		code = a.Fault.Code
 	}
 	return []any{
 		a.ID, a.EnvironmentID, a.ConnectionID, string(a.Kind), a.ObjectID, a.ObjectName, a.RuleID, a.InScope, string(a.Ownership), a.RemoteID, a.MatchKey,
-		remote, assigned, string(a.Phase), string(a.Status), fault, code, a.Detail, a.Attempts, micros(a.DueAt), int(a.Priority), a.Cause,
+		remote, assigned, string(a.Phase), string(a.Status), fault, code, a.Detail, a.Attempts, micros(a.DueAt), int(a.Priority), a.Cause, origin,
 		micros(a.SyncedAt), micros(a.UpdatedAt), a.Marks,
 		string(a.Gate.State), a.Gate.Why, a.Gate.Said, a.Gate.HoldID, micros(a.DeprovisionedAt),
 	}, nil
@@ -103,7 +112,7 @@ var upsertAccount = func() string {
 	for column := range strings.SplitSeq(accountColumns, ",") {
 		switch column = strings.TrimSpace(column); column {
 		case "id", "marks":
-		case "due_at", "priority", "cause", "status", "gate", "gate_why", "gate_said", "hold_id":
+		case "due_at", "priority", "cause", "origin", "status", "gate", "gate_why", "gate_said", "hold_id":
 			set = append(set, column+" = CASE WHEN accounts.marks > excluded.marks THEN accounts."+column+" ELSE excluded."+column+" END")
 		default:
 			set = append(set, column+" = excluded."+column)
@@ -390,11 +399,21 @@ func (db *DB) CountAccounts(ctx context.Context, connectionID, ruleID string, ki
 	return out, err
 }
 
+// originOf is whose edit or request it is that marks a row; "" leaves it whose it was.
+func originOf(ctx context.Context, objectID string) (string, error) {
+	c := directory.CauseOf(ctx, objectID)
+	return optional(c, !c.IsZero())
+}
+
 // MarkDue makes rows due, also those that a visit is about to put to rest. What is due already keeps a higher priority.
 func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error) {
-	args := []any{q.ConnectionID, micros(at), int(priority), cause, string(provision.StatusPending)}
+	origin, err := originOf(ctx, q.ObjectID)
+	if err != nil {
+		return 0, err
+	}
+	args := []any{q.ConnectionID, micros(at), int(priority), cause, string(provision.StatusPending), origin}
 	where := conditions(q, &args)
-	const update = `UPDATE accounts SET due_at = $2, cause = $4, status = $5, marks = marks + 1,
+	const update = `UPDATE accounts SET due_at = $2, cause = $4, origin = CASE WHEN $6 = '' THEN origin ELSE $6 END, status = $5, marks = marks + 1,
  priority = CASE WHEN due_at > 0 AND priority < $3 THEN priority ELSE $3 END WHERE connection_id = $1 AND object_id <> ''`
 	r, err := db.write.ExecContext(ctx, update+where, args...)
 	if err != nil {

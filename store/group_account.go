@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,17 +88,32 @@ func (db *DB) DueGroups(ctx context.Context, connectionID string, now time.Time,
 // visit under way sees it.
 const markGroups = `UPDATE accounts SET marks = marks + 1, status = $5,
  priority = CASE WHEN due_at = 0 OR due_at > $2 THEN $3 ELSE priority END, cause = CASE WHEN due_at = 0 OR due_at > $2 THEN $4 ELSE cause END,
+ origin = CASE WHEN due_at = 0 OR due_at > $2 THEN $6 ELSE origin END,
  due_at = CASE WHEN due_at = 0 OR (due_at > $2 AND fault NOT LIKE '%"retryAfter":%') THEN $2 ELSE due_at END
  WHERE connection_id = $1 AND kind = 'GROUP' AND object_id IN (`
 
 // MarkGroups makes the rows of groups due, unless they are due earlier.
 func (db *DB) MarkGroups(ctx context.Context, connectionID string, ids []string, at time.Time, priority provision.Priority, cause string) error {
-	return chunks(ids, idChunk, func(part []string) error {
-		args := []any{connectionID, micros(at), int(priority), cause, string(provision.StatusPending)}
-		query := markGroups + db.list(part, &args) + `)` //nolint:gosec // list binds values
-		_, err := db.write.ExecContext(ctx, query, args...)
-		return err
-	})
+	byOrigin := map[string][]string{}
+	for _, id := range ids {
+		origin, err := originOf(ctx, id)
+		if err != nil {
+			return err
+		}
+		byOrigin[origin] = append(byOrigin[origin], id)
+	}
+	for _, origin := range slices.Sorted(maps.Keys(byOrigin)) {
+		err := chunks(byOrigin[origin], idChunk, func(part []string) error {
+			args := []any{connectionID, micros(at), int(priority), cause, string(provision.StatusPending), origin}
+			query := markGroups + db.list(part, &args) + `)` //nolint:gosec // list binds values
+			_, err := db.write.ExecContext(ctx, query, args...)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // GatheredGroups makes groups due that wait for members only. It answers how many.

@@ -84,3 +84,29 @@ func retryable(err error) bool {
 }
 
 func unique(err error) bool { return pgCode(err) == pgUnique || sqliteUnique(err) }
+
+// postgresAppendOnly is sqliteAppendOnly in PostgreSQL's words.
+var postgresAppendOnly = []string{
+	`CREATE FUNCTION activities_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    IF OLD.seq <= (SELECT seq FROM audit_bases WHERE environment_id = OLD.environment_id) THEN
+      RETURN OLD;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'the activity log is append-only';
+END $$`,
+	`CREATE TRIGGER activities_append_only BEFORE UPDATE OR DELETE ON activities FOR EACH ROW EXECUTE FUNCTION activities_append_only()`,
+	`CREATE TRIGGER activities_stay BEFORE TRUNCATE ON activities FOR EACH STATEMENT EXECUTE FUNCTION activities_append_only()`,
+	`CREATE FUNCTION audit_bases_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF NEW.seq > OLD.seq AND NEW.environment_id = OLD.environment_id THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'the activity log is append-only';
+END $$`,
+	`CREATE TRIGGER audit_bases_append_only BEFORE UPDATE OR DELETE ON audit_bases FOR EACH ROW EXECUTE FUNCTION audit_bases_append_only()`,
+	`CREATE TRIGGER audit_bases_stay BEFORE TRUNCATE ON audit_bases FOR EACH STATEMENT EXECUTE FUNCTION audit_bases_append_only()`,
+}

@@ -98,3 +98,15 @@ func sqliteUnique(err error) bool {
 	code := sqliteCode(err)
 	return code == sqlite3.SQLITE_CONSTRAINT_UNIQUE || code == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
 }
+
+// sqliteAppendOnly makes the database refuse what the log is not for: lines are never changed, and go only when retention has noted
+// the last of them.
+var sqliteAppendOnly = []string{
+	`CREATE TRIGGER activities_stay BEFORE UPDATE ON activities BEGIN SELECT RAISE(ABORT, 'the activity log is append-only'); END`,
+	`CREATE TRIGGER activities_go BEFORE DELETE ON activities
+ WHEN OLD.seq > coalesce((SELECT seq FROM audit_bases WHERE environment_id = OLD.environment_id), 0)
+ BEGIN SELECT RAISE(ABORT, 'the activity log is append-only'); END`,
+	`CREATE TRIGGER audit_bases_stay BEFORE UPDATE ON audit_bases WHEN NEW.seq <= OLD.seq OR NEW.environment_id <> OLD.environment_id
+ BEGIN SELECT RAISE(ABORT, 'the activity log is append-only'); END`,
+	`CREATE TRIGGER audit_bases_go BEFORE DELETE ON audit_bases BEGIN SELECT RAISE(ABORT, 'the activity log is append-only'); END`,
+}

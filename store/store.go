@@ -18,6 +18,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"lockstep/access"
+	"lockstep/audit"
 	"lockstep/directory"
 	"lockstep/internal/secret"
 	"lockstep/provision"
@@ -30,6 +31,7 @@ var (
 	_ directory.Store = (*DB)(nil)
 	_ provision.Store = (*DB)(nil)
 	_ access.Store    = (*DB)(nil)
+	_ audit.Store     = (*DB)(nil)
 )
 
 // Options says where things are kept: a file, or a PostgreSQL URL.
@@ -79,8 +81,11 @@ func (db *DB) migrate(ctx context.Context) error {
 	if db.postgres {
 		dialect = goose.DialectPostgres
 	}
-	fill := goose.NewGoMigration(5, &goose.GoFunc{RunTx: db.fillUnique}, nil)
-	provider, err := goose.NewProvider(dialect, db.write, files, goose.WithGoMigrations(fill))
+	provider, err := goose.NewProvider(dialect, db.write, files, goose.WithGoMigrations(
+		goose.NewGoMigration(5, &goose.GoFunc{RunTx: db.fillUnique}, nil),
+		goose.NewGoMigration(301, &goose.GoFunc{RunTx: db.chainOld}, nil),
+		goose.NewGoMigration(302, &goose.GoFunc{RunTx: db.closeLog}, nil),
+	))
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)
 	}
@@ -116,6 +121,7 @@ type tx struct {
 	*sql.Tx
 	db     *DB
 	unique map[string][]directory.Attribute // the unique attributes of environments, once read
+	reseal bool                             // the head of the log is sealed whatever stood there
 }
 
 const maxConflicts = 10

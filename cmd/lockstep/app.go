@@ -20,6 +20,7 @@ import (
 
 	"lockstep/access"
 	"lockstep/api"
+	"lockstep/audit"
 	"lockstep/connector/all"
 	"lockstep/console"
 	"lockstep/directory"
@@ -46,6 +47,8 @@ type app struct {
 	people     *directory.Service
 	provisions *provision.Service
 	access     *access.Service
+	audit      *audit.Service
+	ring       *secret.Ring
 	catalogue  *all.Catalogue
 	engine     *engine.Engine
 	env        directory.Environment
@@ -104,6 +107,7 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 		Catalogue: a.catalogue, Checker: engine.Checker{Schema: a.people.Schema}, Wake: a.engine.Refresh,
 	})
 	a.access = access.NewService(a.db, nil)
+	a.ring, a.audit = ring, audit.NewService(a.db, ring)
 	if a.env, err = a.people.Setup(ctx, "Default"); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -153,6 +157,7 @@ type serveCommand struct {
 	AllowPrivateTargets bool          `help:"Let connections call private and loopback addresses."`
 	Reconcile           time.Duration `help:"Time between full reconciliations of each connection; 0 = never." default:"24h"`
 	MetricsListen       string        `help:"Address at which Prometheus may read /metrics, without sign-in; without it, nowhere." placeholder:"ADDRESS"`
+	AuditRetention      time.Duration `help:"Time that lines of the activity log are kept, such as 8760h for a year; 0 = for ever." default:"0"`
 	Drain               time.Duration `help:"Time that /readyz says no before the door is closed, for a load balancer to notice."`
 	Verbose             bool          `help:"Log each request."`
 }
@@ -160,6 +165,9 @@ type serveCommand struct {
 // Run serves until the process is told to stop.
 func (c serveCommand) Run(ctx context.Context, std stdio) error {
 	if err := checkExternalURL(c.ExternalURL); err != nil {
+		return err
+	}
+	if err := checkRetention(c.AuditRetention); err != nil {
 		return err
 	}
 	level := slog.LevelInfo
@@ -177,7 +185,7 @@ func (c serveCommand) Run(ctx context.Context, std stdio) error {
 			return err
 		}
 	}
-	s, err := a.serve(ctx, c.Listen, c.ExternalURL, c.Reconcile, logger)
+	s, err := a.serve(ctx, serveOptions{listen: c.Listen, externalURL: c.ExternalURL, reconcile: c.Reconcile, auditRetention: c.AuditRetention}, logger)
 	if err != nil {
 		return err
 	}
@@ -231,14 +239,20 @@ type serving struct {
 	failed  chan error
 }
 
-func (a *app) serve(ctx context.Context, listen, externalURL string, reconcile time.Duration, logger *slog.Logger) (*serving, error) {
+// serveOptions is what a server is told.
+type serveOptions struct {
+	listen, externalURL       string
+	reconcile, auditRetention time.Duration
+}
+
+func (a *app) serve(ctx context.Context, o serveOptions, logger *slog.Logger) (*serving, error) {
 	var config net.ListenConfig
-	listener, err := config.Listen(ctx, "tcp", listen)
+	listener, err := config.Listen(ctx, "tcp", o.listen)
 	if err != nil {
-		return nil, fmt.Errorf("listen on %s: %w", listen, err)
+		return nil, fmt.Errorf("listen on %s: %w", o.listen, err)
 	}
 	a.schedule, err = schedule.Start(ctx, schedule.Config{
-		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: reconcile, Expire: a.access.Expire, Sweep: a.people.SweepAttributes,
+		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: o.reconcile, Expire: a.housekeeping(o.auditRetention, logger), Sweep: a.people.SweepAttributes,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -255,8 +269,8 @@ func (a *app) serve(ctx context.Context, listen, externalURL string, reconcile t
 	mux.Handle("GET /{$}", pages)
 	mux.Handle(console.Base, pages)
 	mux.Handle("/", api.New(api.Config{
-		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Log: a.db, Logger: logger,
-		ExternalURL: externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
+		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Log: a.db, Audit: a.audit, Logger: logger,
+		ExternalURL: o.externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
 			{Name: "server", Run: s.staying, Wrong: "the server stops"},
 			{Name: "database", Run: s.reachable, Wrong: "the database does not answer; the server's log says why"},
 			{Name: "runner", Run: func(context.Context) error { return a.schedule.Alive() }, Wrong: "nobody sees to the connections; the server's log says why. If it stays like this, restart the server"},

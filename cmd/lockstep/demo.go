@@ -55,7 +55,7 @@ func (c demoCommand) Run(ctx context.Context, std stdio) error {
 		return err
 	}
 	defer func() { _ = a.close() }()
-	s, err := a.serve(ctx, c.Listen, "", 0, logger)
+	s, err := a.serve(ctx, serveOptions{listen: c.Listen}, logger)
 	if err != nil {
 		return err
 	}

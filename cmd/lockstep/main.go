@@ -28,6 +28,7 @@ type commands struct {
 	Import  importCommand  `cmd:"" help:"Take over people from a CSV file."`
 	Client  clientCommand  `cmd:"" help:"Manage API clients."`
 	Admin   adminCommand   `cmd:"" help:"Manage administrators, who sign in to the console."`
+	Audit   auditCommand   `cmd:"" help:"Prove and export the activity log."`
 	Status  statusCommand  `cmd:"" help:"Show where each rule stands; --watch follows it."`
 	Sync    syncCommand    `cmd:"" help:"Start a full reconciliation and follow it."`
 	Version versionCommand `cmd:"" help:"Show the version."`

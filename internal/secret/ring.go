@@ -3,7 +3,11 @@ package secret
 import (
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/ed25519"
+	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -14,9 +18,10 @@ import (
 )
 
 const (
-	sealPrefix = "v1"
-	keyBytes   = 32 // AES-256
-	keyIDBytes = 6
+	sealPrefix  = "v1"
+	stampPrefix = "h1"
+	keyBytes    = 32 // AES-256
+	keyIDBytes  = 6
 )
 
 // ErrUnreadable says that a sealed value cannot be opened: its key is not in the ring, or it was altered, or it was moved to
@@ -27,6 +32,8 @@ var ErrUnreadable = errors.New("the stored secret cannot be read with the keys a
 type Ring struct {
 	current string
 	keys    map[string]cipher.AEAD
+	stamps  map[string][]byte // keys of Stamp, each derived from the one that seals
+	signer  ed25519.PrivateKey
 }
 
 // ringFile is the key file: {"keys":[{"id":"…","key":"base64"}]}, oldest first.
@@ -58,7 +65,7 @@ func ParseRing(raw []byte) (*Ring, error) {
 	if err := json.Unmarshal(raw, &file); err != nil {
 		return nil, errors.New("the key file is not valid JSON; restore it from your backup")
 	}
-	r := &Ring{keys: map[string]cipher.AEAD{}}
+	r := &Ring{keys: map[string]cipher.AEAD{}, stamps: map[string][]byte{}}
 	for _, k := range file.Keys {
 		if len(k.Key) != keyBytes || k.ID == "" || strings.Contains(k.ID, ":") {
 			return nil, fmt.Errorf("the key file holds a key that is not a %d-byte key with an id; restore it from your backup", keyBytes)
@@ -71,7 +78,15 @@ func ParseRing(raw []byte) (*Ring, error) {
 		if err != nil {
 			return nil, fmt.Errorf("use key: %w", err)
 		}
-		r.keys[k.ID], r.current = aead, k.ID
+		stamp, err := hkdf.Key(sha256.New, k.Key, nil, "lockstep stamp 1", sha256.Size)
+		if err != nil {
+			return nil, fmt.Errorf("derive a key: %w", err)
+		}
+		seed, err := hkdf.Key(sha256.New, k.Key, nil, "lockstep signature 1", ed25519.SeedSize)
+		if err != nil {
+			return nil, fmt.Errorf("derive a key: %w", err)
+		}
+		r.keys[k.ID], r.stamps[k.ID], r.current, r.signer = aead, stamp, k.ID, ed25519.NewKeyFromSeed(seed)
 	}
 	if r.current == "" {
 		return nil, errors.New("the key file holds no key; restore it from your backup")
@@ -131,4 +146,35 @@ func (r *Ring) Open(sealed, place string) (Text, error) {
 		return Text{}, ErrUnreadable
 	}
 	return Text{string(plain)}, nil
+}
+
+// Stamp answers a code for a text that nobody can make who has not the key file (HMAC-SHA256). It takes about a microsecond.
+func (r *Ring) Stamp(text string) string { return r.stamp(r.current, text) }
+
+// Stamped reports whether the code is one that this ring, with any of its keys, gave for the text.
+func (r *Ring) Stamped(text, code string) bool {
+	parts := strings.SplitN(code, ":", 3)
+	return len(parts) == 3 && r.stamps[parts[1]] != nil && hmac.Equal([]byte(code), []byte(r.stamp(parts[1], text)))
+}
+
+func (r *Ring) stamp(key, text string) string {
+	mac := hmac.New(sha256.New, r.stamps[key])
+	_, _ = mac.Write([]byte(text)) // a hash never fails
+	return stampPrefix + ":" + key + ":" + base64.RawStdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Sign signs a text so that anybody can check it with the public key (Ed25519), both in base64. The key is the newest one's.
+func (r *Ring) Sign(text string) (signature, public string) {
+	key, _ := r.signer.Public().(ed25519.PublicKey) // of an ed25519.PrivateKey it always is
+	return base64.StdEncoding.EncodeToString(ed25519.Sign(r.signer, []byte(text))), base64.StdEncoding.EncodeToString(key)
+}
+
+// Verify reports whether a signature is by the owner of the public key.
+func Verify(text, signature, public string) bool {
+	key, err := base64.StdEncoding.DecodeString(public)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return false
+	}
+	raw, err := base64.StdEncoding.DecodeString(signature)
+	return err == nil && ed25519.Verify(key, []byte(text), raw)
 }

@@ -75,3 +75,32 @@ func TestRing(t *testing.T) {
 		}
 	}
 }
+
+func TestStamp(t *testing.T) {
+	t.Parallel()
+	ring, err := secret.LoadRing(filepath.Join(t.TempDir(), "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := secret.LoadRing(filepath.Join(t.TempDir(), "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := ring.Stamp("a text")
+	if !ring.Stamped("a text", code) {
+		t.Error("the ring does not know its own stamp")
+	}
+	for name, known := range map[string]bool{
+		"another text": ring.Stamped("another text", code), "another ring": other.Stamped("a text", code), "nothing": ring.Stamped("a text", ""),
+		"another's stamp": ring.Stamped("a text", other.Stamp("a text")), "cut": ring.Stamped("a text", code[:len(code)-1]), "garbage": ring.Stamped("a text", "h1:x:y"),
+	} {
+		if known {
+			t.Error(name)
+		}
+	}
+	signature, public := ring.Sign("a text")
+	_, others := other.Sign("a text")
+	if !secret.Verify("a text", signature, public) || secret.Verify("another", signature, public) || secret.Verify("a text", signature, others) || secret.Verify("a text", "", "") {
+		t.Error("the signature does not say who signed what")
+	}
+}

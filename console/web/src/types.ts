@@ -86,7 +86,7 @@ export interface Trace { steps: { name: string; status: string; detail: string }
 export interface Activity {
   id: string; recordedAt: string; correlationId?: string; action: { type: string; description: string };
   actors: { client?: Actor; user?: Actor }; resources: { type: string; id?: string; name?: string }[]; result: { status: 'SUCCESS' | 'FAILED'; description: string };
-  changes?: Change[]; store?: { id: string }; rule?: { id: string };
+  changes?: Change[]; store?: { id: string }; rule?: { id: string }; cause?: { description: string; activity?: { id: string }; actor?: Actor };
 }
 export interface Actor { id: string; name: string; type: string }
 export interface ImportReport {

@@ -48,7 +48,7 @@ function Entry({ activity: a }: { activity: Activity }) {
           <Box w={8} h={8} mt={7} bg={failed ? 'red.6' : 'teal.6'} style={{ borderRadius: 8, flexShrink: 0 }} role="img" aria-label={failed ? 'Failed' : 'Success'} />
           <Box miw={0} flex={1}>
             <Text size="sm" className="wrap">{named && <b>{resource.name}: </b>}{description}</Text>
-            <Text size="xs" c="dimmed">{actor?.name ?? 'Lockstep'} · <Ago at={a.recordedAt} /></Text>
+            <Text size="xs" c="dimmed">{actor?.name ?? 'Lockstep'}{a.cause?.actor && ` for ${a.cause.actor.name}`} · <Ago at={a.recordedAt} /></Text>
           </Box>
           <Badge variant="default" size="sm" radius="sm" tt="none" fw={500} visibleFrom="sm" mr="sm" style={{ flexShrink: 0, alignSelf: 'center' }}>{actionLabel(a.action.type)}</Badge>
         </Group>
@@ -61,6 +61,7 @@ function Entry({ activity: a }: { activity: Activity }) {
               ['When', time(a.recordedAt)],
               ['Action', <Text key="x" size="xs" ff="monospace">{a.action.type}</Text>],
               ['About', to ? <Link key="to" to={to}>{resource.name || resource.id}</Link> : (resource?.name ?? resource?.id ?? '—')],
+              ...(a.cause ? ([['Because', `${sentence(a.cause.description)}${a.cause.actor ? ` By ${a.cause.actor.name}.` : ''}`]] as [string, React.ReactNode][]) : []),
               ...(a.correlationId ? ([['Correlation id', <CopyText key="c" text={a.correlationId} label="the correlation id" />]] as [string, React.ReactNode][]) : []),
             ]}
           />
