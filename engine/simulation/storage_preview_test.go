@@ -1,0 +1,54 @@
+package simulation
+
+import (
+	"context"
+	"time"
+
+	"lockstep/directory"
+	"lockstep/provision"
+)
+
+func (s *storage) Drafts(ctx context.Context, envID string) (provision.Drafts, error) {
+	return read(ctx, s, func() (provision.Drafts, error) { return s.db.Drafts(ctx, envID) })
+}
+
+func (s *storage) KnownDigest(ctx context.Context, connectionID string) (string, error) {
+	return read(ctx, s, func() (string, error) { return s.db.KnownDigest(ctx, connectionID) })
+}
+
+func (s *storage) BeginPreview(ctx context.Context, p provision.Preview) error {
+	return s.writing(ctx, "preview", "a preview", func() error { return s.db.BeginPreview(ctx, p) })
+}
+
+func (s *storage) SavePreviewPage(ctx context.Context, id string, page provision.PreviewPage) error {
+	return s.writing(ctx, "preview", "a preview", func() error { return s.db.SavePreviewPage(ctx, id, page) })
+}
+
+func (s *storage) FinishPreview(ctx context.Context, p provision.Preview) error {
+	return s.writing(ctx, "preview", "a preview", func() error { return s.db.FinishPreview(ctx, p) })
+}
+
+func (s *storage) DropPreview(ctx context.Context, id string) error {
+	return s.writing(ctx, "preview", "a preview", func() error { return s.db.DropPreview(ctx, id) })
+}
+
+func (s *storage) Preview(ctx context.Context, envID, id string) (provision.Preview, error) {
+	return read(ctx, s, func() (provision.Preview, error) { return s.db.Preview(ctx, envID, id) })
+}
+
+func (s *storage) PreviewPage(ctx context.Context, id string, group provision.PreviewGroup, page int) ([]provision.Foreseen, error) {
+	return read(ctx, s, func() ([]provision.Foreseen, error) { return s.db.PreviewPage(ctx, id, group, page) })
+}
+
+func (s *storage) KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, at time.Time) error {
+	return s.writing(ctx, "account", "what stays foreign", func() error { return s.db.KeepForeign(ctx, connectionID, kind, remoteID, by, at) })
+}
+
+func (s *storage) EndForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID string) error {
+	return s.writing(ctx, "account", "what stays foreign", func() error { return s.db.EndForeign(ctx, connectionID, kind, remoteID) })
+}
+
+// KeptForeign is answered at once: no schedule marks an account, and the time of a read would be one more step of every schedule.
+func (s *storage) KeptForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteIDs []string) (map[string]bool, error) {
+	return s.db.KeptForeign(ctx, connectionID, kind, remoteIDs)
+}

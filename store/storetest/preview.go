@@ -1,0 +1,159 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/provision"
+)
+
+// testPreviews: a preview can be read when it is finished; the newest of a subject are kept, and those that expired are not.
+func testPreviews(t *testing.T, s *suite) {
+	ctx := t.Context()
+	at := time.Date(2026, 11, 26, 12, 0, 0, 0, time.UTC)
+	make := func(n int, rule string, created time.Time) provision.Preview {
+		t.Helper()
+		p := provision.Preview{
+			ID: fmt.Sprintf("00000000-0000-4000-8000-%012d", n), EnvironmentID: s.env, ConnectionID: "c", RuleID: rule, CreatedAt: created, ExpiresAt: created.Add(time.Hour),
+		}
+		must(t, s.db.BeginPreview(ctx, p))
+		if _, err := s.db.Preview(ctx, s.env, p.ID); !problem.Is(err, problem.NotFound) {
+			t.Errorf("a preview that is being made can be read: %v", err)
+		}
+		item := provision.Foreseen{Group: provision.ForeseenCreate, Operation: provision.Operation{
+			Verb: provision.VerbCreate, Kind: directory.KindUser, Object: provision.Object{ID: "u", Name: "anna"}, Why: "covered by rule \"Staff\"",
+			Changes: []directory.AttributeChange{{Attribute: "userName", To: "anna"}},
+		}, Candidates: []provision.Candidate{{RemoteID: "U1", Name: "Ænna", Active: true}}}
+		must(t, s.db.SavePreviewPage(ctx, p.ID, provision.PreviewPage{Group: provision.ForeseenCreate, Page: 1, Items: []provision.Foreseen{item}}))
+		p.Summary.Create = int64(n)
+		must(t, s.db.FinishPreview(ctx, p))
+		return p
+	}
+	first := make(1, "r", at)
+	got, err := s.db.Preview(ctx, s.env, first.ID)
+	must(t, err)
+	if got.Summary.Create != 1 || !got.CreatedAt.Equal(at) {
+		t.Errorf("%+v", got)
+	}
+	items, err := s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 1)
+	must(t, err)
+	if len(items) != 1 || items[0].Operation.Changes[0].To != "anna" || items[0].Candidates[0].Name != "Ænna" {
+		t.Errorf("%+v", items)
+	}
+	if items, err = s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 2); err != nil || len(items) != 0 {
+		t.Errorf("a page that is not there: %+v, %v", items, err)
+	}
+	other := make(2, "other", at)
+	for n := 3; n <= 5; n++ {
+		make(n, "r", at.Add(time.Duration(n)*time.Minute))
+	}
+	if _, err := s.db.Preview(ctx, s.env, first.ID); !problem.Is(err, problem.NotFound) {
+		t.Errorf("the oldest of four is kept: %v", err)
+	}
+	if items, err = s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 1); err != nil || len(items) != 0 {
+		t.Errorf("the pages of a preview that is gone: %+v, %v", items, err)
+	}
+	_, err = s.db.Preview(ctx, s.env, other.ID)
+	must(t, err)
+	last := make(6, "r", at.Add(2*time.Hour)) // the others expired
+	if _, err := s.db.Preview(ctx, s.env, other.ID); !problem.Is(err, problem.NotFound) {
+		t.Errorf("an expired preview is kept: %v", err)
+	}
+	must(t, s.db.DropPreview(ctx, last.ID))
+	if _, err := s.db.Preview(ctx, s.env, last.ID); !problem.Is(err, problem.NotFound) {
+		t.Errorf("a dropped preview is kept: %v", err)
+	}
+}
+
+// testKnownDigest: it changes with everything that a plan is made from, and with nothing else.
+func testKnownDigest(t *testing.T, s *suite) {
+	ctx := t.Context()
+	row := provision.Account{
+		EnvironmentID: s.env, ConnectionID: "c", Kind: directory.KindUser, ObjectID: "u", ObjectName: "anna", RuleID: "r", InScope: true, Ownership: provision.Managed,
+		RemoteID: "U1", Remote: &provision.Remote{ID: "U1", Active: true, Attributes: provision.Attributes{"title": "Engineer"}}, Status: provision.StatusSuccess,
+	}
+	group := provision.Account{EnvironmentID: s.env, ConnectionID: "c", Kind: directory.KindGroup, ObjectID: "g", RuleID: "r", Ownership: provision.Managed, RemoteID: "S1"}
+	must(t, s.db.Record(ctx, []*provision.Account{&row, &group}, nil, nil))
+	last := ""
+	moves := func(what string, want bool, change func() error) {
+		t.Helper()
+		must(t, change())
+		now, err := s.db.KnownDigest(ctx, "c")
+		must(t, err)
+		if (now != last) != want {
+			t.Errorf("%s: changed %t, want %t", what, now != last, want)
+		}
+		last = now
+	}
+	record := func(change func()) func() error {
+		return func() error { change(); return s.db.Record(ctx, []*provision.Account{&row}, nil, nil) }
+	}
+	moves("at first", true, func() error { return nil })
+	moves("nothing", false, func() error { return nil })
+	moves("a failure and the next try", false, record(func() {
+		row.Status, row.Attempts, row.DueAt = provision.StatusPending, 3, time.Now()
+		row.Fault, row.UpdatedAt = &provision.Fault{Kind: provision.Transient, Code: "timeout"}, time.Now()
+	}))
+	moves("a mark", false, func() error {
+		_, err := s.db.MarkDue(ctx, provision.AccountQuery{ConnectionID: "c", ObjectID: "u"}, time.Now(), provision.PriorityLive, "asked for")
+		return err
+	})
+	row.Marks = 1
+	moves("what the target says", true, record(func() { row.Remote.Attributes["title"] = "Designer" }))
+	moves("ownership", true, record(func() { row.Ownership = provision.Released }))
+	moves("a decision", true, record(func() {
+		row.Gate = provision.Gate{State: provision.GateRejected, Why: "left", Said: "rejected by Anna"}
+	}))
+	moves("a name that was chosen", true, record(func() { row.Assigned = map[string]provision.Choice{"userName": {Wanted: "a", Used: "a2"}} }))
+	moves("a member", true, func() error {
+		return s.db.SaveAccountMembers(ctx, group.ID, []provision.KnownMember{{RemoteID: "U1", Present: true}}, nil)
+	})
+	moves("whose member it is", true, func() error {
+		return s.db.SaveAccountMembers(ctx, group.ID, []provision.KnownMember{{RemoteID: "U1", Present: true, Ours: true}}, nil)
+	})
+	moves("a consent", true, func() error { return s.db.Consent(ctx, "c", []string{"g"}, "anna", time.Now()) })
+	moves("an account that stays foreign", true, func() error { return s.db.KeepForeign(ctx, "c", directory.KindUser, "U7", "anna", time.Now()) })
+	moves("the same once more", false, func() error { return s.db.KeepForeign(ctx, "c", directory.KindUser, "U7", "ben", time.Now()) })
+	kept, err := s.db.KeptForeign(ctx, "c", directory.KindUser, []string{"U1", "U7"})
+	must(t, err)
+	if len(kept) != 1 || !kept["U7"] {
+		t.Errorf("%v", kept)
+	}
+	moves("it may be adopted again", true, func() error { return s.db.EndForeign(ctx, "c", directory.KindUser, "U7") })
+	moves("a row less", true, func() error { return s.db.Record(ctx, nil, []string{row.ID}, nil) })
+	moves("another connection", false, func() error {
+		return s.db.KeepForeign(context.WithoutCancel(ctx), "d", directory.KindUser, "U7", "anna", time.Now())
+	})
+}
+
+// testDrafts: what is drafted is read whole, deleted rules that wait for a revision too.
+func testDrafts(t *testing.T, s *suite) {
+	ctx := t.Context()
+	must(t, s.db.EditProvisioning(ctx, func(tx provision.Tx) error {
+		must(t, tx.SavePlan(ctx, provision.Plan{ID: "p", EnvironmentID: s.env, Name: "Plan"}))
+		must(t, tx.SaveConnection(ctx, provision.Connection{ID: "c", EnvironmentID: s.env, Name: "Slack", Type: "Slack"}))
+		must(t, tx.SaveRule(ctx, provision.Rule{ID: "r", EnvironmentID: s.env, Name: "Staff", TargetID: "c"}))
+		must(t, tx.SaveRule(ctx, provision.Rule{ID: "gone", EnvironmentID: s.env, Name: "Gone", TargetID: "c", DeletedAt: time.Now()}))
+		return tx.SaveMapping(ctx, provision.Mapping{ID: "m", EnvironmentID: s.env, RuleID: "r", TargetAttribute: "title", SourceAttribute: "title"})
+	}))
+	d, err := s.db.Drafts(ctx, s.env)
+	must(t, err)
+	if len(d.Plans) != 1 || len(d.Connections) != 1 || len(d.Rules) != 2 || len(d.Mappings) != 1 {
+		t.Errorf("%+v", d)
+	}
+	before := d.Digests("c", "r")
+	d.Rules[0].Active, d.Connections[0].Status, d.Plans[0].Status = true, provision.Active, provision.Active
+	if moved := provision.DraftsMoved(before, d.Digests("c", "r")); len(moved) != 0 {
+		t.Errorf("switched on: %+v", moved)
+	}
+	d.Mappings[0].SourceAttribute = "nickname"
+	d.Rules = append(d.Rules[:1], provision.Rule{ID: "new", Name: "New"})
+	moved := provision.DraftsMoved(before, d.Digests("c", "r"))
+	if len(moved) != 3 || moved[0].Said != `rule "Staff" was edited` || moved[1].Said != `rule "New" was created` || moved[2].Said != `rule "Gone" was deleted` {
+		t.Errorf("%+v", moved)
+	}
+}
