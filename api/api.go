@@ -27,7 +27,12 @@ import (
 // Engine is what the API asks of the engine.
 type Engine interface {
 	Test(ctx context.Context, c provision.Connection) []provision.Check
-	Preview(ctx context.Context, envID, ruleID, userID string, yield func(provision.Operation) error) (provision.Summary, error)
+	PreviewOnce(ctx context.Context, envID string, q provision.PreviewQuery, yield func(provision.Foreseen) error) (provision.Preview, error)
+	MakePreview(ctx context.Context, envID string, q provision.PreviewQuery) (provision.Preview, error)
+	KeptPreview(ctx context.Context, envID, id string) (provision.Preview, error)
+	PreviewMoved(ctx context.Context, p *provision.Preview) ([]string, error)
+	Foreseen(ctx context.Context, p *provision.Preview, q provision.ForeseenQuery) ([]provision.Foreseen, provision.ForeseenPosition, error)
+	Publishable(ctx context.Context, envID, previewID string) (provision.PublishOptions, error)
 	Status(ctx context.Context, envID, ruleID string) (provision.RuleStatus, error)
 	Resync(ctx context.Context, envID, ruleID string) error
 	OnDemand(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Trace, error)

@@ -42,7 +42,7 @@ func (e *Engine) Preview(
 	ctx context.Context, envID, ruleID, userID string, yield func(provision.Operation) error,
 ) (provision.Summary, error) {
 	q := provision.PreviewQuery{RuleID: ruleID, UserID: userID}
-	out, err := e.foresee(ctx, envID, q, func(f provision.Foreseen) error {
+	out, err := e.PreviewOnce(ctx, envID, q, func(f provision.Foreseen) error {
 		if !f.Group.IsOperation() {
 			return nil
 		}
@@ -51,10 +51,18 @@ func (e *Engine) Preview(
 	return out.Summary, err
 }
 
-// foresee makes a preview. A target that has to be listed is listed once; whether it has to is found out on the way.
-func (e *Engine) foresee(
+// PreviewOnce makes a preview that is not kept. yield gets all that it foresees.
+func (e *Engine) PreviewOnce(
 	ctx context.Context, envID string, q provision.PreviewQuery, yield func(provision.Foreseen) error,
 ) (provision.Preview, error) {
+	return e.foresee(ctx, envID, q, func(f *foresight) error {
+		f.yield = yield
+		return f.run(ctx)
+	})
+}
+
+// foresee prepares a preview when its turn has come, and makes it.
+func (e *Engine) foresee(ctx context.Context, envID string, q provision.PreviewQuery, run func(*foresight) error) (provision.Preview, error) {
 	select {
 	case e.previews <- struct{}{}:
 		defer func() { <-e.previews }()
@@ -65,8 +73,7 @@ func (e *Engine) foresee(
 	if err != nil {
 		return provision.Preview{}, err
 	}
-	f.yield = yield
-	if err := f.run(ctx); err != nil {
+	if err := run(f); err != nil {
 		return f.out, movedOr(err)
 	}
 	return f.out, nil

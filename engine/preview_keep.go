@@ -37,30 +37,25 @@ type Previews interface {
 // MakePreview makes a preview and keeps what it foresees, so that it can be read in pages, and published. Nothing is written on the
 // target.
 func (e *Engine) MakePreview(ctx context.Context, envID string, q provision.PreviewQuery) (provision.Preview, error) {
-	select {
-	case e.previews <- struct{}{}:
-		defer func() { <-e.previews }()
-	case <-ctx.Done():
-		return provision.Preview{}, ctx.Err()
-	}
-	f, err := e.prepare(ctx, envID, q)
-	if err != nil {
-		return provision.Preview{}, err
-	}
-	f.out.ID = newID()
-	if err := e.store.BeginPreview(ctx, f.out); err != nil {
-		return f.out, fmt.Errorf("keep the preview: %w", err)
-	}
-	if err := f.keep(ctx); err != nil {
+	return e.foresee(ctx, envID, q, func(f *foresight) error {
+		f.out.ID = newID()
+		if err := e.store.BeginPreview(ctx, f.out); err != nil {
+			return fmt.Errorf("keep the preview: %w", err)
+		}
+		err := f.keep(ctx)
+		if err == nil {
+			if err = e.store.FinishPreview(ctx, f.out); err != nil {
+				err = fmt.Errorf("keep the preview: %w", err)
+			}
+		}
+		if err == nil {
+			return nil
+		}
 		if dropped := e.store.DropPreview(context.WithoutCancel(ctx), f.out.ID); dropped != nil {
 			e.log.Warn("a preview that failed could not be removed", "error", dropped) // it goes when it expires
 		}
-		return f.out, movedOr(err)
-	}
-	if err := e.store.FinishPreview(ctx, f.out); err != nil {
-		return f.out, fmt.Errorf("keep the preview: %w", err)
-	}
-	return f.out, nil
+		return err
+	})
 }
 
 // keep runs the preview, and keeps a page whenever one is full, while the next is being made.
