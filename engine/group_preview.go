@@ -85,8 +85,15 @@ func (f *foresight) group(ctx context.Context, it *groupItem, there *groupListin
 		it.planGroup(l.groupPolicy)
 		return nil
 	}
+	it.stands, it.guarded = f.stands, f.out.Guard != ""
 	if err := l.members(ctx, f.engine.store, it, true); err != nil {
 		return err
+	}
+	for id := range it.known {
+		if m := it.known[id]; f.woken[id] {
+			m.Present = false
+			it.known[id] = m
+		}
 	}
 	if !it.row.Linked() && it.want.InScope && it.want.Problem == nil {
 		remote, err := there.named(ctx, l.identifier(&it.want))
@@ -102,11 +109,11 @@ func (f *foresight) group(ctx context.Context, it *groupItem, there *groupListin
 	}
 	for i := range it.wanted {
 		m := &it.wanted[i]
+		s, moves := f.stands[m.ObjectID]
 		switch {
-		case m.RemoteID != "" || f.unmade[m.ObjectID]:
-		case f.linked[m.ObjectID] != "":
-			m.RemoteID = f.linked[m.ObjectID]
-		case l.policy.Create && !it.unmade[m.ObjectID]:
+		case moves && s.remoteID != "":
+			m.RemoteID, m.Asleep = s.remoteID, s.asleep && (!s.barred || f.out.Guard == "")
+		case m.RemoteID == "" && !s.none && l.policy.Create && !it.unmade[m.ObjectID]:
 			m.RemoteID = m.Name
 		}
 	}

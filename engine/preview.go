@@ -27,8 +27,8 @@ type foresight struct {
 	yield  func(provision.Foreseen) error
 
 	out    provision.Preview
-	unmade map[string]bool   // people without an account who get none
-	linked map[string]string // people who are to be linked -> the account's id
+	stands map[string]stand // people who will stand otherwise than their rows say, for groups
+	woken  map[string]bool  // accounts that become active again: in which groups they are is not known then
 	// Of all the connection's people, whichever rule is previewed: who is to lose access and was not weighed yet, and who is to be
 	// linked to an account that is open. The guard counts them together.
 	takes, opened int64
@@ -91,7 +91,7 @@ func (e *Engine) prepare(ctx context.Context, envID string, q provision.PreviewQ
 		return nil, err
 	}
 	f := &foresight{
-		engine: e, query: q, envID: envID, unmade: map[string]bool{}, linked: map[string]string{},
+		engine: e, query: q, envID: envID, stands: map[string]stand{}, woken: map[string]bool{},
 		out: provision.Preview{
 			EnvironmentID: envID, ConnectionID: c.ID, RuleID: q.RuleID, Overwrite: q.Overwrite, CreatedAt: e.now(), ExpiresAt: e.now().Add(provision.PreviewFor),
 			Others: drafts.Unpublished(&latest, c.ID, q.RuleID),
@@ -183,13 +183,52 @@ func (f *foresight) run(ctx context.Context) error {
 	if err := f.deleted(ctx); err != nil {
 		return err
 	}
+	if err := f.guard(ctx); err != nil { // who keeps access keeps their groups
+		return err
+	}
 	if err := f.groups(ctx); err != nil {
 		return err
 	}
-	if err := f.foreign(ctx); err != nil {
-		return err
+	return f.foreign(ctx)
+}
+
+// stand is how a person will stand, as far as groups are concerned.
+type stand struct {
+	remoteID string // "" = they have no account
+	none     bool   // and get none
+	asleep   bool   // the account will not be active
+	barred   bool   // unless the guard holds that
+	prior    bool   // they stand as their row says, whatever the rules say now
+}
+
+// place notes how a person will stand when all that is planned for them is done.
+func (f *foresight) place(it *item, barred, failed bool) {
+	id, row := it.want.Ref.ID, it.row
+	s := stand{remoteID: row.RemoteID, barred: barred, prior: it.want.Leave || row.Gate.State == provision.GateRejected}
+	if !row.Linked() {
+		if s.remoteID, s.none = "", failed || !it.want.Active; s.none {
+			f.stands[id] = s
+		}
+		return
 	}
-	return f.guard(ctx)
+	before := row.Remote != nil && row.Remote.Active
+	after := before
+	for i := range it.outcome.Operations {
+		switch op := &it.outcome.Operations[i]; {
+		case op.Withheld != "":
+		case op.Verb == provision.VerbEnable:
+			after = true
+		case op.Verb == provision.VerbDisable:
+			after = false
+		}
+	}
+	s.asleep = !after
+	if after && !before && it.stored.RemoteID == row.RemoteID {
+		f.woken[row.RemoteID] = true
+	}
+	if s.prior || barred || after != before || it.stored.RemoteID != row.RemoteID {
+		f.stands[id] = s
+	}
 }
 
 // people evaluates a batch, by as many as there are processors, and shows it in its order.
@@ -258,7 +297,6 @@ func (f *foresight) person(it *item, v verdict) error {
 	if v.account != nil {
 		it.row.RemoteID, it.row.Remote, it.row.Ownership, it.row.Phase = v.account.ID, v.account, provision.Adopted, provision.PhaseNone
 		it.plan(f.line.policy)
-		f.linked[it.want.Ref.ID] = v.account.ID
 		if v.account.Active {
 			f.opened++
 		}
@@ -268,9 +306,7 @@ func (f *foresight) person(it *item, v verdict) error {
 		f.takes++
 	}
 	failed := it.outcome.Status == provision.StatusFailed || v.problem != ""
-	if !it.row.Linked() && (failed || !it.want.Active) {
-		f.unmade[it.want.Ref.ID] = true
-	}
+	f.place(it, barred, failed)
 	if !f.shows(it.want.RuleID, it.row.RuleID) {
 		return nil
 	}

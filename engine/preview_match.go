@@ -20,9 +20,9 @@ type matcher struct {
 	f *foresight
 	// listed is the target's accounts by match key, for a connection that never looked at its target, packed: all of them have to be
 	// kept until everybody was evaluated. nil: what the link table knows, and a few look-ups, have to do.
-	listed  map[string][][]byte
-	claimed map[string]string // identifier -> who takes the account that has it
-	asked   int               // look-ups made
+	listed map[string][][]byte
+	taken  map[string]bool // accounts that somebody is linked to in this preview
+	asked  int             // look-ups made
 }
 
 // verdict is what was found about a person.
@@ -37,7 +37,7 @@ type verdict struct {
 const previewLookups = 20
 
 func newMatcher(ctx context.Context, f *foresight) (*matcher, error) {
-	m := &matcher{f: f, claimed: map[string]string{}}
+	m := &matcher{f: f, taken: map[string]bool{}}
 	if f.query.UserID != "" {
 		return m, nil
 	}
@@ -106,7 +106,7 @@ func (m *matcher) batch(ctx context.Context, items []*item) (map[*item]verdict, 
 	}
 	for i, it := range wanting {
 		if remotes := found[keys[i]]; len(remotes) > 0 {
-			out[it] = m.judge(it, keys[i], remotes, linked)
+			out[it] = m.judge(it, remotes, linked)
 		}
 	}
 	return out, nil
@@ -259,7 +259,7 @@ func (m *matcher) holders(ctx context.Context, found map[string][]provision.Remo
 }
 
 // judge decides as a visit will: exactly one account that is nobody's is theirs.
-func (m *matcher) judge(it *item, key string, remotes []provision.Remote, held map[string]holder) verdict {
+func (m *matcher) judge(it *item, remotes []provision.Remote, held map[string]holder) verdict {
 	identifies := m.f.line.identifies()
 	var v verdict
 	var free []*provision.Remote
@@ -288,10 +288,10 @@ func (m *matcher) judge(it *item, key string, remotes []provision.Remote, held m
 		v.problem = ambiguousSaid(len(free), identifies)
 	case other.objectID != "":
 		v.problem = fmt.Sprintf("the account with this %s is linked to %s", identifies, other.name)
-	case m.claimed[key] != "" && m.claimed[key] != it.want.Ref.ID:
+	case m.taken[free[0].ID]:
 		v.problem = fmt.Sprintf("two people in the directory claim the account with this %s", identifies)
 	default:
-		m.claimed[key] = it.want.Ref.ID
+		m.taken[free[0].ID] = true
 		v.account, v.why = free[0], adoptedSaid(identifies)
 		if it.row.Phase == provision.PhaseCreating {
 			v.why = lostSaid
@@ -327,10 +327,7 @@ func remoteName(r *provision.Remote) string {
 
 // foreign shows the accounts that are nobody's whom a rule covers, in the order of their ids.
 func (f *foresight) foreign(ctx context.Context) error {
-	taken := make(map[string]bool, len(f.linked))
-	for _, id := range f.linked {
-		taken[id] = true
-	}
+	taken := f.match.taken
 	show := func(remote *provision.Remote) error {
 		f.out.Summary.Foreign++
 		return f.yield(provision.Foreseen{Group: provision.ForeseenForeign, Operation: provision.Operation{
