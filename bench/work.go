@@ -28,6 +28,9 @@ var works = []work{
 	{"adoption of 10,000 members, none to change", "10 calls (+ verification)", false, adoption(10_000)},
 	{"adoption of 100,000 members, none to change", "–", false, adoption(100_000)},
 	{"mapping that touches 50 of 100,000", "50 calls, < 3 s", false, mapping(100_000)},
+	{"preview of a first sync of 100,000, all to be created", "< 5 s, zero writes, bounded memory", false, previewNew(100_000, 0)},
+	{"preview of a first sync of 100,000, all to be linked", "< 5 s, zero writes, bounded memory", false, previewNew(100_000, 100_000)},
+	{"preview of a mapping that touches 50 of 100,000", "< 5 s, zero writes, bounded memory", false, previewEdit(100_000)},
 	{"idle for 10 s with 1,000 people", "–", false, idle(1_000)},
 	{"idle for 10 s with 100,000 people", "< 1 % of a core, < 120 MiB", false, idle(100_000)},
 }
@@ -189,6 +192,9 @@ func rateShare(b *bench) (string, error) {
 	return fmt.Sprintf("%.1f %%, %d refused", n/allowed*100, b.workspace.Requests().Totals["429"]), nil
 }
 
+// senior changes the title of 50 people.
+const senior = "#regex.matches(username, '^user1[0-4][0-9]$') ? 'Senior ' + title : title"
+
 // mapping edits one mapping so that the title of 50 people changes, and publishes it. What it touches nobody knows before
 // everybody was evaluated.
 func mapping(n int) func(*bench) (string, error) {
@@ -208,7 +214,6 @@ func mapping(n int) func(*bench) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		const senior = "#regex.matches(username, '^user1[0-4][0-9]$') ? 'Senior ' + title : title"
 		err = b.client.call(http.MethodPut, "/propagation/mappings/"+title, object{"targetAttribute": "title", "expression": senior}, nil)
 		if err != nil {
 			return "", err

@@ -25,8 +25,9 @@ type Previews interface {
 	FinishPreview(ctx context.Context, p provision.Preview) error
 	DropPreview(ctx context.Context, id string) error
 	Preview(ctx context.Context, envID, id string) (provision.Preview, error)
-	// PreviewPage answers one page of a group; a page that is not there is empty.
-	PreviewPage(ctx context.Context, id string, group provision.PreviewGroup, page int) ([]provision.Foreseen, error)
+	// PreviewPage answers one page of a group, and how many items it holds; a page that is not there holds none. Where no item can
+	// have the text, in lower case, none is answered.
+	PreviewPage(ctx context.Context, id string, group provision.PreviewGroup, page int, text string) ([]provision.Foreseen, int, error)
 
 	KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, at time.Time) error
 	EndForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID string) error
@@ -132,22 +133,24 @@ func (e *Engine) Foreseen(ctx context.Context, p *provision.Preview, q provision
 			continue
 		}
 		for {
-			items, err := e.store.PreviewPage(ctx, p.ID, g, seq/provision.PreviewPageSize)
+			items, size, err := e.store.PreviewPage(ctx, p.ID, g, seq/provision.PreviewPageSize, text)
 			if err != nil {
 				return nil, q.After, fmt.Errorf("read the preview: %w", err)
 			}
-			for i := seq % provision.PreviewPageSize; i < len(items); i++ {
-				if items[i].Matches(text) {
-					if len(out) == q.Limit { // one more is there
-						return out, provision.ForeseenPosition{Group: g, Seq: seq}, nil
-					}
-					out = append(out, items[i])
+			from := seq - seq%provision.PreviewPageSize
+			for i := seq - from; i < len(items); i++ {
+				if !items[i].Matches(text) {
+					continue
 				}
-				seq++
+				if len(out) == q.Limit { // one more is there
+					return out, provision.ForeseenPosition{Group: g, Seq: from + i}, nil
+				}
+				out = append(out, items[i])
 			}
-			if len(items) < provision.PreviewPageSize {
+			if size < provision.PreviewPageSize {
 				break
 			}
+			seq = from + size
 		}
 	}
 	return out, provision.ForeseenPosition{}, nil

@@ -88,7 +88,8 @@ func (db *DB) SavePreviewPage(ctx context.Context, id string, page provision.Pre
 	if err != nil {
 		return fmt.Errorf("pack what was foreseen: %w", err)
 	}
-	_, err = db.write.ExecContext(ctx, `INSERT INTO preview_pages (preview_id, kind, page, items) VALUES ($1, $2, $3, $4)`, id, string(page.Group), page.Page, items)
+	_, err = db.write.ExecContext(ctx, `INSERT INTO preview_pages (preview_id, kind, page, size, items) VALUES ($1, $2, $3, $4, $5)`,
+		id, string(page.Group), page.Page, len(page.Items), items)
 	return err
 }
 
@@ -107,13 +108,22 @@ func (db *DB) Preview(ctx context.Context, envID, id string) (provision.Preview,
 	return one(db.read.QueryRowContext(ctx, `SELECT body FROM previews WHERE environment_id = $1 AND id = $2 AND body <> ''`, envID, id), fromJSON[provision.Preview], "preview")
 }
 
-// PreviewPage answers one page of a group; a page that is not there is empty.
-func (db *DB) PreviewPage(ctx context.Context, id string, group provision.PreviewGroup, page int) ([]provision.Foreseen, error) {
-	out, err := one(db.read.QueryRowContext(ctx, `SELECT items FROM preview_pages WHERE preview_id = $1 AND kind = $2 AND page = $3`, id, string(group), page), unpack, "page")
+// PreviewPage answers one page of a group, and how many items it holds; a page that is not there holds none. Where no item can have
+// the text, in lower case, none is answered: most pages of a search need not be read whole.
+func (db *DB) PreviewPage(ctx context.Context, id string, group provision.PreviewGroup, page int, text string) ([]provision.Foreseen, int, error) {
+	var size int
+	out, err := one(db.read.QueryRowContext(ctx, `SELECT size, items FROM preview_pages WHERE preview_id = $1 AND kind = $2 AND page = $3`, id, string(group), page),
+		func(s scanner) ([]provision.Foreseen, error) {
+			var packed string
+			if err := s.Scan(&size, &packed); err != nil {
+				return nil, err
+			}
+			return unpack(packed, text)
+		}, "page")
 	if problem.Is(err, problem.NotFound) {
-		return nil, nil
+		return nil, 0, nil
 	}
-	return out, err
+	return out, size, err
 }
 
 func pack(items []provision.Foreseen) (string, error) {
@@ -123,7 +133,9 @@ func pack(items []provision.Foreseen) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := json.NewEncoder(w).Encode(items); err != nil {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // it is searched as it is
+	if err := encoder.Encode(items); err != nil {
 		return "", err
 	}
 	if err := w.Close(); err != nil {
@@ -132,15 +144,23 @@ func pack(items []provision.Foreseen) (string, error) {
 	return out.String(), encoded.Close()
 }
 
-func unpack(s scanner) ([]provision.Foreseen, error) {
-	var raw string
-	if err := s.Scan(&raw); err != nil {
+func unpack(packed, text string) ([]provision.Foreseen, error) {
+	r := flate.NewReader(base64.NewDecoder(base64.RawStdEncoding, strings.NewReader(packed)))
+	defer func() { _ = r.Close() }()
+	raw, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read a preview: %w", err)
+	}
+	written, err := json.Marshal(text) // as JSON writes it
+	if err != nil {
 		return nil, err
 	}
-	r := flate.NewReader(base64.NewDecoder(base64.RawStdEncoding, strings.NewReader(raw)))
-	defer func() { _ = r.Close() }()
+	plain := bytes.Equal(written[1:len(written)-1], []byte(text))
+	if plain && !bytes.Contains(bytes.ToLower(raw), []byte(text)) {
+		return nil, nil
+	}
 	var out []provision.Foreseen
-	if err := json.NewDecoder(r).Decode(&out); err != nil {
+	if err := json.Unmarshal(raw, &out); err != nil {
 		return nil, fmt.Errorf("read a preview: %w", err)
 	}
 	return out, nil

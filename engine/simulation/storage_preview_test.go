@@ -36,8 +36,8 @@ func (s *storage) Preview(ctx context.Context, envID, id string) (provision.Prev
 	return read(ctx, s, func() (provision.Preview, error) { return s.db.Preview(ctx, envID, id) })
 }
 
-func (s *storage) PreviewPage(ctx context.Context, id string, group provision.PreviewGroup, page int) ([]provision.Foreseen, error) {
-	return read(ctx, s, func() ([]provision.Foreseen, error) { return s.db.PreviewPage(ctx, id, group, page) })
+func (s *storage) PreviewPage(ctx context.Context, id string, group provision.PreviewGroup, page int, text string) ([]provision.Foreseen, int, error) {
+	return s.db.PreviewPage(ctx, id, group, page, text)
 }
 
 func (s *storage) KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, at time.Time) error {

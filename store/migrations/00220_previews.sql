@@ -15,6 +15,7 @@ CREATE TABLE preview_pages (
   preview_id TEXT NOT NULL,
   kind TEXT NOT NULL, -- provision.PreviewGroup
   page INTEGER NOT NULL,
+  size INTEGER NOT NULL, -- how many items
   items TEXT NOT NULL, -- compressed JSON, in base64: one SQL text for both databases
   PRIMARY KEY (preview_id, kind, page)
 );

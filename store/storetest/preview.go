@@ -39,12 +39,21 @@ func testPreviews(t *testing.T, s *suite) {
 	if got.Summary.Create != 1 || !got.CreatedAt.Equal(at) {
 		t.Errorf("%+v", got)
 	}
-	items, err := s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 1)
+	items, size, err := s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 1, "ænn")
 	must(t, err)
+	if size != 1 {
+		t.Errorf("a page of %d", size)
+	}
 	if len(items) != 1 || items[0].Operation.Changes[0].To != "anna" || items[0].Candidates[0].Name != "Ænna" {
 		t.Errorf("%+v", items)
 	}
-	if items, err = s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 2); err != nil || len(items) != 0 {
+	if items, size, err = s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 1, "nobody"); err != nil || len(items) != 0 || size != 1 {
+		t.Errorf("a page without the text: %+v, %d, %v", items, size, err)
+	}
+	if items, _, err = s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 1, "rule \"staff\""); err != nil || len(items) != 1 {
+		t.Errorf("a text that JSON writes otherwise: %+v, %v", items, err)
+	}
+	if items, _, err = s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 2, ""); err != nil || len(items) != 0 {
 		t.Errorf("a page that is not there: %+v, %v", items, err)
 	}
 	other := make(2, "other", at)
@@ -54,7 +63,7 @@ func testPreviews(t *testing.T, s *suite) {
 	if _, err := s.db.Preview(ctx, s.env, first.ID); !problem.Is(err, problem.NotFound) {
 		t.Errorf("the oldest of four is kept: %v", err)
 	}
-	if items, err = s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 1); err != nil || len(items) != 0 {
+	if items, _, err = s.db.PreviewPage(ctx, first.ID, provision.ForeseenCreate, 1, ""); err != nil || len(items) != 0 {
 		t.Errorf("the pages of a preview that is gone: %+v, %v", items, err)
 	}
 	_, err = s.db.Preview(ctx, s.env, other.ID)
