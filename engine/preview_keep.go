@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,8 +28,9 @@ type Previews interface {
 	// have the text, in lower case, none is answered.
 	PreviewPage(ctx context.Context, id string, group provision.PreviewGroup, page int, text string) ([]provision.Foreseen, int, error)
 
-	KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, at time.Time) error
-	EndForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID string) error
+	// KeepForeign notes, with a line of the log, that an account stays nobody's; EndForeign ends that.
+	KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, line directory.Activity) error
+	EndForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID string, lines ...directory.Activity) error
 	// KeptForeign answers which of the accounts an administrator said stay nobody's.
 	KeptForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteIDs []string) (map[string]bool, error)
 }

@@ -64,6 +64,9 @@ type Accounts interface {
 	// CountAccounts counts the rows of a rule by status.
 	CountAccounts(ctx context.Context, connectionID, ruleID string, kind directory.Kind) (provision.Counts, error)
 
+	// FailureCauses lists why the failed objects of a rule fail, the most frequent cause first.
+	FailureCauses(ctx context.Context, connectionID, ruleID string) ([]provision.FailureCause, error)
+
 	// Record commits rows and activities together. A row without ID is inserted (its id is set); a row that ties a remote
 	// account which another row holds is provision.ErrLinked. Rows in remove are deleted in the same transaction, first.
 	// A row that MarkDue marked since it was read stays due, with the cause of the mark; so does one that is Gone.

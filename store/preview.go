@@ -11,7 +11,6 @@ import (
 	"hash/fnv"
 	"io"
 	"strings"
-	"time"
 
 	"lockstep/directory"
 	"lockstep/internal/problem"
@@ -212,17 +211,39 @@ func (db *DB) addDigests(ctx context.Context, sum *[2]uint64, query, connectionI
 	return rows.Err()
 }
 
-// KeepForeign notes that an account on the target stays nobody's; EndForeign ends that.
-func (db *DB) KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, at time.Time) error {
-	_, err := db.write.ExecContext(ctx, `INSERT INTO kept_foreign (connection_id, kind, remote_id, said_by, said_at) VALUES ($1, $2, $3, $4, $5)
- ON CONFLICT (connection_id, kind, remote_id) DO NOTHING`, connectionID, string(kind), remoteID, by, micros(at))
-	return err
+// KeepForeign notes, with a line of the log, that an account on the target stays nobody's.
+func (db *DB) KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, line directory.Activity) error {
+	return db.transact(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `INSERT INTO kept_foreign (connection_id, kind, remote_id, said_by, said_at) VALUES ($1, $2, $3, $4, $5)
+ ON CONFLICT (connection_id, kind, remote_id) DO NOTHING`, connectionID, string(kind), remoteID, by, micros(line.RecordedAt))
+		if err != nil {
+			return err
+		}
+		return t.Append(ctx, []directory.Activity{line})
+	})
 }
 
 // EndForeign lets an account be somebody's again.
-func (db *DB) EndForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID string) error {
-	_, err := db.write.ExecContext(ctx, `DELETE FROM kept_foreign WHERE connection_id = $1 AND kind = $2 AND remote_id = $3`, connectionID, string(kind), remoteID)
-	return err
+func (db *DB) EndForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID string, lines ...directory.Activity) error {
+	return db.transact(ctx, func(t *tx) error {
+		_, err := t.ExecContext(ctx, `DELETE FROM kept_foreign WHERE connection_id = $1 AND kind = $2 AND remote_id = $3`, connectionID, string(kind), remoteID)
+		if err != nil {
+			return err
+		}
+		return t.Append(ctx, lines)
+	})
+}
+
+// KeptForeignList lists the accounts of a connection that stay nobody's, in the order of their ids.
+func (db *DB) KeptForeignList(ctx context.Context, connectionID, after string, limit int) ([]provision.KeptForeign, error) {
+	return collect(ctx, db.read, func(s scanner) (provision.KeptForeign, error) {
+		var k provision.KeptForeign
+		var at int64
+		err := s.Scan(&k.RemoteID, &k.By, &at)
+		k.At = instant(at)
+		return k, err
+	}, `SELECT remote_id, said_by, said_at FROM kept_foreign WHERE connection_id = $1 AND kind = 'USER' AND remote_id > $2 ORDER BY remote_id LIMIT $3`,
+		connectionID, after, limit)
 }
 
 // KeptForeign answers which of the accounts an administrator said stay nobody's.

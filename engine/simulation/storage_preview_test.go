@@ -2,7 +2,6 @@ package simulation
 
 import (
 	"context"
-	"time"
 
 	"lockstep/directory"
 	"lockstep/provision"
@@ -40,12 +39,16 @@ func (s *storage) PreviewPage(ctx context.Context, id string, group provision.Pr
 	return s.db.PreviewPage(ctx, id, group, page, text)
 }
 
-func (s *storage) KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, at time.Time) error {
-	return s.writing(ctx, "account", "what stays foreign", func() error { return s.db.KeepForeign(ctx, connectionID, kind, remoteID, by, at) })
+func (s *storage) KeepForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID, by string, line directory.Activity) error {
+	return s.writing(ctx, "account", "what stays foreign", func() error { return s.db.KeepForeign(ctx, connectionID, kind, remoteID, by, line) })
 }
 
-func (s *storage) EndForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID string) error {
-	return s.writing(ctx, "account", "what stays foreign", func() error { return s.db.EndForeign(ctx, connectionID, kind, remoteID) })
+func (s *storage) EndForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteID string, lines ...directory.Activity) error {
+	return s.writing(ctx, "account", "what stays foreign", func() error { return s.db.EndForeign(ctx, connectionID, kind, remoteID, lines...) })
+}
+
+func (s *storage) FailureCauses(ctx context.Context, connectionID, ruleID string) ([]provision.FailureCause, error) {
+	return read(ctx, s, func() ([]provision.FailureCause, error) { return s.db.FailureCauses(ctx, connectionID, ruleID) })
 }
 
 // KeptForeign is answered at once: no schedule marks an account, and the time of a read would be one more step of every schedule.

@@ -1,10 +1,11 @@
 package storetest
 
 import (
-	"context"
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"lockstep/directory"
 	"lockstep/internal/problem"
@@ -88,6 +89,9 @@ func testKnownDigest(t *testing.T, s *suite) {
 	group := provision.Account{EnvironmentID: s.env, ConnectionID: "c", Kind: directory.KindGroup, ObjectID: "g", RuleID: "r", Ownership: provision.Managed, RemoteID: "S1"}
 	must(t, s.db.Record(ctx, []*provision.Account{&row, &group}, nil, nil))
 	last := ""
+	line := func() directory.Activity {
+		return directory.Activity{ID: uuid.NewString(), EnvironmentID: s.env, RecordedAt: time.Now(), Type: "PROVISIONING_IDENTITY_SYNC.KEPT_FOREIGN", Kind: directory.KindUser, ConnectionID: "c"}
+	}
 	moves := func(what string, want bool, change func() error) {
 		t.Helper()
 		must(t, change())
@@ -125,18 +129,45 @@ func testKnownDigest(t *testing.T, s *suite) {
 		return s.db.SaveAccountMembers(ctx, group.ID, []provision.KnownMember{{RemoteID: "U1", Present: true, Ours: true}}, nil)
 	})
 	moves("a consent", true, func() error { return s.db.Consent(ctx, "c", []string{"g"}, "anna", time.Now()) })
-	moves("an account that stays foreign", true, func() error { return s.db.KeepForeign(ctx, "c", directory.KindUser, "U7", "anna", time.Now()) })
-	moves("the same once more", false, func() error { return s.db.KeepForeign(ctx, "c", directory.KindUser, "U7", "ben", time.Now()) })
+	moves("an account that stays foreign", true, func() error { return s.db.KeepForeign(ctx, "c", directory.KindUser, "U7", "anna", line()) })
+	moves("the same once more", false, func() error { return s.db.KeepForeign(ctx, "c", directory.KindUser, "U7", "ben", line()) })
 	kept, err := s.db.KeptForeign(ctx, "c", directory.KindUser, []string{"U1", "U7"})
 	must(t, err)
 	if len(kept) != 1 || !kept["U7"] {
 		t.Errorf("%v", kept)
 	}
+	list, err := s.db.KeptForeignList(ctx, "c", "", 10)
+	must(t, err)
+	if len(list) != 1 || list[0].RemoteID != "U7" || list[0].By != "anna" || list[0].At.IsZero() {
+		t.Errorf("%+v", list)
+	}
 	moves("it may be adopted again", true, func() error { return s.db.EndForeign(ctx, "c", directory.KindUser, "U7") })
 	moves("a row less", true, func() error { return s.db.Record(ctx, nil, []string{row.ID}, nil) })
 	moves("another connection", false, func() error {
-		return s.db.KeepForeign(context.WithoutCancel(ctx), "d", directory.KindUser, "U7", "anna", time.Now())
+		return s.db.KeepForeign(ctx, "d", directory.KindUser, "U7", "anna", line())
 	})
+}
+
+// testFailureCauses: failures are counted by their cause, the most frequent first.
+func testFailureCauses(t *testing.T, s *suite) {
+	ctx := t.Context()
+	var rows []*provision.Account
+	for i, code := range []string{"taken", "invalid", "invalid", ""} {
+		a := provision.Account{
+			EnvironmentID: s.env, ConnectionID: "c", Kind: directory.KindUser, ObjectID: fmt.Sprint("u", i), ObjectName: fmt.Sprint("user", i), RuleID: "r", Status: provision.StatusFailed,
+			Fault: &provision.Fault{Kind: provision.Rejected, Code: code, Message: "no " + code},
+		}
+		if code == "" {
+			a.Status, a.Fault = provision.StatusSuccess, nil
+		}
+		rows = append(rows, &a)
+	}
+	must(t, s.db.Record(ctx, rows, nil, nil))
+	causes, err := s.db.FailureCauses(ctx, "c", "r")
+	must(t, err)
+	if len(causes) != 2 || causes[0].Objects != 2 || causes[0].Fault.Message != "no invalid" || causes[1].Example.Name != "user0" || causes[1].Kind != directory.KindUser {
+		t.Errorf("%+v", causes)
+	}
 }
 
 // testDrafts: what is drafted is read whole, deleted rules that wait for a revision too.
