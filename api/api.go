@@ -33,7 +33,7 @@ type Engine interface {
 	PreviewMoved(ctx context.Context, p *provision.Preview) ([]string, error)
 	Foreseen(ctx context.Context, p *provision.Preview, q provision.ForeseenQuery) ([]provision.Foreseen, provision.ForeseenPosition, error)
 	Link(ctx context.Context, envID, connectionID, userID, remoteID string) (provision.Account, error)
-	KeepForeign(ctx context.Context, envID, connectionID, remoteID string) error
+	KeepForeign(ctx context.Context, envID, connectionID, remoteID string) (provision.KeptForeign, error)
 	Adoptable(ctx context.Context, envID, connectionID, remoteID string) error
 	Failures(ctx context.Context, envID, ruleID string) ([]provision.FailureCause, error)
 	Retry(ctx context.Context, envID, ruleID string, which provision.RetryQuery) (int64, error)

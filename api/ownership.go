@@ -85,11 +85,28 @@ func (s *server) listKeptForeign(r *request) (Collection[ForeignAccounts], error
 	return collection(r, ForeignAccounts{items}, len(items), next, -1), nil
 }
 
-func (s *server) keepForeign(r *request) error { return s.sayForeign(r, true) }
+// ForeignBody names an account on a store.
+type ForeignBody struct {
+	_        struct{} `additionalProperties:"true"`
+	RemoteID string   `json:"remoteId" doc:"The account's id on the target."`
+}
 
-func (s *server) endForeign(r *request) error { return s.sayForeign(r, false) }
+func (s *server) keepForeign(r *request, in ForeignBody) (ForeignAccount, error) {
+	c, err := s.connection(r)
+	if err != nil {
+		return ForeignAccount{}, err
+	}
+	if in.RemoteID = strings.TrimSpace(in.RemoteID); in.RemoteID == "" {
+		return ForeignAccount{}, required("remoteId", "the account's id on the target is required")
+	}
+	if err := checkRemoteID(in.RemoteID); err != nil {
+		return ForeignAccount{}, err
+	}
+	k, err := s.Engine.KeepForeign(r.Context(), r.env, c.ID, in.RemoteID)
+	return ForeignAccount{k.RemoteID, k.By, Stamp(k.At)}, err
+}
 
-func (s *server) sayForeign(r *request, foreign bool) error {
+func (s *server) endForeign(r *request) error {
 	c, err := s.connection(r)
 	if err != nil {
 		return err
@@ -97,9 +114,6 @@ func (s *server) sayForeign(r *request, foreign bool) error {
 	remote := r.PathValue("remoteID")
 	if err := checkRemoteID(remote); err != nil {
 		return err
-	}
-	if foreign {
-		return s.Engine.KeepForeign(r.Context(), r.env, c.ID, remote)
 	}
 	return s.Engine.Adoptable(r.Context(), r.env, c.ID, remote)
 }

@@ -104,7 +104,7 @@ func (s *server) storeRoutes() []route {
 		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object, name)},
 		{post, store + "/accounts", "linkAccount", all, "Link a user with an account on the target, by decision", takes(created, s.linkAccount), nil},
 		{get, store + "/foreignAccounts", "listForeignAccounts", read, "Accounts of which somebody said that they stay foreign", reads(s.listKeptForeign), paging},
-		{put, store + "/foreignAccounts/{remoteID}", "keepForeign", all, "Say that an account on the target stays nobody's; whoever is linked to it is unlinked", does(s.keepForeign), nil},
+		{post, store + "/foreignAccounts", "keepForeign", all, "Say that an account on the target stays nobody's; whoever is linked to it is unlinked", takes(created, s.keepForeign), nil},
 		{del, store + "/foreignAccounts/{remoteID}", "endForeign", all, "Let an account be adopted again", does(s.endForeign), nil},
 		{del, store + "/accounts/{accountID}", "deleteAccount", all, "Unlink an account", does(s.unlink), nil},
 		{post, store + "/preview", "previewStore", read, "What all active rules of the connection would do now; nothing is written", mayTake(http.StatusOK, s.previewStore), paging},

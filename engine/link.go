@@ -119,10 +119,10 @@ func (e *Engine) drafted(ctx context.Context, envID, connectionID string) (*line
 
 // KeepForeign says that an account on the target stays nobody's: it is not adopted, whoever's identifier it holds. Whoever was linked
 // to it is no more.
-func (e *Engine) KeepForeign(ctx context.Context, envID, connectionID, remoteID string) error {
+func (e *Engine) KeepForeign(ctx context.Context, envID, connectionID, remoteID string) (provision.KeptForeign, error) {
 	rows, err := e.ownersOf(ctx, envID, connectionID, remoteID)
 	if err != nil {
-		return err
+		return provision.KeptForeign{}, err
 	}
 	name := remoteID
 	for i := range rows {
@@ -133,16 +133,16 @@ func (e *Engine) KeepForeign(ctx context.Context, envID, connectionID, remoteID 
 			continue
 		}
 		if err := e.Unlink(ctx, envID, connectionID, rows[i].ID); err != nil {
-			return err
+			return provision.KeptForeign{}, err
 		}
 	}
 	by := directory.OriginOf(ctx).Actor
 	about := provision.Account{EnvironmentID: envID, ConnectionID: connectionID, Kind: directory.KindUser, ObjectName: name}
 	line := e.decision(ctx, &about, actionKeptForeign, fmt.Sprintf("the account %s on the target stays foreign, said %s", name, by.Name))
 	if err := e.store.KeepForeign(ctx, connectionID, directory.KindUser, remoteID, by.Name, line); err != nil {
-		return fmt.Errorf("keep the mark: %w", err)
+		return provision.KeptForeign{}, fmt.Errorf("keep the mark: %w", err)
 	}
-	return e.lookAgain(ctx, envID, connectionID)
+	return provision.KeptForeign{RemoteID: remoteID, By: by.Name, At: line.RecordedAt}, e.lookAgain(ctx, envID, connectionID)
 }
 
 // Adoptable takes back that an account stays foreign.
