@@ -104,9 +104,13 @@ func (m *matcher) batch(ctx context.Context, items []*item) (map[*item]verdict, 
 	if err != nil {
 		return nil, err
 	}
+	claims, err := m.f.line.rivals(ctx, m.f.engine.store, m.f.envID, sortedKeys(found))
+	if err != nil {
+		return nil, err
+	}
 	for i, it := range wanting {
 		if remotes := found[keys[i]]; len(remotes) > 0 {
-			out[it] = m.judge(it, remotes, linked)
+			out[it] = m.judge(it, remotes, linked, claims[keys[i]])
 		}
 	}
 	return out, nil
@@ -259,7 +263,7 @@ func (m *matcher) holders(ctx context.Context, found map[string][]provision.Remo
 }
 
 // judge decides as a visit will: exactly one account that is nobody's is theirs.
-func (m *matcher) judge(it *item, remotes []provision.Remote, held map[string]holder) verdict {
+func (m *matcher) judge(it *item, remotes []provision.Remote, held map[string]holder, claims []string) verdict {
 	identifies := m.f.line.identifies()
 	var v verdict
 	var free []*provision.Remote
@@ -288,7 +292,9 @@ func (m *matcher) judge(it *item, remotes []provision.Remote, held map[string]ho
 		v.problem = ambiguousSaid(len(free), identifies)
 	case other.objectID != "":
 		v.problem = fmt.Sprintf("the account with this %s is linked to %s", identifies, other.name)
-	case m.taken[free[0].ID]:
+	case len(claims) > 0 && it.row.Phase != provision.PhaseCreating:
+		v.problem = claimedSaid(claims, identifies)
+	case m.taken[free[0].ID]: // an identifier that is no address
 		v.problem = fmt.Sprintf("two people in the directory claim the account with this %s", identifies)
 	default:
 		m.taken[free[0].ID] = true

@@ -25,6 +25,9 @@ type Source interface {
 	User(ctx context.Context, envID, id string) (directory.User, error)
 	UsersByID(ctx context.Context, envID string, ids []string) ([]directory.User, error)
 	Users(ctx context.Context, envID string, q directory.UserQuery) ([]directory.User, error)
+	// SharedEmails lists, in order, the users who have one of the addresses while others have it too; addresses are compared without
+	// regard to case.
+	SharedEmails(ctx context.Context, envID string, emails []string) ([]string, error)
 	CountUsers(ctx context.Context, envID string) (int64, error)
 	LatestRevision(ctx context.Context, envID string) (provision.Revision, error)
 	// DeletedSince lists the rules whose deletion was carried out by revisions after the one given; after "" by any.

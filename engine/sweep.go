@@ -345,11 +345,16 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 		}
 		found[row.MatchKey] = append(found[row.MatchKey], row)
 	}
+	claims, err := r.line.rivals(ctx, r.engine.store, r.envID, sortedKeys(found))
+	if err != nil {
+		return err
+	}
 	var taken []*item
 	for _, key := range sortedKeys(wanting) {
 		its := wanting[key]
 		for _, it := range its {
 			switch rows := found[key]; {
+			case len(claims[key]) > 0:
 			case closer[key] && it.row.Phase == provision.PhaseAbsent:
 				it.row.Phase = provision.PhaseNone
 			case closer[key]:

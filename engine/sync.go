@@ -157,6 +157,7 @@ const (
 	codeAmbiguous       = "ambiguous"
 	codeLinkedElsewhere = "linked_elsewhere"
 	codeKeptForeign     = "kept_foreign"
+	codeClaimed         = "claimed_by_several"
 )
 
 func ambiguous(n int, identifies string) *provision.Fault {
@@ -219,6 +220,9 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 		if row.ObjectID == "" {
 			remove = append(remove, row.ID)
 		}
+	}
+	if err := errors.Join(r.claimed(ctx, it), r.alone(ctx, it, remote)); err != nil {
+		return err
 	}
 	it.row.Ownership = provision.Adopted
 	why := adoptedSaid(r.line.identifies())

@@ -140,7 +140,8 @@ func pack(items []provision.Foreseen) (string, error) {
 	if err := w.Close(); err != nil {
 		return "", err
 	}
-	return out.String(), encoded.Close()
+	err = encoded.Close() // the last bytes come with it
+	return out.String(), err
 }
 
 func unpack(packed, text string) ([]provision.Foreseen, error) {

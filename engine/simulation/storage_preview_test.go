@@ -55,3 +55,8 @@ func (s *storage) FailureCauses(ctx context.Context, connectionID, ruleID string
 func (s *storage) KeptForeign(ctx context.Context, connectionID string, kind directory.Kind, remoteIDs []string) (map[string]bool, error) {
 	return s.db.KeptForeign(ctx, connectionID, kind, remoteIDs)
 }
+
+// SharedEmails is answered at once, as KeptForeign is.
+func (s *storage) SharedEmails(ctx context.Context, envID string, emails []string) ([]string, error) {
+	return s.db.SharedEmails(ctx, envID, emails)
+}

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -195,5 +197,24 @@ func testDrafts(t *testing.T, s *suite) {
 	moved := provision.DraftsMoved(before, d.Digests("c", "r"))
 	if len(moved) != 3 || moved[0].Said != `rule "Staff" was edited` || moved[1].Said != `rule "New" was created` || moved[2].Said != `rule "Gone" was deleted` {
 		t.Errorf("%+v", moved)
+	}
+}
+
+// testSharedEmails: who shares an address, in whatever case it is written.
+func testSharedEmails(t *testing.T, s *suite) {
+	ctx := t.Context()
+	s.create(t, "alone")
+	for _, name := range []string{"first", "second"} {
+		_, err := s.people.CreateUser(ctx, s.env, directory.User{Username: name, Email: strings.ToUpper(name[:1]) + "hared@example.com", Enabled: true})
+		must(t, err)
+	}
+	a, err := s.people.CreateUser(ctx, s.env, directory.User{Username: "a", Email: "One@Example.com", Enabled: true})
+	must(t, err)
+	b, err := s.people.CreateUser(ctx, s.env, directory.User{Username: "b", Email: "one@example.com", Enabled: true})
+	must(t, err)
+	ids, err := s.db.SharedEmails(ctx, s.env, []string{"ONE@example.com", "alone@example.com", "fhared@example.com", "nobody@example.com"})
+	must(t, err)
+	if !slices.Equal(ids, []string{a.ID, b.ID}) {
+		t.Errorf("%v, want %s and %s", ids, a.ID, b.ID)
 	}
 }
