@@ -26,6 +26,7 @@ type PreviewHead struct {
 	ExpiresAt Stamp             `json:"expiresAt,omitzero" doc:"Until then it is kept, and can be published."`
 	Summary   provision.Summary `json:"summary" doc:"held is how many of the operations counted the mass-deprovision guard would hold; withheld ones are counted nowhere else."`
 	Guard     string            `json:"guard" doc:"Why the mass-deprovision guard would hold what takes access away; empty: it would not."`
+	Drafted   bool              `json:"drafted" doc:"What is previewed is not all published yet."`
 	Others    []string          `json:"others" doc:"What else the next revision publishes, and the preview does not show."`
 	Listed    bool              `json:"listed" doc:"The target's accounts were read for it: it never was looked at before, or much is unknown."`
 	Unasked   string            `json:"unasked" doc:"Why people without a known account could not be looked up on the target; empty: they were, or it was not needed."`
@@ -82,7 +83,7 @@ type StorePreviewBody struct {
 func head(p *provision.Preview) PreviewHead {
 	return PreviewHead{
 		ID: p.ID, Store: refer(p.ConnectionID), Rule: referTo(p.RuleID), CreatedAt: Stamp(p.CreatedAt), ExpiresAt: Stamp(p.ExpiresAt), Summary: p.Summary, Guard: p.Guard,
-		Others: append([]string{}, p.Others...), Listed: p.Listed, Unasked: p.Unasked, Overwrite: p.Overwrite,
+		Drafted: p.Drafted, Others: append([]string{}, p.Others...), Listed: p.Listed, Unasked: p.Unasked, Overwrite: p.Overwrite,
 	}
 }
 

@@ -118,7 +118,10 @@ func (f *foresight) group(ctx context.Context, it *groupItem, there *groupListin
 		}
 	}
 	it.planGroup(l.groupPolicy)
-	return f.engine.nameMembers(ctx, l, it)
+	if err := f.engine.nameMembers(ctx, l, it); err != nil {
+		return err
+	}
+	return f.match.nameStrangers(it.outcome.Operations)
 }
 
 // nameMembers puts names in the place of the target's ids.

@@ -94,10 +94,10 @@ func (e *Engine) prepare(ctx context.Context, envID string, q provision.PreviewQ
 		engine: e, query: q, envID: envID, stands: map[string]stand{}, woken: map[string]bool{},
 		out: provision.Preview{
 			EnvironmentID: envID, ConnectionID: c.ID, RuleID: q.RuleID, Overwrite: q.Overwrite, CreatedAt: e.now(), ExpiresAt: e.now().Add(provision.PreviewFor),
-			Others: drafts.Unpublished(&latest, c.ID, q.RuleID),
 			Inputs: provision.Inputs{Drafts: drafts.Digests(c.ID, q.RuleID), RevisionID: latest.ID},
 		},
 	}
+	f.out.Drafted, f.out.Others = drafts.Unpublished(&latest, c.ID, q.RuleID)
 	if q.UserID == "" {
 		if f.out.Inputs.Feed, err = e.store.FeedHead(ctx, envID); err != nil {
 			return nil, fmt.Errorf("read the feed: %w", err)

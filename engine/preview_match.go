@@ -331,6 +331,42 @@ func remoteName(r *provision.Remote) string {
 	return r.ID
 }
 
+// nameStrangers names members who would go of whom only the listing knows.
+func (m *matcher) nameStrangers(operations []provision.Operation) error {
+	unnamed := map[string]string{}
+	for i := range operations {
+		if change := operations[i].Members; change != nil {
+			for _, id := range change.Remove {
+				unnamed[id] = id
+			}
+		}
+	}
+	if len(unnamed) == 0 || m.listed == nil {
+		return nil
+	}
+	for _, accounts := range m.listed {
+		for _, raw := range accounts {
+			remote, err := unpackRemote(raw)
+			if err != nil {
+				return err
+			}
+			if unnamed[remote.ID] != "" {
+				unnamed[remote.ID] = remoteName(&remote)
+			}
+		}
+	}
+	for i := range operations {
+		if change := operations[i].Members; change != nil {
+			for j, id := range change.Remove {
+				if name := unnamed[id]; name != "" {
+					change.Remove[j] = name
+				}
+			}
+		}
+	}
+	return nil
+}
+
 // foreign shows the accounts that are nobody's whom a rule covers, in the order of their ids.
 func (f *foresight) foreign(ctx context.Context) error {
 	taken := f.match.taken

@@ -141,15 +141,14 @@ func DraftsMoved(before, now []DraftDigest) []DraftChange {
 	return out
 }
 
-// Unpublished says what else a revision would publish now: drafts that differ from what is published, except the connection and
-// the rule named; without a rule, except all rules of the connection.
-func (d *Drafts) Unpublished(latest *Revision, connectionID, ruleID string) []string {
+// Unpublished says what a revision would publish now: whether the connection or the rule named are among it (without a rule, any of
+// the connection), and which other drafts, in sentences.
+func (d *Drafts) Unpublished(latest *Revision, connectionID, ruleID string) (drafted bool, others []string) {
 	published := Drafts{Connections: latest.Snapshot.Connections, Rules: latest.Snapshot.Rules, Mappings: latest.Snapshot.Mappings}
 	current := Drafts{Connections: slices.Clone(d.Connections), Mappings: d.Mappings}
 	for i := range current.Connections {
 		current.Connections[i].Secrets = nil // a replaced one works at once, and nobody publishes it
 	}
-	var out []string
 	own, gone := map[string]bool{connectionID: true}, map[string]bool{}
 	for _, r := range d.Rules {
 		own[r.ID] = r.ID == ruleID || ruleID == "" && r.TargetID == connectionID
@@ -162,15 +161,18 @@ func (d *Drafts) Unpublished(latest *Revision, connectionID, ruleID string) []st
 			if r.DeprovisionOnDelete && managed(d.Connections, r) {
 				said = "deleted, with deprovisioning"
 			}
-			out = append(out, fmt.Sprintf("rule %q is %s", r.Name, said))
+			others = append(others, fmt.Sprintf("rule %q is %s", r.Name, said))
 		}
 	}
 	for _, m := range DraftsMoved(published.Digests("", ""), current.Digests("", "")) {
-		if !own[m.ID] && !gone[m.ID] {
-			out = append(out, m.Said)
+		switch {
+		case own[m.ID]:
+			drafted = true
+		case !gone[m.ID]:
+			others = append(others, m.Said)
 		}
 	}
-	return out
+	return drafted, others
 }
 
 func contains(text string, in ...string) bool {

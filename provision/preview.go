@@ -30,6 +30,8 @@ type Preview struct {
 	Summary       Summary   `json:"summary"`
 	// Guard says why the mass-deprovision guard would hold the operations that take access away; "" = it would not.
 	Guard string `json:"guard,omitempty"`
+	// Drafted says that what is previewed is not all published yet.
+	Drafted bool `json:"drafted,omitempty"`
 	// Others are the drafts that the next revision publishes too, and that the preview does not show.
 	Others []string `json:"others,omitempty"`
 	// Listed says that the target's accounts were read for it.
