@@ -27,7 +27,17 @@ import (
 // Engine is what the API asks of the engine.
 type Engine interface {
 	Test(ctx context.Context, c provision.Connection) []provision.Check
-	Preview(ctx context.Context, envID, ruleID, userID string, yield func(provision.Operation) error) (provision.Summary, error)
+	PreviewOnce(ctx context.Context, envID string, q provision.PreviewQuery, yield func(provision.Foreseen) error) (provision.Preview, error)
+	MakePreview(ctx context.Context, envID string, q provision.PreviewQuery) (provision.Preview, error)
+	KeptPreview(ctx context.Context, envID, id string) (provision.Preview, error)
+	PreviewMoved(ctx context.Context, p *provision.Preview) ([]string, error)
+	Foreseen(ctx context.Context, p *provision.Preview, q provision.ForeseenQuery) ([]provision.Foreseen, provision.ForeseenPosition, error)
+	Link(ctx context.Context, envID, connectionID, userID, remoteID string) (provision.Account, error)
+	KeepForeign(ctx context.Context, envID, connectionID, remoteID string) (provision.KeptForeign, error)
+	Adoptable(ctx context.Context, envID, connectionID, remoteID string) error
+	Failures(ctx context.Context, envID, ruleID string) ([]provision.FailureCause, error)
+	Retry(ctx context.Context, envID, ruleID string, which provision.RetryQuery) (int64, error)
+	Publishable(ctx context.Context, envID, previewID string) (provision.PublishOptions, error)
 	Status(ctx context.Context, envID, ruleID string) (provision.RuleStatus, error)
 	Resync(ctx context.Context, envID, ruleID string) error
 	OnDemand(ctx context.Context, envID, ruleID string, ref provision.Ref) (provision.Trace, error)
@@ -51,6 +61,7 @@ type Log interface {
 	Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error)
 	Activity(ctx context.Context, envID, id string) (directory.Activity, error)
 	AccountPage(ctx context.Context, q provision.AccountQuery) ([]provision.Account, error)
+	KeptForeignList(ctx context.Context, connectionID, after string, limit int) ([]provision.KeptForeign, error)
 	Throughput(ctx context.Context, envID string, since time.Time, step time.Duration, steps int) ([]directory.Throughput, error)
 }
 

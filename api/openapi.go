@@ -115,6 +115,7 @@ func (d *documenter) enums() {
 	enum(d, directory.SchemaCore, directory.SchemaStandard, directory.SchemaCustom)
 	enum(d, directory.KindUser, directory.KindGroup, directory.KindPopulation, directory.KindAttribute, directory.KindEnvironment, directory.KindClient, directory.KindAdministrator,
 		directory.KindConnection, directory.KindRule, directory.KindMapping, directory.KindPlan, directory.KindRevision)
+	enum(d, provision.PreviewGroups...)
 	enum(d, access.EnvironmentAdmin, access.IdentityDataAdmin, access.ReadOnly)
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"lockstep/access"
 	"lockstep/internal/problem"
+	"lockstep/provision"
 )
 
 // route is one operation of the API: where it is, who may, and what it does. The OpenAPI document is made from it.
@@ -98,7 +99,7 @@ func (r *request) flag(name string) bool { return strings.EqualFold(r.parameter(
 var objects = map[string]string{
 	"environmentID": "environment", "userID": "user", "groupID": "group", "nestedGroupID": "group", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
 	"planID": "plan", "storeID": "store", "accountID": "account", "holdID": "hold", "ruleID": "rule", "mappingID": "mapping",
-	"revisionID": "revision", "activityID": "activity", "clientID": "client", "administratorID": "administrator",
+	"revisionID": "revision", "previewID": "preview", "activityID": "activity", "clientID": "client", "administratorID": "administrator",
 }
 
 // names lists the parameters of a route's path.
@@ -135,6 +136,8 @@ var (
 	limitParameter  = parameter{name: "limit", doc: "At most this many items. The list may give fewer: size says how many. Left out: as many as the list may give.", kind: "integer"}
 	cursorParameter = parameter{name: "cursor", doc: "Where the page starts, from the list's own next link."}
 	paging          = []parameter{limitParameter, cursorParameter}
+	groupParameter  = parameter{name: "group", doc: "Only this kind.", allowed: words(provision.PreviewGroups)}
+	textParameter   = parameter{name: "text", doc: "Only what has this in a name, a reason or a value, without regard to case."}
 	statusParameter = parameter{name: "status", doc: "Only those that stand like this.", allowed: words(statusNames)}
 )
 

@@ -37,9 +37,13 @@ func (s *server) listRevisions(r *request) (Collection[Revisions], error) {
 type PublishBody struct {
 	_                 struct{} `additionalProperties:"true"`
 	OverwriteExisting bool     `json:"overwriteExisting,omitempty" doc:"Groups that are on the target already may be overwritten; without it they are held."`
+	PreviewID         string   `json:"previewId,omitempty" doc:"Publish what this preview showed, and nothing else: a 409 says what changed since."`
 }
 
 func (s *server) publish(r *request, in PublishBody) (Revision, error) {
+	if in.PreviewID != "" {
+		return s.publishPreview(r, in)
+	}
 	v, err := s.Provision.PublishWith(r.Context(), r.env, provision.PublishOptions{OverwriteExisting: in.OverwriteExisting})
 	return r.revision(&v), err
 }

@@ -87,7 +87,7 @@ func (s *server) planRoutes() []route {
 }
 
 func (s *server) storeRoutes() []route {
-	const stores, store = propagation + "/stores", propagation + "/stores/{storeID}"
+	const stores, store, preview = propagation + "/stores", propagation + "/stores/{storeID}", propagation + "/previews/{previewID}"
 	ownership := parameter{name: "ownership", doc: "Only accounts that are owned like this.", allowed: words(ownershipNames)}
 	name := parameter{name: "name", doc: "Only accounts whose name has this in it."}
 	object := parameter{name: "objectId", doc: "Only the account of this user.", id: true}
@@ -102,7 +102,15 @@ func (s *server) storeRoutes() []route {
 		{post, store + "/pause", "pauseStore", all, "Pause a connection", does(s.pauseStore), nil},
 		{post, store + "/resume", "resumeStore", all, "Resume a connection", does(s.resumeStore), nil},
 		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object, name)},
+		{post, store + "/accounts", "linkAccount", all, "Link a user with an account on the target, by decision", takes(created, s.linkAccount), nil},
+		{get, store + "/foreignAccounts", "listForeignAccounts", read, "Accounts of which somebody said that they stay foreign", reads(s.listKeptForeign), paging},
+		{post, store + "/foreignAccounts", "keepForeign", all, "Say that an account on the target stays nobody's; whoever is linked to it is unlinked", takes(created, s.keepForeign), nil},
+		{del, store + "/foreignAccounts/{remoteID}", "endForeign", all, "Let an account be adopted again", does(s.endForeign), nil},
 		{del, store + "/accounts/{accountID}", "deleteAccount", all, "Unlink an account", does(s.unlink), nil},
+		{post, store + "/preview", "previewStore", read, "What all active rules of the connection would do now; nothing is written", mayTake(http.StatusOK, s.previewStore), paging},
+		{get, store + "/preview", "continueStorePreview", read, "Read on in a preview, with the cursor of its next link", reads(s.continuePreview), paging},
+		{get, preview, "readPreview", read, "A preview that was made, and what changed since", reads(s.readPreview), nil},
+		{get, preview + "/operations", "listPreviewOperations", read, "All that a preview shows, by kind and text", reads(s.listForeseen), paged(groupParameter, textParameter)},
 		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paging},
 		{post, propagation + "/holds/{holdID}", "decideHold", all, "Decide about held operations", takes(http.StatusOK, s.decideHold), nil},
 		{post, propagation + "/storeMetadata/{type}", "readStoreMetadata", read, "What a type of store asks for and can hold", mayTake(http.StatusOK, s.storeMetadata), nil},
@@ -121,10 +129,13 @@ func (s *server) ruleRoutes() []route {
 		{get, rule + "/mappings", "listMappings", read, "List the mappings of a rule", reads(s.listMappings), paging},
 		{post, rule + "/mappings", "createMapping", all, "Create a mapping", takes(created, s.createMapping), nil},
 		{post, rule + "/preview", "previewRule", read, "What the rule would do now; nothing is written", mayTake(http.StatusOK, s.preview), paging},
+		{get, rule + "/preview", "continuePreview", read, "Read on in a preview, with the cursor of its next link", reads(s.continuePreview), paging},
 		{get, rule + "/syncStatus", "readSyncStatus", read, "The sync status of a rule", reads(s.syncStatus), nil},
 		{get, rule + "/syncedUsers", "listSyncedUsers", read, "The users of a rule", reads(s.syncedUsers), paged(statusParameter)},
 		{get, rule + "/syncedGroups", "listSyncedGroups", read, "The groups of a rule", reads(s.syncedGroups), paged(statusParameter)},
 		{get, rule + "/syncedGroups/{groupID}", "readSyncedGroup", read, "Where a group stands under a rule", reads(s.readSyncedGroup), nil},
+		{get, rule + "/failures", "listFailures", read, "Why users and groups of a rule fail, by cause", reads(s.listFailures), paging},
+		{post, rule + "/retry", "retryRule", all, "Try failed users and groups again at once: all, those of one cause, or one", mayTake(accepted, s.retry), nil},
 		{post, rule + "/resync", "resyncRule", all, "Start a full reconciliation", answers(accepted, s.resync), nil},
 
 		{get, mapping, "readMapping", read, "Read a mapping", reads(s.readMapping), nil},

@@ -1,8 +1,6 @@
 package api
 
 import (
-	"strconv"
-
 	"lockstep/directory"
 	"lockstep/provision"
 )
@@ -86,46 +84,6 @@ func operation(op *provision.Operation) Operation {
 		out.Withheld = &op.Withheld
 	}
 	return out
-}
-
-// Preview is what a rule would do now: a page of the operations, and always the whole summary.
-type Preview struct {
-	Collection[Operations]
-	Summary provision.Summary `json:"summary"`
-}
-
-// Operations is what a preview embeds.
-type Operations struct {
-	Operations []Operation `json:"operations"`
-}
-
-// PreviewBody narrows a preview.
-type PreviewBody struct {
-	_    struct{}   `additionalProperties:"true"`
-	User *Reference `json:"user,omitempty" doc:"Only this user."`
-}
-
-func (s *server) preview(r *request, in PreviewBody) (Preview, error) {
-	p, err := r.page(maxPage, byNumber)
-	if err != nil {
-		return Preview{}, err
-	}
-	skip, _ := strconv.Atoi(p.after) // "" is 0
-	items, seen := []Operation{}, 0
-	summary, err := s.Engine.Preview(r.Context(), r.env, r.PathValue("ruleID"), in.User.id(), func(op provision.Operation) error {
-		if seen++; seen > skip && len(items) < p.limit {
-			items = append(items, operation(&op))
-		}
-		return nil
-	})
-	if err != nil {
-		return Preview{}, err
-	}
-	next := ""
-	if seen > skip+p.limit {
-		next = strconv.Itoa(skip + p.limit)
-	}
-	return Preview{Collection: collection(r, Operations{items}, len(items), next, int64(seen)), Summary: summary}, nil
 }
 
 // Trace is what provisioning on demand did, step by step.

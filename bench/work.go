@@ -32,6 +32,9 @@ var works = []work{
 	{"adoption of 100,000 members, none to change", "–", false, growth{"adoption", 100_000}, adoption(100_000)},
 	{"mapping that touches 50 of 1,000", "–", false, growth{"mapping that touches 50", 1_000}, mapping(1_000)},
 	{"mapping that touches 50 of 100,000", "50 calls, < 3 s", false, growth{"mapping that touches 50", 100_000}, mapping(100_000)},
+	{"preview of a first sync of 100,000, all to be created", "< 5 s, zero writes, bounded memory", false, growth{}, previewNew(100_000, 0)},
+	{"preview of a first sync of 100,000, all to be linked", "< 5 s, zero writes, bounded memory", false, growth{}, previewNew(100_000, 100_000)},
+	{"preview of a mapping that touches 50 of 100,000", "< 5 s, zero writes, bounded memory", false, growth{}, previewEdit(100_000)},
 	{"first sync of 10,000 with 100 groups of 1,000", "< 8 s, 10,100 to 10,200 writes", false, growth{}, groupSync},
 	{"no-op resync of 10,000 with 100 groups of 1,000", "< 0.5 s, zero writes", false, growth{}, groupResync},
 	{"a nested group of 50,000 is edited", "< 100 ms", false, growth{}, nesting},
@@ -197,6 +200,9 @@ func rateShare(b *bench) (figures, error) {
 	return figures{text: fmt.Sprintf("%.1f %%, %d refused", n/allowed*100, b.workspace.Requests().Totals["429"])}, nil
 }
 
+// senior changes the title of 50 people.
+const senior = "#regex.matches(username, '^user1[0-4][0-9]$') ? 'Senior ' + title : title"
+
 // mapping edits one mapping so that the title of 50 people changes, and publishes it. What it touches nobody knows before
 // everybody was evaluated.
 func mapping(n int) func(*bench) (figures, error) {
@@ -216,7 +222,6 @@ func mapping(n int) func(*bench) (figures, error) {
 		if err != nil {
 			return figures{}, err
 		}
-		const senior = "#regex.matches(username, '^user1[0-4][0-9]$') ? 'Senior ' + title : title"
 		err = b.client.call(http.MethodPut, "/propagation/mappings/"+title, object{"targetAttribute": "title", "expression": senior}, nil)
 		if err != nil {
 			return figures{}, err

@@ -54,6 +54,8 @@ type Engine struct {
 	tell     func(envID string)
 	observer Observer
 
+	previews chan struct{} // holds one for each preview that is being made
+
 	mu      sync.Mutex
 	runners map[string]*runner // by connection
 	checked map[string]string  // connection -> fingerprint of the configuration that passed its test
@@ -67,6 +69,7 @@ func New(c Config) *Engine {
 		store: c.Store, types: map[string]connector.Type{}, client: c.Client, now: c.Now, log: c.Logger, owner: c.Owner,
 		slots: c.Slots, jitter: c.Jitter, wanted: c.Wanted, tell: c.Announce, observer: c.Observer,
 		runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
+		previews: make(chan struct{}, previewsAtOnce),
 	}
 	for _, t := range c.Types {
 		e.types[t.Describe().Name] = t

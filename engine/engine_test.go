@@ -38,6 +38,7 @@ type world struct {
 	url        string
 	cancel     context.CancelFunc
 	done       chan struct{}
+	drafting   bool         // provision publishes nothing
 	clock      atomic.Int64 // how much later it is for the engine, in nanoseconds
 }
 
@@ -121,6 +122,9 @@ func (w *world) provision(expression string, settings map[string]any) {
 	w.rule.Active = true
 	w.rule, err = w.provisions.UpdateRule(ctx, w.env.ID, w.rule.ID, w.rule)
 	must(w.t, err)
+	if w.drafting {
+		return
+	}
 	_, err = w.provisions.Publish(ctx, w.env.ID)
 	must(w.t, err)
 }

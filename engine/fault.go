@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"lockstep/connector"
@@ -160,7 +159,8 @@ func (r *runner) holder(ctx context.Context, it *item, fault *provision.Fault) (
 		remote, err := r.line.target.Get(ctx, it.row.Kind, fault.RemoteID)
 		switch passing := asFault(err); {
 		case err == nil && r.line.matchKey(it.row.Kind, remote) == identifier:
-			return remote, nil
+			_, err := r.adoptable(ctx, it.row.Kind, []provision.Remote{*remote})
+			return remote, err
 		case passing != nil && passing.Kind == provision.Transient:
 			return nil, err // a look-up by identifier may not show them yet, and the target may want to be left alone
 		}
@@ -172,12 +172,11 @@ func (r *runner) holder(ctx context.Context, it *item, fault *provision.Fault) (
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
+	if found, err = r.adoptable(ctx, it.row.Kind, found); err != nil {
+		return nil, err
+	}
 	if len(found) > 1 {
-		return nil, &provision.Fault{
-			Kind: provision.Rejected, Code: "ambiguous",
-			Message: fmt.Sprintf("%d accounts on the target hold this %s, and none is guessed", len(found), r.line.identifies()),
-			Hint:    "correct the accounts on the target, then retry",
-		}
+		return nil, ambiguous(len(found), r.line.identifies())
 	}
 	return &found[0], nil
 }

@@ -105,7 +105,9 @@ type groupItem struct {
 	item
 	wanted  []provision.WantedMember
 	known   map[string]provision.KnownMember
-	unmade  map[string]bool // in a preview: users without an account who get none: their rule wants them closed, or cannot say what to send
+	unmade  map[string]bool  // in a preview: users without an account who get none: their rule wants them closed, or cannot say what to send
+	stands  map[string]stand // in a preview: how people will stand
+	guarded bool             // in a preview: whoever is barred keeps access
 	consent bool
 	taken   bool // the name was found taken once
 }
@@ -179,7 +181,10 @@ func (l *line) members(ctx context.Context, store Store, it *groupItem, anew boo
 	ask := map[string]*provision.MemberAccount{}
 	for i := range accounts {
 		a := &accounts[i]
+		held := it.stands[a.ObjectID]
 		switch {
+		case a.InScope && slices.Contains(rules, a.RuleID) && (held.prior || held.barred && it.guarded):
+			it.wanted = append(it.wanted, a.Wanted())
 		case anew || a.InScope && !slices.Contains(rules, a.RuleID):
 			ask[a.ObjectID] = a
 		case a.InScope:

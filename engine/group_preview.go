@@ -12,54 +12,55 @@ import (
 	"lockstep/provision"
 )
 
-// previewGroups answers what a rule would do now with the groups that it carries, or carried. Members are named, not numbered:
-// some have no account yet.
-func (e *Engine) previewGroups(
-	ctx context.Context, l *line, envID, ruleID string, summary *provision.Summary, yield func(provision.Operation) error,
-) error {
-	ids, err := e.groupsOfRule(ctx, l, envID, ruleID)
+// groups shows what would be done with the groups that the rules carry, or carried. Members are named, not numbered: some have no
+// account yet.
+func (f *foresight) groups(ctx context.Context) error {
+	ids, err := f.groupIDs(ctx)
 	if err != nil {
 		return err
 	}
-	there := groupListing{line: l}
+	there := groupListing{line: f.line}
 	for part := range slices.Chunk(ids, sweepBatch) {
-		items, err := l.evaluateGroups(ctx, e.store, envID, part)
+		items, err := f.line.evaluateGroups(ctx, f.engine.store, f.envID, part)
 		if err != nil {
 			return err
 		}
 		for _, it := range items {
-			if it.want.RuleID != ruleID && it.row.RuleID != ruleID {
+			if !f.shows(it.want.RuleID, it.row.RuleID) {
 				continue
 			}
-			if err := e.previewGroup(ctx, l, it, &there); err != nil {
-				return movedOr(err)
+			it.consent = it.consent || f.query.Overwrite
+			if err := f.group(ctx, it, &there); err != nil {
+				return err
 			}
-			if len(it.outcome.Operations) == 0 {
-				summary.Unchanged++
-				continue
-			}
-			for _, op := range it.outcome.Operations {
-				summary.Count(op)
-				if err := yield(op); err != nil {
+			failed := it.outcome.Status == provision.StatusFailed
+			if failed {
+				f.out.Summary.Failed++
+				op := provision.Operation{Kind: directory.KindGroup, Object: provision.Object{ID: it.want.Ref.ID, Name: it.want.Name}, RemoteID: it.row.RemoteID, Why: it.outcome.Detail}
+				if err := f.yield(provision.Foreseen{Group: provision.ForeseenFailed, Operation: op}); err != nil {
 					return err
 				}
+			}
+			if err := f.operations(it.outcome.Operations, false, failed); err != nil {
+				return err
 			}
 		}
 	}
 	return nil
 }
 
-// groupsOfRule lists the groups that the rule carries now, and those of which the link table remembers that it did.
-func (e *Engine) groupsOfRule(ctx context.Context, l *line, envID, ruleID string) ([]string, error) {
+// groupIDs lists the groups that the rules carry now, and those of which the link table remembers that they did.
+func (f *foresight) groupIDs(ctx context.Context) ([]string, error) {
+	l := f.line
 	var ids []string
 	for _, id := range sortedKeys(l.carriers) {
-		if slices.Contains(l.carriers[id], ruleID) {
+		if f.shows(l.carriers[id]...) {
 			ids = append(ids, id)
 		}
 	}
-	q := provision.AccountQuery{EnvironmentID: envID, ConnectionID: l.connection.ID, RuleID: ruleID, Kind: directory.KindGroup, Limit: sweepBatch}
+	q := provision.AccountQuery{EnvironmentID: f.envID, ConnectionID: l.connection.ID, RuleID: f.query.RuleID, Kind: directory.KindGroup, Limit: sweepBatch}
 	for {
-		rows, err := e.store.AccountPage(ctx, q)
+		rows, err := f.engine.store.AccountPage(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("read accounts: %w", err)
 		}
@@ -77,14 +78,22 @@ func (e *Engine) groupsOfRule(ctx context.Context, l *line, envID, ruleID string
 	return slices.Compact(ids), nil
 }
 
-// previewGroup plans a group as if everybody who is to get an account had one.
-func (e *Engine) previewGroup(ctx context.Context, l *line, it *groupItem, there *groupListing) error {
+// group plans a group as if everybody who is to get an account, or to be linked, had it.
+func (f *foresight) group(ctx context.Context, it *groupItem, there *groupListing) error {
+	l := f.line
 	if it.want.Leave {
 		it.planGroup(l.groupPolicy)
 		return nil
 	}
-	if err := l.members(ctx, e.store, it, true); err != nil {
+	it.stands, it.guarded = f.stands, f.out.Guard != ""
+	if err := l.members(ctx, f.engine.store, it, true); err != nil {
 		return err
+	}
+	for id := range it.known {
+		if m := it.known[id]; f.woken[id] {
+			m.Present = false
+			it.known[id] = m
+		}
 	}
 	if !it.row.Linked() && it.want.InScope && it.want.Problem == nil {
 		remote, err := there.named(ctx, l.identifier(&it.want))
@@ -99,12 +108,20 @@ func (e *Engine) previewGroup(ctx context.Context, l *line, it *groupItem, there
 		}
 	}
 	for i := range it.wanted {
-		if m := &it.wanted[i]; m.RemoteID == "" && l.policy.Create && !it.unmade[m.ObjectID] {
+		m := &it.wanted[i]
+		s, moves := f.stands[m.ObjectID]
+		switch {
+		case moves && s.remoteID != "":
+			m.RemoteID, m.Asleep = s.remoteID, s.asleep && (!s.barred || f.out.Guard == "")
+		case m.RemoteID == "" && !s.none && l.policy.Create && !it.unmade[m.ObjectID]:
 			m.RemoteID = m.Name
 		}
 	}
 	it.planGroup(l.groupPolicy)
-	return e.nameMembers(ctx, l, it)
+	if err := f.engine.nameMembers(ctx, l, it); err != nil {
+		return err
+	}
+	return f.match.nameStrangers(it.outcome.Operations)
 }
 
 // nameMembers puts names in the place of the target's ids.

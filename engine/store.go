@@ -15,6 +15,7 @@ type Store interface {
 	Runners
 	Guard
 	Groups
+	Previews
 }
 
 // Source is what the engine reads of the directory and of what is published.
@@ -24,6 +25,9 @@ type Source interface {
 	User(ctx context.Context, envID, id string) (directory.User, error)
 	UsersByID(ctx context.Context, envID string, ids []string) ([]directory.User, error)
 	Users(ctx context.Context, envID string, q directory.UserQuery) ([]directory.User, error)
+	// SharedEmails lists, in order, the users who have one of the addresses while others have it too; addresses are compared without
+	// regard to case.
+	SharedEmails(ctx context.Context, envID string, emails []string) ([]string, error)
 	CountUsers(ctx context.Context, envID string) (int64, error)
 	LatestRevision(ctx context.Context, envID string) (provision.Revision, error)
 	// DeletedSince lists the rules whose deletion was carried out by revisions after the one given; after "" by any.
@@ -64,6 +68,9 @@ type Accounts interface {
 	Orphans(ctx context.Context, connectionID string, after string, limit int) ([]provision.Account, error)
 	// CountAccounts counts the rows of a rule by status.
 	CountAccounts(ctx context.Context, connectionID, ruleID string, kind directory.Kind) (provision.Counts, error)
+
+	// FailureCauses lists why the failed objects of a rule fail, the most frequent cause first.
+	FailureCauses(ctx context.Context, connectionID, ruleID string) ([]provision.FailureCause, error)
 
 	// Record commits rows and activities together. A row without ID is inserted (its id is set); a row that ties a remote
 	// account which another row holds is provision.ErrLinked. Rows in remove are deleted in the same transaction, first.

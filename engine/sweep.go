@@ -376,15 +376,35 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 	if err != nil {
 		return fmt.Errorf("read foreign accounts: %w", err)
 	}
-	found := map[string][]provision.Account{}
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].RemoteID
+	}
+	kept, err := r.engine.store.KeptForeign(ctx, r.connectionID, directory.KindUser, ids)
+	if err != nil {
+		return fmt.Errorf("read what stays foreign: %w", err)
+	}
+	found, closer := map[string][]provision.Account{}, map[string]bool{}
 	for _, row := range rows {
+		if kept[row.RemoteID] {
+			closer[row.MatchKey] = true
+			continue
+		}
 		found[row.MatchKey] = append(found[row.MatchKey], row)
+	}
+	claims, err := r.line.rivals(ctx, r.engine.store, r.envID, sortedKeys(found))
+	if err != nil {
+		return err
 	}
 	var taken []*item
 	for _, key := range sortedKeys(wanting) {
 		its := wanting[key]
 		for _, it := range its {
 			switch rows := found[key]; {
+			case len(claims[key]) > 0:
+			case closer[key] && it.row.Phase == provision.PhaseAbsent:
+				it.row.Phase = provision.PhaseNone
+			case closer[key]:
 			case len(rows) == 0:
 				it.row.Phase = provision.PhaseAbsent
 			case len(rows) == 1 && len(its) == 1:
@@ -435,7 +455,7 @@ func (r *runner) taking(it *item) *entry {
 	it.describe()
 	it.plan(r.line.policy)
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
-	why := "an account with the same " + r.line.identifies() + " was there; it is adopted"
+	why := adoptedSaid(r.line.identifies())
 	kept := row // the recorder reads it while the item goes on
 	return &entry{account: &kept, remove: remove, activities: []directory.Activity{r.activity(it, actionLinked, true, why, nil)}}
 }

@@ -132,6 +132,9 @@ func (r *runner) link(ctx context.Context, it *item) error {
 	if err != nil {
 		return err
 	}
+	if found, err = r.adoptable(ctx, it.row.Kind, found); err != nil {
+		return err
+	}
 	switch len(found) {
 	case 0:
 		if it.mayAppear(r.line) {
@@ -145,12 +148,46 @@ func (r *runner) link(ctx context.Context, it *item) error {
 	case 1:
 		return r.adopt(ctx, it, &found[0])
 	default:
-		return &provision.Fault{
-			Kind: provision.Rejected, Code: "ambiguous",
-			Message: fmt.Sprintf("%d accounts on the target hold this %s, and none is guessed", len(found), r.line.identifies()),
-			Hint:    "correct the accounts on the target, then retry",
+		return ambiguous(len(found), r.line.identifies())
+	}
+}
+
+// The faults of matching: of whom nobody guesses which account is theirs.
+const (
+	codeAmbiguous       = "ambiguous"
+	codeLinkedElsewhere = "linked_elsewhere"
+	codeKeptForeign     = "kept_foreign"
+	codeClaimed         = "claimed_by_several"
+)
+
+func ambiguous(n int, identifies string) *provision.Fault {
+	return &provision.Fault{
+		Kind: provision.Rejected, Code: codeAmbiguous, Message: ambiguousSaid(n, identifies),
+		Hint: "link the person to one of them on the connection's page, or correct the accounts on the target, then retry",
+	}
+}
+
+// adoptable leaves out the accounts of which an administrator said that they stay foreign. When none is left, nobody may have them.
+func (r *runner) adoptable(ctx context.Context, kind directory.Kind, found []provision.Remote) ([]provision.Remote, error) {
+	if len(found) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(found))
+	for i := range found {
+		ids[i] = found[i].ID
+	}
+	kept, err := r.engine.store.KeptForeign(ctx, r.connectionID, kind, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read what stays foreign: %w", err)
+	}
+	free := slices.DeleteFunc(slices.Clone(found), func(remote provision.Remote) bool { return kept[remote.ID] })
+	if len(free) == 0 {
+		return nil, &provision.Fault{
+			Kind: provision.Rejected, Code: codeKeptForeign, Message: keptSaid(r.line.identifies()),
+			Hint: "link the person to it on the connection's page, or correct the identifier here or there",
 		}
 	}
+	return free, nil
 }
 
 // adopt ties the object to an account that is there already. An account that is somebody else's, or that must not be written,
@@ -175,7 +212,7 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 		}
 		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID {
 			return &provision.Fault{
-				Kind: provision.Rejected, Code: "linked_elsewhere",
+				Kind: provision.Rejected, Code: codeLinkedElsewhere,
 				Message: fmt.Sprintf("the account with this %s is linked to %s", r.line.identifies(), row.ObjectName),
 				Hint:    "two people in the directory claim one account: correct one of them, or unlink the account",
 			}
@@ -184,11 +221,14 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 			remove = append(remove, row.ID)
 		}
 	}
+	if err := errors.Join(r.claimed(ctx, it), r.alone(ctx, it, remote)); err != nil {
+		return err
+	}
 	it.row.Ownership = provision.Adopted
-	why := "an account with the same " + r.line.identifies() + " was there; it is adopted"
+	why := adoptedSaid(r.line.identifies())
 	if it.row.Phase == provision.PhaseCreating {
 		it.row.Ownership = provision.Managed
-		why = "the account was created by a call whose answer was lost; it is linked"
+		why = lostSaid
 	}
 	it.row.RemoteID, it.row.Remote = remote.ID, remote
 	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""

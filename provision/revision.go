@@ -28,16 +28,27 @@ type PublishOptions struct {
 	// OverwriteExisting says that groups of the revision's rules may be overwritten where they are on the target already. Without it,
 	// such a group is held.
 	OverwriteExisting bool
+	// Check is asked, in the transaction that makes the revision, whether what is drafted and published is still what somebody
+	// agreed to. Its error ends the publishing.
+	Check func(d *Drafts, previous *Revision) error
 }
+
+// refused is what PublishOptions.Check says: trying again does not help.
+type refused struct{ error }
+
+func (r refused) Unwrap() error { return r.error }
 
 // PublishWith is Publish with options.
 func (s *Service) PublishWith(ctx context.Context, envID string, o PublishOptions) (Revision, error) {
 	for try := 1; ; try++ {
 		r, err := s.publish(ctx, envID, o)
+		var no refused
 		switch {
 		case err == nil:
 			s.wake(envID)
 			return r, nil
+		case errors.As(err, &no):
+			return Revision{}, no.error
 		case !errors.Is(err, errOvertaken) && !problem.Is(err, problem.Conflict):
 			return Revision{}, err
 		case try == maxOvertaken:
@@ -54,9 +65,19 @@ func (s *Service) publish(ctx context.Context, envID string, o PublishOptions) (
 	}
 	err = s.store.EditProvisioning(ctx, func(tx Tx) error {
 		r.PreviousID = "" // the transaction may run again
-		if r.Snapshot, err = s.snapshot(ctx, tx, envID, &previous); err != nil {
+		drafts, err := draftsOf(ctx, tx, envID)
+		if err != nil {
 			return err
 		}
+		if drafts.Plans == nil && previous.ID == "" {
+			return invalid(problem.ConstraintViolation, "plan", "there is no plan to publish; create a plan first")
+		}
+		if o.Check != nil {
+			if err := o.Check(&drafts, &previous); err != nil {
+				return refused{err}
+			}
+		}
+		r.Snapshot = drafts.Snapshot(&previous)
 		for _, deleted := range r.Snapshot.Deleted {
 			if slices.ContainsFunc(previous.Snapshot.Deleted, func(d Rule) bool { return d.ID == deleted.ID }) {
 				continue // carried on, purged before
@@ -96,42 +117,18 @@ func (s *Service) consent(ctx context.Context, tx Tx, r *Revision) error {
 	return nil
 }
 
-// snapshot is what is drafted now.
-func (s *Service) snapshot(ctx context.Context, tx Tx, envID string, previous *Revision) (Snapshot, error) {
-	var out Snapshot
-	plans, err := tx.Plans(ctx, envID)
-	if err != nil {
+// draftsOf reads what is drafted now, in one transaction.
+func draftsOf(ctx context.Context, tx Tx, envID string) (Drafts, error) {
+	var out Drafts
+	var err error
+	if out.Plans, err = tx.Plans(ctx, envID); err != nil {
 		return out, err
-	}
-	if len(plans) > 0 {
-		out.Plan = &plans[0]
 	}
 	if out.Connections, err = tx.Connections(ctx, envID); err != nil {
 		return out, err
 	}
-	for i := range out.Connections {
-		out.Connections[i].Secrets = nil
-	}
-	rules, err := tx.Rules(ctx, envID, true)
-	if err != nil {
+	if out.Rules, err = tx.Rules(ctx, envID, true); err != nil {
 		return out, err
-	}
-	// Deletions with deprovisioning are carried on: an object may come to its turn when later revisions are out.
-	for _, r := range previous.Snapshot.Deleted {
-		if r.DeprovisionOnDelete {
-			out.Deleted = append(out.Deleted, r)
-		}
-	}
-	for _, r := range rules {
-		if r.DeletedAt.IsZero() {
-			out.Rules = append(out.Rules, r)
-			continue
-		}
-		r.DeprovisionOnDelete = r.DeprovisionOnDelete && managed(out.Connections, r)
-		out.Deleted = append(out.Deleted, r)
-	}
-	if plans == nil && previous.ID == "" {
-		return out, invalid(problem.ConstraintViolation, "plan", "there is no plan to publish; create a plan first")
 	}
 	out.Mappings, err = tx.Mappings(ctx, envID, "")
 	return out, err

@@ -91,6 +91,27 @@ type AccountQuery struct {
 	Limit         int
 }
 
+// FailureCause is why objects of a rule fail, and how many do for it.
+type FailureCause struct {
+	Fault   Fault // of one of them
+	Objects int64
+	Example Object
+	Kind    directory.Kind // of the example
+}
+
+// RetryQuery says what is tried again. Empty fields do not narrow.
+type RetryQuery struct {
+	Code     string // of the fault
+	ObjectID string
+}
+
+// KeptForeign is an account on a target of which an administrator said that it stays nobody's.
+type KeptForeign struct {
+	RemoteID string
+	By       string
+	At       time.Time
+}
+
 // Counts is how many objects of a rule stand where.
 type Counts struct {
 	Impacted, Success, Unsynced, Partial, Failed, Pending int64

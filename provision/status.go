@@ -13,6 +13,11 @@ type Summary struct {
 	MemberRemove int64 `json:"memberRemove"`
 	Unchanged    int64 `json:"unchanged"`
 	Withheld     int64 `json:"withheld"`
+	Held         int64 `json:"held"`      // of the operations counted above: those that the mass-deprovision guard would hold
+	Link         int64 `json:"link"`      // accounts that are there and will be adopted
+	Ambiguous    int64 `json:"ambiguous"` // people of whom nobody guesses which account is theirs
+	Failed       int64 `json:"failed"`    // people whose data cannot be provisioned
+	Foreign      int64 `json:"foreign"`   // accounts on the target that are nobody's whom a rule covers
 }
 
 // Count adds one operation.

@@ -405,6 +405,22 @@ func originOf(ctx context.Context, objectID string) (string, error) {
 	return optional(c, !c.IsZero())
 }
 
+// FailureCauses lists why the failed objects of a rule fail, the most frequent cause first, each with one of them.
+func (db *DB) FailureCauses(ctx context.Context, connectionID, ruleID string) ([]provision.FailureCause, error) {
+	return collect(ctx, db.read, func(s scanner) (provision.FailureCause, error) {
+		var c provision.FailureCause
+		var fault string
+		if err := s.Scan(&c.Objects, &fault, &c.Example.ID, &c.Example.Name, &c.Kind); err != nil {
+			return c, err
+		}
+		if fault == "" {
+			return c, nil
+		}
+		return c, json.Unmarshal([]byte(fault), &c.Fault)
+	}, `SELECT n, fault, object_id, object_name, kind FROM (SELECT count(*) AS n, min(id) AS first FROM accounts
+ WHERE connection_id = $1 AND rule_id = $2 AND status = 'FAILED' GROUP BY fault_code) causes JOIN accounts ON id = first ORDER BY n DESC, fault_code`, connectionID, ruleID)
+}
+
 // MarkDue makes rows due, also those that a visit is about to put to rest. What is due already keeps a higher priority.
 func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error) {
 	origin, err := originOf(ctx, q.ObjectID)

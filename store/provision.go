@@ -127,7 +127,7 @@ func (t provisioningTx) DeleteConnection(ctx context.Context, envID, id string) 
 	if err := affected(r, err, "store"); err != nil {
 		return err
 	}
-	for _, table := range []string{"accounts", "runners", "group_consents"} {
+	for _, table := range []string{"accounts", "runners", "group_consents", "kept_foreign"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE connection_id = $1`, id); err != nil {
 			return err
 		}
@@ -180,6 +180,10 @@ const selectMappings = `SELECT body FROM mappings WHERE environment_id = $1`
 // Mappings implements provision.Store.
 func (db *DB) Mappings(ctx context.Context, envID, ruleID string) ([]provision.Mapping, error) {
 	return collect(ctx, db.read, fromJSON[provision.Mapping], selectMappings+` AND rule_id = $2 ORDER BY created_at, id`, envID, ruleID)
+}
+
+func (db *DB) allMappings(ctx context.Context, envID string) ([]provision.Mapping, error) {
+	return collect(ctx, db.read, fromJSON[provision.Mapping], selectMappings+` ORDER BY created_at, id`, envID)
 }
 
 // Mapping implements provision.Store.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"lockstep/directory"
@@ -150,4 +151,27 @@ func (t *tx) putUsers(ctx context.Context, users []directory.User, isNew bool) e
 func (t *tx) DeleteUser(ctx context.Context, envID, id string) error {
 	r, err := t.ExecContext(ctx, `DELETE FROM users WHERE environment_id = $1 AND id = $2`, envID, id)
 	return affected(r, err, "user")
+}
+
+// SharedEmails lists the users who have one of the addresses while others have it too.
+func (db *DB) SharedEmails(ctx context.Context, envID string, emails []string) ([]string, error) {
+	keys := make([]string, len(emails))
+	for i, e := range emails {
+		keys[i] = directory.Fold(e)
+	}
+	var out []string
+	err := chunks(keys, idChunk, func(part []string) error {
+		args := []any{envID}
+		//nolint:gosec // list binds values
+		query := `SELECT id FROM users WHERE environment_id = $1 AND email_key <> '' AND email_key IN (SELECT email_key FROM users WHERE environment_id = $1 AND email_key IN (` +
+			db.list(part, &args) + `) GROUP BY email_key HAVING count(*) > 1)`
+		found, err := collect(ctx, db.read, func(s scanner) (string, error) {
+			var id string
+			return id, s.Scan(&id)
+		}, query, args...)
+		out = append(out, found...)
+		return err
+	})
+	slices.Sort(out)
+	return slices.Compact(out), err
 }

@@ -1,5 +1,5 @@
 // The console's plain-language texts, in one place, so that one thing is called one way on every page.
-import type { Account, AccountStatus, Operation, RuleState, SyncStatus } from './types';
+import type { Account, AccountStatus, ForeseenGroup, Operation, RuleState, SyncStatus } from './types';
 
 export const ruleStates: Record<RuleState, { label: string; color: string; help: string }> = {
   INACTIVE: { label: 'Inactive', color: 'gray', help: 'The rule does nothing.' },
@@ -111,3 +111,17 @@ export const actionLabel = (type: string) =>
 export function nameOf(u: { username: string; name?: { given?: string; family?: string; formatted?: string } }): string {
   return u.name?.formatted || [u.name?.given, u.name?.family].filter(Boolean).join(' ') || u.username;
 }
+
+/** What a preview shows, in the order in which it is shown. `always`: a zero says something, too. */
+export const foreseenGroups: Record<ForeseenGroup, { label: string; verb: string; color: string; help: string; always?: boolean }> = {
+  CREATE: { label: 'Created', verb: 'Create', color: 'teal', help: 'An account or group is made.', always: true },
+  UPDATE: { label: 'Changed', verb: 'Update', color: 'blue', help: 'Values that differ are written, members put in or taken out.', always: true },
+  ENABLE: { label: 'Enabled', verb: 'Enable', color: 'teal', help: 'An account that is not active becomes active.', always: true },
+  DISABLE: { label: 'Disabled', verb: 'Disable', color: 'red', help: 'Somebody loses access.', always: true },
+  DELETE: { label: 'Deleted', verb: 'Delete', color: 'red', help: 'A group goes.' },
+  LINK: { label: 'Linked', verb: 'Link', color: 'lagoon', help: 'An account that is there belongs to the person, and is adopted.' },
+  AMBIGUOUS: { label: 'Ambiguous', verb: 'Ambiguous', color: 'orange', help: 'Several accounts, or several people, match. Nobody guesses.' },
+  FAILED: { label: 'Fail', verb: 'Fails', color: 'red', help: 'The data cannot be provisioned as it is.' },
+  WITHHELD: { label: 'Withheld', verb: 'Withheld', color: 'orange', help: 'The connection does not allow it.', always: true },
+  FOREIGN: { label: 'Foreign', verb: 'Foreign', color: 'gray', help: 'On the target, and nobody’s whom a rule covers: never written.' },
+};

@@ -80,8 +80,15 @@ export interface Operation {
 }
 export interface Summary {
   create: number; update: number; enable: number; disable: number; delete: number; memberAdd: number; memberRemove: number; unchanged: number; withheld: number;
+  held: number; link: number; ambiguous: number; failed: number; foreign: number;
 }
-export interface Preview extends Page<'operations', Operation> { summary: Summary }
+export interface Preview extends Page<'operations', Operation> {
+  id?: string; store: { id: string }; rule?: { id: string }; createdAt: string; expiresAt: string; summary: Summary; guard: string; drafted: boolean; others: string[]; listed: boolean; unasked: string;
+}
+export type ForeseenGroup = 'DISABLE' | 'DELETE' | 'ENABLE' | 'UPDATE' | 'CREATE' | 'WITHHELD' | 'LINK' | 'AMBIGUOUS' | 'FAILED' | 'FOREIGN';
+export interface Candidate { remoteId: string; name: string; active: boolean; linkedTo: string; keptForeign: boolean }
+export interface Foreseen extends Operation { group: ForeseenGroup; held: boolean; candidates: Candidate[] }
+export interface Failure { error: { kind: string; code: string; message: string; hint: string; attribute: string }; objects: number; example: { id: string; name: string } }
 export interface Trace { steps: { name: string; status: string; detail: string }[]; operations: Operation[]; result: AccountStatus; details?: string }
 export interface Activity {
   id: string; recordedAt: string; correlationId?: string; action: { type: string; description: string };

@@ -8,13 +8,15 @@ import { ApiError, post, put, remove, sentence } from '../api';
 import { done, fail, publish, storeBody, useAct, useMetadata, usePages, useRules, useStore, useStoreStatus } from '../data';
 import { useMay } from '../session';
 import { accountStates, managedHelp, managedLabel, number, ownerships, plural, shown } from '../text';
-import type { Account, Store, StoreStatus, TestResult } from '../types';
+import type { Account, Candidate, Store, StoreStatus, TestResult } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Checks } from '../ui/checks';
 import { Ago, Confirm, Empty, Facts, Failed, List, Loading, PageHead, Search, Section, Status } from '../ui/parts';
 import { Rename } from '../ui/rename';
 import { labelOf, Preferences, SettingField, type Values } from '../ui/settings';
 import { StoreIcon } from '../ui/storeicon';
+import { PublishablePreview } from '../rule/publishpreview';
+import { KeptForeign, LinkAccount, useKeptForeign, useWhose } from '../ui/whose';
 import { RuleState, StoreState } from './provisioning';
 
 const root = '/integrations/provisioning';
@@ -39,11 +41,13 @@ export default function ConnectionPage() {
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="configuration">Configuration</Tabs.Tab>
           <Tabs.Tab value="accounts">Accounts</Tabs.Tab>
+          {s.type !== 'directory' && <Tabs.Tab value="preview">Preview</Tabs.Tab>}
           <Tabs.Tab value="activity">Activity</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview"><Overview store={s} /></Tabs.Panel>
         <Tabs.Panel value="configuration"><Configuration key={s.updatedAt} store={s} /></Tabs.Panel>
         <Tabs.Panel value="accounts"><Accounts store={s} /></Tabs.Panel>
+        <Tabs.Panel value="preview"><PublishablePreview of={{ store: id }} running={s.status === 'ACTIVE'} /></Tabs.Panel>
         <Tabs.Panel value="activity"><ActivityList filter={`store.id eq "${id}"`} /></Tabs.Panel>
       </Tabs>
     </>
@@ -283,6 +287,8 @@ function EditConfiguration({ store, onDone }: { store: Store; onDone: () => void
   );
 }
 
+const accountName = (a: Account) => String(a.remote?.attributes?.primaryEmail ?? a.remote?.attributes?.userName ?? a.remote?.attributes?.displayName ?? (a.remoteId || '—'));
+
 /** The link table. */
 function Accounts({ store }: { store: Store }) {
   const may = useMay();
@@ -290,6 +296,9 @@ function Accounts({ store }: { store: Store }) {
   const [ownership, setOwnership] = useState<string | null>(null);
   const [status, setStatus] = useState<string | null>(null);
   const [unlinking, setUnlinking] = useState<Account>();
+  const [linking, setLinking] = useState<Candidate>();
+  const kept = useKeptForeign(store.id);
+  const { keep, release } = useWhose(store.id);
   const q = usePages<'accounts', Account>(['live', 'accounts', store.id], `/propagation/stores/${store.id}/accounts`, 'accounts', { name, ownership: ownership ?? '', status: status ?? '', limit: 50 });
   const unlink = useAct((a: Account) => remove(`/propagation/stores/${store.id}/accounts/${a.id}`).then(() => setUnlinking(undefined)), [['live']]);
   return (
@@ -307,16 +316,32 @@ function Accounts({ store }: { store: Store }) {
           { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Text size="sm">{a.object?.name ?? 'nobody'} <Text span size="xs" c="dimmed">group</Text></Text> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody</Text>) },
           { label: 'Account on the target', cell: (a) => (
             <Box>
-              <Text size="sm" className="wrap">{String(a.remote?.attributes?.primaryEmail ?? a.remote?.attributes?.userName ?? a.remote?.attributes?.displayName ?? (a.remoteId || '—'))}</Text>
+              <Text size="sm" className="wrap">{accountName(a)}</Text>
               {a.remoteId && <Text size="xs" c="dimmed" ff="monospace">{a.remoteId}{a.kind === 'USER' && a.remote && !a.remote.active ? ' · inactive' : ''}</Text>}
             </Box>
           ), wide: true },
-          { label: 'Ownership', cell: (a) => (a.ownership ? <Status of={ownerships[a.ownership]} dot={false} /> : '—'), wide: true },
+          { label: 'Ownership', cell: (a) => (!a.ownership ? '—' : kept.has(a.remoteId) ? <KeptForeign /> : <Status of={ownerships[a.ownership]} dot={false} />) },
           { label: 'Status', cell: (a) => (a.ownership === 'FOREIGN' ? '—' : <Status of={accountStates[a.status]} help={a.error?.message ? sentence(a.error.message) : accountStates[a.status]?.help} />) },
           { label: 'Last sync', cell: (a) => <Text size="sm"><Ago at={a.lastSyncAt} /></Text>, wide: true },
-          { label: '', width: 50, cell: (a) => may.editAll && a.kind === 'USER' && a.object && a.remoteId ? <Tooltip label="Unlink"><ActionIcon variant="subtle" color="gray" aria-label={`Unlink ${a.object.name}`} onClick={() => setUnlinking(a)}><IconLinkOff size={16} /></ActionIcon></Tooltip> : null },
+          { label: '', width: 50, cell: (a) => {
+            if (!may.editAll || a.kind !== 'USER' || !a.remoteId) return null;
+            if (a.object) return <Tooltip label="Unlink"><ActionIcon variant="subtle" color="gray" aria-label={`Unlink ${a.object.name}`} onClick={() => setUnlinking(a)}><IconLinkOff size={16} /></ActionIcon></Tooltip>;
+            const name = accountName(a);
+            return (
+              <Menu position="bottom-end">
+                <Menu.Target><ActionIcon variant="subtle" color="gray" aria-label={`Whose is ${name}?`}><IconDots size={16} /></ActionIcon></Menu.Target>
+                <Menu.Dropdown>
+                  <Menu.Item onClick={() => setLinking({ remoteId: a.remoteId, name, active: a.remote?.active ?? true, linkedTo: '', keptForeign: false })}>Link to a person…</Menu.Item>
+                  {kept.has(a.remoteId)
+                    ? <Menu.Item onClick={() => release.mutate(a.remoteId)}>Let it be adopted</Menu.Item>
+                    : <Menu.Item onClick={() => keep.mutate(a.remoteId)}>Keep foreign</Menu.Item>}
+                </Menu.Dropdown>
+              </Menu>
+            );
+          } },
         ]}
       />
+      <LinkAccount account={linking} store={store.id} onClose={() => setLinking(undefined)} />
       <Confirm opened={unlinking !== undefined} onClose={() => setUnlinking(undefined)} title={`Unlink ${unlinking?.object?.name}?`} action="Unlink" onConfirm={() => unlinking && unlink.mutate(unlinking)} loading={unlink.isPending} error={unlink.error}>
         Lockstep forgets that this account belongs to {unlinking?.object?.name}. The account itself is left alone and shown as foreign. It is adopted again if it still matches.
       </Confirm>

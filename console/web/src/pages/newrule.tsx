@@ -4,11 +4,12 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { ApiError, get, post, put } from '../api';
-import { done, ruleBody, saveRule, useRule, useStore, useStores } from '../data';
+import { ruleBody, useRule, useStore, useStores } from '../data';
 import type { Page, Rule, Store } from '../types';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
-import { PreviewPanel } from '../rule/preview';
+import { PreviewPanel, usePreview } from '../rule/preview';
+import { NotPublished, usePublishPreview } from '../rule/publishpreview';
 import { Empty, Failed, Loading, PageHead } from '../ui/parts';
 import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
@@ -136,26 +137,21 @@ function MappingStep({ rule, store }: { rule: Rule; store: Store }) {
 
 function Enable({ rule, store }: { rule: Rule; store: Store }) {
   const navigate = useNavigate();
-  const client = useQueryClient();
-  const enable = useMutation({
-    mutationFn: () => saveRule({ ...rule, active: true }),
-    onSuccess: async () => {
-      await Promise.all([['rules'], ['live'], ['activities']].map((queryKey) => client.invalidateQueries({ queryKey })));
-      done('The rule is enabled.');
-      void navigate(`${root}/rules/${rule.id}`);
-    },
-  });
+  const preview = usePreview({ rule: rule.id, store: store.id });
+  // Exactly this preview is published: what has moved meanwhile is said, and nothing is done.
+  const enable = usePublishPreview(preview, 'The rule is enabled.', () => put<Rule>('/propagation/rules/' + rule.id, { ...ruleBody(rule), active: true }));
+  const again = () => { enable.reset(); void preview.refetch(); };
   const off = store.status !== 'ACTIVE';
   return (
     <Paper p={{ base: 'md', sm: 'xl' }}>
       <Stack>
         <div><Title order={2}>Preview</Title><Text size="sm" c="dimmed">Exactly what enabling the rule does at {store.name}.</Text></div>
-        <PreviewPanel ruleId={rule.id} />
+        {enable.error && <NotPublished error={enable.error} again={again} title="The rule was not enabled" />}
+        <PreviewPanel of={{ rule: rule.id, store: store.id }} preview={preview} />
         {off && <Text size="sm">The connection <Anchor component={Link} to={`${root}/connections/${store.id}`} inherit>{store.name}</Anchor> is off. Switch it on first; a rule cannot be enabled before its connection is.</Text>}
-        {enable.error && <Failed error={enable.error} title="The rule was not enabled" />}
         <Group justify="space-between">
           <Button variant="default" component={Link} to={to(rule, 'mapping')}>Back</Button>
-          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => enable.mutate()} loading={enable.isPending} disabled={off}>Enable rule</Button></Group>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => enable.mutate(undefined, { onSuccess: () => void navigate(`${root}/rules/${rule.id}`) })} loading={enable.isPending} disabled={off || !preview.data || preview.isFetching || !!enable.error}>Enable rule</Button></Group>
         </Group>
       </Stack>
     </Paper>

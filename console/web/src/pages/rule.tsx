@@ -1,6 +1,6 @@
 import { ActionIcon, Alert, Anchor, Box, Button, Checkbox, Group, Menu, Paper, Progress, Select, SimpleGrid, Stack, Switch, Tabs, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconAlertTriangle, IconCopy, IconDots, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
+import { IconAlertTriangle, IconCopy, IconDots, IconEye, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
@@ -8,10 +8,10 @@ import { at, get, post, put, query, remove, sentence } from '../api';
 import { done, publish, ruleBody, saveRule, useAct, useMappings, usePages, useRule, useRules, useStore, useSyncStatus } from '../data';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
-import { PreviewPanel } from '../rule/preview';
+import { PublishablePreview } from '../rule/publishpreview';
 import { useMay } from '../session';
 import { accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
-import type { Account, AccountStatus, Mapping, Page, Rule, Store, SyncStatus } from '../types';
+import type { Account, Failure, Mapping, Page, Rule, Store, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Confirm, CopyText, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
 import { Rename } from '../ui/rename';
@@ -46,7 +46,7 @@ export default function RulePage() {
         <Tabs.Panel value="filter"><Filter key={r.updatedAt} rule={r} /></Tabs.Panel>
         <Tabs.Panel value="mapping"><MappingEditor rule={r} type={store.data.type} /></Tabs.Panel>
         <Tabs.Panel value="users"><Users rule={r} /></Tabs.Panel>
-        <Tabs.Panel value="preview"><PreviewPanel ruleId={id} /></Tabs.Panel>
+        <Tabs.Panel value="preview"><PublishablePreview of={{ rule: id, store: r.targetStore.id }} running={r.active && store.data.status === 'ACTIVE'} /></Tabs.Panel>
         <Tabs.Panel value="activity"><ActivityList filter={`rule.id eq "${id}"`} /></Tabs.Panel>
       </Tabs>
     </>
@@ -235,43 +235,50 @@ const failing = { users: { list: 'syncedUsers', one: 'person', many: 'people' },
 function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
   const may = useMay();
   const { list: path, one, many } = failing[of];
+  const key = ['live', 'failures', of, rule.id];
+  const causes = useQuery({ queryKey: [...key, 'causes'], queryFn: ({ signal }) => get<Page<'failures', Failure>>(`/propagation/rules/${rule.id}/failures`, signal).then((p) => p._embedded.failures) });
   const q = useQuery({
-    queryKey: ['live', 'failures', of, rule.id],
-    queryFn: ({ signal }) => get<Page<typeof path, Account>>(`/propagation/rules/${rule.id}/${path}${query({ status: 'FAILED', limit: 500 })}`, signal),
+    queryKey: key,
+    queryFn: ({ signal }) => get<Page<typeof path, Account>>(`/propagation/rules/${rule.id}/${path}${query({ status: 'FAILED', limit: 500 })}`, signal).then((p) => p._embedded[path]),
   });
-  const retry = useAct(async (accounts: Account[]) => {
-    let failed = 0;
-    for (const a of accounts) {
-      if (!a.object) continue;
-      const trace = await post<{ result: AccountStatus }>(`/${of}/${a.object.id}/syncedRules/${rule.id}`).catch(() => ({ result: 'FAILED' as const }));
-      if (trace.result === 'FAILED') failed++;
-    }
-    done(failed === 0 ? `${plural(accounts.length, 'retry', 'retries')} done.` : `${number(failed)} of ${number(accounts.length)} failed again.`);
-  }, [['live'], ['activities']], 'The retry did not work');
-  if (q.isLoading) return <Loading rows={2} />;
-  if (q.error && !q.data) return <Failed error={q.error} again={() => void q.refetch()} title="The failures could not be loaded" />;
-  const causes = new Map<string, Account[]>();
-  for (const a of q.data?._embedded[path] ?? []) {
-    const cause = a.error?.message ?? a.details ?? 'unknown cause';
-    // The same cause names other people; what is quoted does not count.
-    const key = (a.error?.code ?? '') + '|' + cause.replace(/"[^"]*"|\S+@\S+/g, '…');
-    causes.set(key, [...(causes.get(key) ?? []), a]);
-  }
-  if (causes.size === 0) return null;
+  // The server tries again by itself, within the target's limits; this only makes it due at once.
+  const retry = useAct(
+    (which: { code?: string; user?: { id: string }; group?: { id: string } }) =>
+      post<{ retried: number }>(`/propagation/rules/${rule.id}/retry`, which).then((r) => done(`${plural(r.retried, 'retry has', 'retries have')} begun.`)),
+    [['live'], ['activities']], 'The retry did not work',
+  );
+  if (q.isLoading || causes.isLoading) return <Loading rows={2} />;
+  const error = q.error ?? causes.error;
+  if (error && !q.data) return <Failed error={error} again={() => { void q.refetch(); void causes.refetch(); }} title="The failures could not be loaded" />;
+  const byCode = new Map<string, Account[]>();
+  for (const a of q.data ?? []) byCode.set(a.error?.code ?? '', [...(byCode.get(a.error?.code ?? '') ?? []), a]);
+  if (byCode.size === 0) return null;
+  // Causes are counted over users and groups together; where only one of them fails for it, the count is theirs.
+  const total = (code: string, list: Account[]) => (list.length < 500 ? list.length : (causes.data?.find((c) => c.error.code === code)?.objects ?? list.length));
   return (
-    <Section title={of === 'users' ? 'Failures by cause' : 'Failures of groups by cause'}>
+    <Section title={of === 'users' ? 'Failures by cause' : 'Failures of groups by cause'} actions={may.editAll && byCode.size > 1 && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate({})}>Retry all</Button>}>
       <Stack>
-        {[...causes.values()].sort((a, b) => b.length - a.length).map((list) => {
+        {[...byCode.entries()].sort(([, a], [, b]) => b.length - a.length).map(([code, list]) => {
           const first = list[0];
+          const n = total(code, list);
           return (
-            <Paper key={first.id} p="md">
+            <Paper key={code} p="md" withBorder>
               <Group justify="space-between" align="flex-start" gap="sm">
                 <Box flex="1 1 260px" miw={0}>
                   <Text size="sm" fw={600} className="wrap">{sentence(first.error?.message ?? first.details ?? 'Unknown cause')}</Text>
                   {first.error?.hint && <Text size="sm" c="dimmed" className="wrap">What to do: {sentence(first.error.hint)}</Text>}
-                  <Text size="xs" mt={6}>{plural(list.length, one, many)}: {list.slice(0, 5).map((a, i) => <span key={a.id}>{i > 0 && ', '}{a.object && of === 'users' ? <Link to={`/directory/users/${a.object.id}`}>{a.object.name}</Link> : (a.object?.name ?? a.remoteId)}</span>)}{list.length > 5 && ' and more'}</Text>
+                  <Text size="xs" mt={6} c="dimmed">{plural(n, one, many)}{first.nextTryAt && <> · next try <Ago at={first.nextTryAt} /></>}</Text>
+                  <Group gap={6} mt={6}>
+                    {list.slice(0, 5).map((a) => (
+                      <Group key={a.id} gap={2} wrap="nowrap">
+                        {a.object && of === 'users' ? <Anchor component={Link} size="xs" to={`/directory/users/${a.object.id}/sync`}>{a.object.name}</Anchor> : <Text size="xs">{a.object?.name ?? a.remoteId}</Text>}
+                        {may.editAll && a.object && n > 1 && <ActionIcon size="xs" variant="subtle" color="gray" aria-label={`Retry ${a.object.name}`} onClick={() => retry.mutate(of === 'users' ? { user: { id: a.object?.id ?? '' } } : { group: { id: a.object?.id ?? '' } })}><IconRefresh size={12} /></ActionIcon>}
+                      </Group>
+                    ))}
+                    {n > 5 && <Text size="xs" c="dimmed">and {number(n - 5)} more</Text>}
+                  </Group>
                 </Box>
-                {may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate(list.slice(0, 100))}>{list.length === 1 ? 'Retry' : `Retry ${list.length > 100 ? 'the first 100' : 'all'}`}</Button>}
+                {may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate({ code })}>{n === 1 ? 'Retry' : 'Retry these'}</Button>}
               </Group>
             </Paper>
           );
@@ -289,13 +296,18 @@ function Filter({ rule }: { rule: Rule }) {
     if (rule.active) await publish();
     done('The filter is saved.');
   }, [...stale, ['preview']], undefined);
+  const navigate = useNavigate();
+  const look = useAct(async () => {
+    await put('/propagation/rules/' + rule.id, { ...ruleBody(rule), populationExpression: text });
+    void navigate(`${root}/rules/${rule.id}/preview`);
+  }, [...stale, ['preview']], 'The draft was not saved');
   return (
     <Paper p={{ base: 'md', sm: 'lg' }} maw={920}>
       <Stack>
         <FilterEditor value={text} onChange={setText} readOnly={!may.editAll} />
-        {rule.active && text !== rule.populationExpression && <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title="The rule is enabled">Saving takes effect at once. People who do not match any more are deprovisioned, where the connection allows it.</Alert>}
+        {rule.active && text !== rule.populationExpression && <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title="The rule is enabled">Saving takes effect at once. People who do not match any more are deprovisioned, where the connection allows it. Preview it first: nothing is published before you say so.</Alert>}
         {save.error && <Failed error={save.error} title="The filter was not saved" />}
-        {may.editAll && <Group justify="flex-end"><Button variant="default" disabled={text === rule.populationExpression} onClick={() => setText(rule.populationExpression)}>Discard</Button><Button onClick={() => save.mutate(undefined)} loading={save.isPending} disabled={text === rule.populationExpression || !text.trim()}>Save</Button></Group>}
+        {may.editAll && <Group justify="flex-end"><Button variant="default" disabled={text === rule.populationExpression} onClick={() => setText(rule.populationExpression)}>Discard</Button>{rule.active && <Button variant="default" leftSection={<IconEye size={16} />} onClick={() => look.mutate(undefined)} loading={look.isPending} disabled={text === rule.populationExpression || !text.trim()}>Preview first</Button>}<Button onClick={() => save.mutate(undefined)} loading={save.isPending} disabled={text === rule.populationExpression || !text.trim()}>Save</Button></Group>}
       </Stack>
     </Paper>
   );
