@@ -15,6 +15,7 @@ type Store interface {
 	Runners
 	Guard
 	Groups
+	Drifts
 }
 
 // Source is what the engine reads of the directory and of what is published.

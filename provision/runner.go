@@ -22,8 +22,11 @@ type RunnerState struct {
 	Cursor        int64  // the feed is read up to here
 	RevisionID    string // the revision that the rows were evaluated against
 	Paused        bool
-	Resync        string // why a full reconciliation was asked for; "" = it was not
-	Halt          *Halt  // nil: not halted
+	Resync        string    // why a full reconciliation was asked for; "" = it was not
+	Halt          *Halt     // nil: not halted
+	Trip          *Trip     `json:"-"` // nil: the tripwire has not stopped it; kept apart, as administrators write it
+	ScannedAt     time.Time // when the target was last listed to the end
+	ResumedAt     time.Time // when an administrator last let it go on after the tripwire
 	Sweep         Sweep
 	// Visiting lists the objects about which calls may be under way. Whoever takes over after a crash reads them first: what is
 	// known of them may be behind what the target did.
@@ -53,6 +56,7 @@ type Sweep struct {
 	ID        string     `json:"id,omitempty"` // "" = none in progress
 	Phase     SweepPhase `json:"phase,omitempty"`
 	List      bool       `json:"list,omitempty"` // list the target first
+	Scan      bool       `json:"scan,omitempty"` // a drift scan: it takes its share of the read budgets only
 	Cause     string     `json:"cause,omitempty"`
 	Cursor    string     `json:"cursor,omitempty"` // the last user evaluated
 	Evaluated int64      `json:"evaluated,omitempty"`
