@@ -344,6 +344,29 @@ func (r *runner) memberDrift(it *groupItem, remoteID string, ours bool) provisio
 	return d
 }
 
+// nameMembers finds out what the members are called who are nobody's here.
+func (r *runner) nameMembers(ctx context.Context, found []provision.Drift) error {
+	var ids []string
+	for i := range found {
+		if found[i].Member != "" && found[i].MemberName == found[i].Member {
+			ids = append(ids, found[i].Member)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	names, err := r.engine.memberNames(ctx, r.connectionID, ids)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		if at := slices.Index(ids, found[i].Member); at >= 0 {
+			found[i].MemberName = names[at]
+		}
+	}
+	return nil
+}
+
 // settledMembers are the live drifts of a group that are over.
 func (r *runner) settledMembers(it *groupItem) []provision.Drift {
 	if len(it.want.Drifts) == 0 || it.want.Leave || it.row.Linked() && it.row.Remote == nil {

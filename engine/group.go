@@ -138,7 +138,11 @@ func (r *runner) readGroup(ctx context.Context, it *groupItem) error {
 	if err := r.learnGroup(ctx, it, remote); err != nil {
 		return err
 	}
-	return r.keepDrift(&it.item, r.learnedMembers(it, before, was))
+	found := r.learnedMembers(it, before, was)
+	if err := r.nameMembers(ctx, found); err != nil {
+		return err
+	}
+	return r.keepDrift(&it.item, found)
 }
 
 // adoptGroup ties the group to one of the same name that is there already.
