@@ -61,6 +61,8 @@ type Accounts interface {
 	Account(ctx context.Context, envID, id string) (provision.Account, error)
 	// Orphans lists rows whose user no longer exists although the row is still linked or pending.
 	Orphans(ctx context.Context, connectionID string, after string, limit int) ([]provision.Account, error)
+	// FailureCauses lists the causes by which objects of a rule fail, the most frequent first.
+	FailureCauses(ctx context.Context, connectionID, ruleID string) ([]provision.FailureCause, error)
 	// CountAccounts counts the rows of a rule by status.
 	CountAccounts(ctx context.Context, connectionID, ruleID string, kind directory.Kind) (provision.Counts, error)
 

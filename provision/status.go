@@ -98,3 +98,10 @@ type Event struct {
 	Data          any
 	At            time.Time
 }
+
+// FailureCause is a cause by which objects of a rule fail, with how many do and one of them.
+type FailureCause struct {
+	Fault   Fault
+	Objects int64
+	Example Object
+}

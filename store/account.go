@@ -363,6 +363,20 @@ func (db *DB) CountAccounts(ctx context.Context, connectionID, ruleID string, ki
 	return out, err
 }
 
+// FailureCauses lists the causes by which objects of a rule fail, the most frequent first.
+func (db *DB) FailureCauses(ctx context.Context, connectionID, ruleID string) ([]provision.FailureCause, error) {
+	return collect(ctx, db.read, func(s scanner) (provision.FailureCause, error) {
+		var c provision.FailureCause
+		var fault []byte
+		if err := s.Scan(&c.Objects, &fault, &c.Example.ID, &c.Example.Name); err != nil {
+			return c, err
+		}
+		return c, json.Unmarshal(fault, &c.Fault)
+	}, `SELECT f.n, a.fault, a.object_id, a.object_name FROM (
+ SELECT count(*) AS n, min(id) AS id FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND status = 'FAILED' AND fault_code <> '' GROUP BY fault_code) f
+ JOIN accounts a ON a.id = f.id ORDER BY f.n DESC, a.fault_code`, connectionID, ruleID)
+}
+
 // MarkDue makes rows due, also those that a visit is about to put to rest. What is due already keeps a higher priority.
 func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Time, priority provision.Priority, cause string) (int64, error) {
 	args := []any{q.ConnectionID, micros(at), int(priority), cause, string(provision.StatusPending)}

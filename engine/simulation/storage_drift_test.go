@@ -74,3 +74,7 @@ func (s *storage) CountLingering(ctx context.Context, connectionID, ruleID strin
 func (s *storage) Ripe(ctx context.Context, connectionID string, now time.Time, limit int) ([]provision.Account, error) {
 	return read(ctx, s, func() ([]provision.Account, error) { return s.db.Ripe(ctx, connectionID, now, limit) })
 }
+
+func (s *storage) FailureCauses(ctx context.Context, connectionID, ruleID string) ([]provision.FailureCause, error) {
+	return read(ctx, s, func() ([]provision.FailureCause, error) { return s.db.FailureCauses(ctx, connectionID, ruleID) })
+}

@@ -174,3 +174,22 @@ func testLingering(t *testing.T, s *suite) {
 		t.Errorf("%+v", ripe)
 	}
 }
+
+// testFailureCauses: what fails is counted by cause, with an example.
+func testFailureCauses(t *testing.T, s *suite) {
+	ctx := t.Context()
+	var rows []*provision.Account
+	for i, code := range []string{"taken", "taken", "gone", ""} {
+		a := account(s, "o"+string(rune('1'+i)), "U"+string(rune('1'+i)))
+		if a.ObjectName = a.ObjectID; code != "" {
+			a.Status, a.Fault = provision.StatusFailed, &provision.Fault{Kind: provision.Rejected, Code: code, Message: code + " it is"}
+		}
+		rows = append(rows, a)
+	}
+	must(t, s.db.Record(ctx, rows, nil, nil))
+	got, err := s.db.FailureCauses(ctx, "c", "r")
+	must(t, err)
+	if len(got) != 2 || got[0].Objects != 2 || got[0].Fault.Code != "taken" || got[0].Example.Name == "" || got[1].Fault.Message != "gone it is" {
+		t.Errorf("%+v", got)
+	}
+}
