@@ -135,9 +135,9 @@ func TestTripwireReports(t *testing.T) {
 	}
 }
 
-// TestTripwireOnce: one person deactivated by hand a moment before their update is drift, is put right, and stops nothing.
+// TestTripwireOnce: one person who is not active after their update is put right, also where drift is only reported, and stops nothing.
 func TestTripwireOnce(t *testing.T) {
-	onBoth(t, 5, nil, func(t *testing.T, w *world) {
+	onBoth(t, 5, map[string]any{"DRIFT_HANDLING": "Report"}, func(t *testing.T, w *world) {
 		t.Helper()
 		w.byHand(2, func(m *sandbox.Member) { m.Active = false })
 		w.edit(2, func(u *directory.User) error { u.Title = "Chief"; return nil })

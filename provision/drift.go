@@ -159,9 +159,9 @@ func (l Drifts) OfMember(remoteID string) *Drift {
 }
 
 // Stays reports whether the target's value is left as it is: it was accepted, or, where drift is only reported, nobody has decided.
-// That goes for the value that was found as long as we want what we wanted then.
+// That goes for the value that was found as long as we want what we wanted then. What an update of ours did is always put right.
 func (d *Drift) Stays(report bool, ours, theirs any) bool {
-	return d != nil && (d.Status == DriftAccepted || report && d.Status == DriftOpen) && SameValue(d.Ours, ours) && SameValue(d.Theirs, theirs)
+	return d != nil && (d.Status == DriftAccepted || report && d.Status == DriftOpen && !d.Hurt) && SameValue(d.Ours, ours) && SameValue(d.Theirs, theirs)
 }
 
 // DriftQuery narrows a list of drifts. Empty fields do not narrow.
