@@ -27,6 +27,7 @@ func (r *runner) react(ctx context.Context, it *item, fault *provision.Fault) bo
 		r.engine.keepBaseline(r.connectionID, it.want.Ref.ID, it.row.Remote, true)
 		it.row.Remote = nil
 	}
+	r.failedAgain(fault)
 	switch fault.Kind {
 	case provision.Transient:
 		r.postpone(it, fault)

@@ -246,6 +246,9 @@ func (r *runner) doGroup(ctx context.Context, it *groupItem, op provision.Operat
 	})
 	remote, err := r.line.target.Do(calling, call)
 	r.progress.count()
+	if err == nil {
+		r.works()
+	}
 	if remote != nil {
 		it.wrote(&op)
 		if op.Verb == provision.VerbCreate {

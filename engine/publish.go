@@ -70,7 +70,8 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 		return nil
 	}
 	if r.line != nil {
-		r.wait() // visits under way decide by the old line
+		r.pacer.flush() // whoever waits for the budget decides anew: a rule that is switched off ends between two calls
+		r.wait()        // visits under way decide by the old line
 	}
 	kind, ok := r.engine.types[c.Type]
 	if !ok {

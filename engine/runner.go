@@ -49,6 +49,7 @@ type runner struct {
 	failure  error
 	paused   bool
 	pauses   int  // how often paused was set
+	failures int  // of the target, in a row
 	tripped  bool // the tripwire stopped the connection
 	trips    int  // how often it did
 	stale    bool // the line was compiled for attributes that have changed

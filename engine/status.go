@@ -106,6 +106,8 @@ func stateOf(s provision.RunnerState, revisionID string, head, pending int64) (p
 		return provision.StateSyncing, "a new revision is being taken over"
 	case s.Sweep.Fault != nil:
 		return provision.StateSyncing, "the target's accounts cannot be listed: " + s.Sweep.Fault.Error()
+	case s.Quarantine != nil && (head > s.Cursor || pending > 0):
+		return provision.StateSyncing, "the target fails again and again, and is called seldom until it works: " + s.Quarantine.Fault.Error()
 	case s.Resync != "" || s.Sweep.ID != "":
 		return provision.StateSyncing, s.Sweep.Cause
 	case head > s.Cursor || pending > 0:

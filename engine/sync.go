@@ -164,6 +164,7 @@ func (r *runner) read(ctx context.Context, it *item) error {
 	if err != nil {
 		return err
 	}
+	r.works()
 	it.row.Remote = remote
 	hurt, err := r.compareRead(it, remote)
 	if err != nil || !hurt {
@@ -263,6 +264,9 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 	watch.done(call.Known != nil && call.Known.Active && remote != nil && !remote.Active)
 	r.progress.count()
 	r.operated(op.Verb, err)
+	if err == nil {
+		r.works()
+	}
 	hurt := false
 	if remote != nil {
 		r.learn(it, op.Verb, remote)

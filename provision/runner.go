@@ -27,7 +27,9 @@ type RunnerState struct {
 	Trip          *Trip     `json:"-"` // nil: the tripwire has not stopped it; kept apart, as administrators write it
 	ScannedAt     time.Time // when the target was last listed to the end
 	ResumedAt     time.Time // when an administrator last let it go on after the tripwire
-	Sweep         Sweep
+	// Quarantine: the target fails again and again; nil = it does not.
+	Quarantine *Quarantine
+	Sweep      Sweep
 	// Visiting lists the objects about which calls may be under way. Whoever takes over after a crash reads them first: what is
 	// known of them may be behind what the target did.
 	Visiting      []string
@@ -48,6 +50,14 @@ type Halt struct {
 	Fault    *Fault    `json:"fault"`
 	Since    time.Time `json:"since"`
 	ProbeAt  time.Time `json:"probeAt"`
+	Attempts int       `json:"attempts"`
+}
+
+// Quarantine says why a target is called seldom, and when it is called next.
+type Quarantine struct {
+	Fault    *Fault    `json:"fault"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
 	Attempts int       `json:"attempts"`
 }
 

@@ -90,11 +90,11 @@ func TestDriftAndTripwire(t *testing.T) {
 	b.open(page + "/drift")
 	b.sees("What others change on the target is shown here and left until you decide.", "Nothing differs")
 	b.click("button", "Scan now")
-	b.sees("Chief of everything", "Deactivated there", "Repair all")
+	b.sees("Chief of everything", "Inactive there", "Repair all")
 	b.look("drift")
 	b.click("button", "Accept title of anna")
 	b.sees("by ann")
-	b.click("button", "Repair Deactivated there of ben")
+	b.click("button", "Repair Inactive there of ben")
 	w.until("ben is active again", func(m map[string]member) bool { return m["ben@example.com"].Active })
 	if title := w.members()["anna@example.com"].Title; title != "Chief of everything" {
 		t.Errorf("what was accepted is %q", title)

@@ -82,7 +82,7 @@ export const driftHelp: Record<string, string> = {
 
 /** What drifted, as people call it. */
 export function driftWhat(d: Drift): string {
-  if (d.attribute === 'active') return d.theirs ? 'Activated there' : 'Deactivated there';
+  if (d.attribute === 'active') return d.theirs ? 'Active there' : 'Inactive there';
   if (d.attribute === 'account') return d.kind === 'GROUP' ? 'Group is gone' : 'Account is gone';
   if (d.attribute === 'members') return `${d.theirs ? 'Added' : 'Taken out'}: ${d.member?.name ?? ''}`;
   return d.attribute;
