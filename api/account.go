@@ -20,6 +20,7 @@ type Account struct {
 	Details    string               `json:"details" doc:"Why it stands like this, in a sentence."`
 	Attempts   int                  `json:"attempts" doc:"Failures in a row."`
 	NextTryAt  OptionalStamp        `json:"nextTryAt"`
+	AccessEnds OptionalStamp        `json:"accessEndsAt" doc:"When somebody whom no rule covers any more loses access, after the grace period."`
 	Cause      string               `json:"cause" doc:"What made it due, in a sentence."`
 	LastSyncAt OptionalStamp        `json:"lastSyncAt"`
 	UpdatedAt  OptionalStamp        `json:"updatedAt"`
@@ -62,6 +63,9 @@ func account(a *provision.Account) Account {
 		ID: a.ID, Kind: a.Kind, Store: refer(a.ConnectionID), Rule: referTo(a.RuleID), InScope: a.InScope, Ownership: a.Ownership, RemoteID: a.RemoteID,
 		Status: a.Status, Details: a.Detail, Attempts: a.Attempts, NextTryAt: OptionalStamp{Stamp(a.DueAt)}, Cause: a.Cause,
 		LastSyncAt: OptionalStamp{Stamp(a.SyncedAt)}, UpdatedAt: OptionalStamp{Stamp(a.UpdatedAt)},
+	}
+	if !a.OutSince.IsZero() && a.Status == provision.StatusPending {
+		out.AccessEnds = OptionalStamp{Stamp(a.DueAt)}
 	}
 	if a.ObjectID != "" {
 		out.Object = &provision.Object{ID: a.ObjectID, Name: a.ObjectName}

@@ -52,6 +52,13 @@ type Engine interface {
 	HeldOperations(ctx context.Context, h *provision.DeprovisionHold, after string, limit int) ([]provision.HeldOperation, error)
 	DecideDeprovision(ctx context.Context, envID, holdID string, approve bool, objects []string) (provision.DeprovisionHold, int64, error)
 	ConnectionStatus(ctx context.Context, envID, connectionID string) (provision.ConnectionStatus, error)
+	Drift(ctx context.Context, q provision.DriftQuery) ([]provision.Drift, error)
+	DriftByID(ctx context.Context, envID, id string) (provision.Drift, error)
+	DecideDrift(ctx context.Context, envID, connectionID string, ids []string, accept bool) (int64, error)
+	Scan(ctx context.Context, envID, connectionID string) error
+	Tripwire(ctx context.Context, envID, connectionID string) (*provision.Trip, error)
+	Untrip(ctx context.Context, envID, connectionID string, request provision.TripRequest) error
+	CountDrift(ctx context.Context, connectionID string) (provision.DriftCounts, error)
 	Evaluate(ctx context.Context, envID, expression, userID string) (any, error)
 	Subscribe(envID string) (<-chan provision.Event, func())
 }

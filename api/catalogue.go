@@ -35,6 +35,9 @@ type ConnectionState struct {
 	RatePerMinute float64       `json:"ratePerMinute"`
 	Budgets       []BudgetLevel `json:"budgets"`
 	Halt          *HaltState    `json:"halt,omitempty"`
+	Tripwire      *Tripwire     `json:"tripwire,omitempty" doc:"When it stopped the store."`
+	Drift         DriftCounts   `json:"drift"`
+	LastScanAt    OptionalStamp `json:"lastScanAt" doc:"When the target was last listed to the end."`
 	Test          *TestedState  `json:"test,omitempty"`
 }
 
@@ -76,6 +79,16 @@ func (s *server) connectionStatus(r *request) (ConnectionState, error) {
 	out := ConnectionState{
 		Paused: status.Paused, LastSyncAt: OptionalStamp{Stamp(status.LastSyncAt)}, RatePerMinute: status.RatePerMinute,
 		Budgets: each(status.Budgets, func(b *provision.BudgetLevel) BudgetLevel { return BudgetLevel(*b) }),
+	}
+	counts, err := s.Engine.CountDrift(r.Context(), c.ID)
+	if err != nil {
+		return ConnectionState{}, err
+	}
+	out.Drift, out.LastScanAt = DriftCounts(counts), OptionalStamp{Stamp(status.ScannedAt)}
+	if status.Trip != nil {
+		stopped := tripwire(status.Trip)
+		stopped.Links = Links{"self": {r.here("/propagation/stores/" + c.ID + "/tripwire")}}
+		out.Tripwire = &stopped
 	}
 	if h := status.Halt; h != nil && h.Fault != nil {
 		out.Halt = &HaltState{h.Fault.Message, h.Fault.Hint, Stamp(h.Since), Stamp(h.ProbeAt)}

@@ -146,8 +146,11 @@ func (t *StoreStatus) add(s *provision.RuleStatus) {
 	if at := Stamp(s.LastSyncAt); s.LastSyncAt.After(time.Time(t.LastSyncAt)) {
 		t.LastSyncAt = at
 	}
-	if s.State == provision.StateHalted {
+	switch {
+	case s.State == provision.StateHalted:
 		t.SyncState, t.Details = "FAILED", s.Details
+	case t.Details == "" && s.Drift.Open > 0:
+		t.Details = s.Details // what others changed on the target
 	}
 }
 

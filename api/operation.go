@@ -98,7 +98,7 @@ func (r *request) flag(name string) bool { return strings.EqualFold(r.parameter(
 // objects says what the ids in paths name.
 var objects = map[string]string{
 	"environmentID": "environment", "userID": "user", "groupID": "group", "nestedGroupID": "group", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
-	"planID": "plan", "storeID": "store", "accountID": "account", "holdID": "hold", "ruleID": "rule", "mappingID": "mapping",
+	"planID": "plan", "storeID": "store", "accountID": "account", "holdID": "hold", "driftID": "drift", "ruleID": "rule", "mappingID": "mapping",
 	"revisionID": "revision", "previewID": "preview", "activityID": "activity", "clientID": "client", "administratorID": "administrator",
 }
 

@@ -17,6 +17,12 @@ const (
 	checkMedia        = "application/vnd.pingidentity.connection.check+json"
 )
 
+// The query parameters of lists of drift.
+var (
+	driftStatus = parameter{name: "status", doc: "Only drift that stands like this. Left out: all that is not over.", allowed: words(driftStatuses)}
+	endedDrift  = parameter{name: "ended", doc: "With what is over; it is kept for 30 days.", kind: "boolean"}
+)
+
 // routes lists every operation. The OpenAPI document is made from it.
 func (s *server) routes() []route {
 	return slices.Concat(
@@ -43,6 +49,7 @@ func (s *server) directoryRoutes() []route {
 		{put, user + "/population", "updateUserPopulation", people, "Move a user", takes(http.StatusOK, s.moveUser), nil},
 		{get, user + "/syncedRules", "listUserSyncedRules", read, "Where a user stands under each rule", reads(s.listSyncedRules), paging},
 		{get, user + "/syncedRules/{ruleID}", "readUserSyncedRule", read, "Where a user stands under a rule", reads(s.readSyncedRule), nil},
+		{get, user + "/drift", "listUserDrift", read, "What others changed about a user on targets", reads(s.objectDrift), paged(driftStatus, endedDrift)},
 		{post, user + "/syncedRules/{ruleID}", "provisionUser", all, "Provision a user now", reads(s.onDemand), nil},
 
 		{get, populations, "listPopulations", read, "List populations", reads(s.listPopulations), paging},
@@ -113,6 +120,13 @@ func (s *server) storeRoutes() []route {
 		{get, preview + "/operations", "listPreviewOperations", read, "All that a preview shows, by kind and text", reads(s.listForeseen), paged(groupParameter, textParameter)},
 		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paging},
 		{post, propagation + "/holds/{holdID}", "decideHold", all, "Decide about held operations", takes(http.StatusOK, s.decideHold), nil},
+		{get, store + "/drift", "listStoreDrift", read, "What others changed on the target of a store", reads(s.storeDrift), paged(driftStatus, endedDrift, object)},
+		{post, store + "/drift", "decideStoreDrift", all, "Repair or accept drift of a store: some, or all that is open", takes(http.StatusOK, s.decideStoreDrift), nil},
+		{post, store + "/scan", "scanStore", all, "Look for drift now", answers(accepted, s.scanStore), nil},
+		{get, propagation + "/drift/{driftID}", "readDrift", read, "Read a drift", reads(s.readDrift), nil},
+		{post, propagation + "/drift/{driftID}", "decideDrift", all, "Repair or accept a drift", takes(http.StatusOK, s.decideDrift), nil},
+		{get, store + "/tripwire", "readTripwire", read, "Whether the tripwire stopped a store, and why", reads(s.tripwire), nil},
+		{post, store + "/tripwire", "actOnTripwire", all, "Repair or resume a store that the tripwire stopped", takes(http.StatusOK, s.actOnTripwire), nil},
 		{post, propagation + "/storeMetadata/{type}", "readStoreMetadata", read, "What a type of store asks for and can hold", mayTake(http.StatusOK, s.storeMetadata), nil},
 	}
 }
@@ -136,6 +150,7 @@ func (s *server) ruleRoutes() []route {
 		{get, rule + "/syncedGroups/{groupID}", "readSyncedGroup", read, "Where a group stands under a rule", reads(s.readSyncedGroup), nil},
 		{get, rule + "/failures", "listFailures", read, "Why users and groups of a rule fail, by cause", reads(s.listFailures), paging},
 		{post, rule + "/retry", "retryRule", all, "Try failed users and groups again at once: all, those of one cause, or one", mayTake(accepted, s.retry), nil},
+		{get, rule + "/drift", "listRuleDrift", read, "What others changed on the target of a rule", reads(s.ruleDrift), paged(driftStatus, endedDrift)},
 		{post, rule + "/resync", "resyncRule", all, "Start a full reconciliation", answers(accepted, s.resync), nil},
 
 		{get, mapping, "readMapping", read, "Read a mapping", reads(s.readMapping), nil},

@@ -13,7 +13,21 @@ type RuleStatus struct {
 	Groups     Counts              `json:"groups"`
 	Progress   Progress            `json:"progress"`
 	LastSyncAt OptionalStamp       `json:"lastSyncAt"`
+	Drift      DriftCounts         `json:"drift"`
+	Grace      Grace               `json:"grace"`
 	Details    string              `json:"details" doc:"Why it is halted, paused or inactive, in a sentence."`
+}
+
+// DriftCounts is how much differs on the target because somebody changed it there.
+type DriftCounts struct {
+	Open     int64 `json:"open" doc:"Found and not settled, in values; a member of a group counts as one."`
+	Accepted int64 `json:"accepted"`
+}
+
+// Grace is how many of the pending users keep access for the grace period.
+type Grace struct {
+	Users    int64         `json:"users"`
+	NextEnds OptionalStamp `json:"nextEndsAt" doc:"When the first of them loses access."`
 }
 
 // Counts counts objects as PingOne does.
@@ -40,6 +54,7 @@ func (s *server) syncStatus(r *request) (RuleStatus, error) {
 	return RuleStatus{
 		Links: Links{"self": {r.here("/propagation/rules/" + id + "/syncStatus")}}, State: status.State, Users: Counts(status.Users), Groups: Counts(status.Groups),
 		Progress: Progress(status.Progress), LastSyncAt: OptionalStamp{Stamp(status.LastSyncAt)}, Details: status.Details,
+		Drift: DriftCounts(status.Drift), Grace: Grace{status.Lingering, OptionalStamp{Stamp(status.NextLeaves)}},
 	}, err
 }
 

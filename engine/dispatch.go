@@ -90,7 +90,9 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 		return err
 	}
 	var rows []*provision.Account
+	var over []provision.Drift
 	for _, it := range items {
+		over = append(over, r.settledDrifts(it)...)
 		if it.concerns() && it.mark(r.line, now, p, cause) {
 			it.row.UpdatedAt = now
 			if !it.row.DueAt.IsZero() {
@@ -102,8 +104,8 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 			}
 		}
 	}
-	if len(rows) == 0 {
-		return nil
+	if err := r.saveDrift(over); err != nil || len(rows) == 0 {
+		return err
 	}
 	err = r.engine.store.Record(ctx, rows, nil, nil)
 	if errors.Is(err, provision.ErrLinked) {
@@ -256,6 +258,7 @@ func (r *runner) takeOver(ctx context.Context) error {
 	var save []*provision.Account
 	for i := range rows {
 		if row := &rows[i]; row.Linked() && row.Remote != nil {
+			r.engine.keepBaseline(r.connectionID, row.ObjectID, row.Remote, true)
 			row.Remote, row.UpdatedAt = nil, now
 			if row.DueAt.IsZero() || row.DueAt.After(now) {
 				row.DueAt, row.Status, row.Priority, row.Cause = now, provision.StatusPending, provision.PriorityLive, "a call about it was under way when the process ended"

@@ -61,6 +61,8 @@ type Engine struct {
 	checked map[string]string  // connection -> fingerprint of the configuration that passed its test
 	events  map[int]subscription
 	nextSub int
+	// baselines: by connection and object, see keepBaseline
+	baselines map[string]baseline
 }
 
 // New makes an engine. It does nothing until RunSlice is called.
@@ -70,6 +72,7 @@ func New(c Config) *Engine {
 		slots: c.Slots, jitter: c.Jitter, wanted: c.Wanted, tell: c.Announce, observer: c.Observer,
 		runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
 		previews: make(chan struct{}, previewsAtOnce),
+		baselines: map[string]baseline{},
 	}
 	for _, t := range c.Types {
 		e.types[t.Describe().Name] = t
@@ -217,9 +220,12 @@ func priorityOf(ctx context.Context) provision.Priority {
 // pace waits for the budgets of one request, then notes the intent that belongs to the call, if any. Waiting first keeps
 // intents few: a row that only waits for its turn needs no look-up after a crash.
 func (p *pacer) pace(ctx context.Context, budgets ...string) error {
+	watch, _ := ctx.Value(watchKey{}).(*watch)
+	budgets = watch.with(budgetsOf(ctx, budgets))
 	if err := p.acquire(ctx, priorityOf(ctx), budgets); err != nil {
 		return err
 	}
+	watch.take()
 	if i, ok := ctx.Value(intentKey{}).(*intent); ok {
 		i.once.Do(func() { i.err = i.note() })
 		return i.err

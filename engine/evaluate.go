@@ -18,8 +18,9 @@ type item struct {
 	stored  provision.Account  // the row as it was read, to see whether it changed
 	foreign *provision.Account // the listed account that is to become theirs
 	outcome plan.Outcome
-	tries   map[string]int // substitutes tried, by attribute
-	lost    int            // how often in this visit the target said that the account does not exist
+	tries   map[string]int  // substitutes tried, by attribute
+	written map[string]bool // attributes that this visit has written
+	lost    int             // how often in this visit the target said that the account does not exist
 }
 
 // evaluate takes users through steps 3 to 6: scope, mapping, normalising, planning. Ids of users who are gone are evaluated
@@ -45,7 +46,11 @@ func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []st
 	if err := l.fresh(ctx, store, envID); err != nil {
 		return nil, err
 	}
-	return l.items(envID, ids, byID, rows), nil
+	drifts, err := l.drifts(ctx, store, directory.KindUser, ids)
+	if err != nil {
+		return nil, err
+	}
+	return l.items(envID, ids, byID, rows, drifts), nil
 }
 
 func (l *line) read(ctx context.Context, store Store, ids []string) ([]provision.Account, error) {
@@ -70,10 +75,16 @@ func (l *line) evaluateUsers(
 	if err != nil {
 		return nil, err
 	}
-	return l.items(envID, ids, users, rows), nil
+	drifts, err := l.drifts(ctx, store, directory.KindUser, ids)
+	if err != nil {
+		return nil, err
+	}
+	return l.items(envID, ids, users, rows, drifts), nil
 }
 
-func (l *line) items(envID string, ids []string, users map[string]*directory.User, rows []provision.Account) []*item {
+func (l *line) items(
+	envID string, ids []string, users map[string]*directory.User, rows []provision.Account, drifts map[string]provision.Drifts,
+) []*item {
 	byObject := make(map[string]*provision.Account, len(rows))
 	for i := range rows {
 		byObject[rows[i].ObjectID] = &rows[i]
@@ -86,6 +97,7 @@ func (l *line) items(envID string, ids []string, users map[string]*directory.Use
 		}
 		ref := provision.Ref{Kind: directory.KindUser, ID: id}
 		it := &item{want: l.want(user, ref, have)}
+		it.want.Drifts = drifts[id]
 		it.row = known(have, &it.want)
 		if have != nil {
 			it.stored = *have
@@ -159,6 +171,10 @@ func (it *item) priority(otherwise provision.Priority) provision.Priority {
 func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause string) bool {
 	it.describe()
 	if it.due(l) {
+		if _, takes := it.takes(); takes && it.lingers(l, now) {
+			it.linger(l, now, cause)
+			return it.changed()
+		}
 		if why, barred := it.barred(l); barred {
 			it.wait(why, cause)
 			return it.changed()
@@ -200,13 +216,13 @@ func (it *item) describe() {
 		it.row.InScope = it.want.InScope
 	}
 	if it.want.InScope {
-		it.row.RuleID = it.want.RuleID
+		it.row.RuleID, it.row.OutSince = it.want.RuleID, time.Time{}
 	}
 }
 
 // rest says that nothing is to be done about the object.
 func (it *item) rest() {
-	it.row.DueAt, it.row.Priority, it.row.Cause, it.row.Origin = time.Time{}, 0, "", directory.Cause{}
+	it.row.DueAt, it.row.Priority, it.row.Cause, it.row.Origin, it.row.OutSince = time.Time{}, 0, "", directory.Cause{}, time.Time{}
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
 	it.regate()
 	if it.row.Status == provision.StatusPending { // nothing is to be done now, so nothing is pending

@@ -23,8 +23,10 @@ const (
 func (r *runner) react(ctx context.Context, it *item, fault *provision.Fault) bool {
 	if fault.Unanswered && it.row.Linked() {
 		// It may have been done: what is known is not to be planned from, least of all if the wish is taken back meanwhile.
+		r.engine.keepBaseline(r.connectionID, it.want.Ref.ID, it.row.Remote, true)
 		it.row.Remote = nil
 	}
+	r.failedAgain(fault)
 	switch fault.Kind {
 	case provision.Transient:
 		r.postpone(it, fault)
@@ -33,7 +35,7 @@ func (r *runner) react(ctx context.Context, it *item, fault *provision.Fault) bo
 	case provision.Taken:
 		return r.taken(ctx, it, fault)
 	case provision.Gone:
-		return r.gone(it, fault)
+		return r.gone(ctx, it, fault)
 	case provision.Halted:
 		r.halt(fault)
 		r.leave(it)
@@ -86,7 +88,7 @@ func (r *runner) failed(it *item, fault *provision.Fault, first bool) {
 
 // gone forgets a link whose account does not exist any more, and plans again. Said about somebody who has no account here, it
 // is about something that the call names, and would be said again.
-func (r *runner) gone(it *item, fault *provision.Fault) bool {
+func (r *runner) gone(ctx context.Context, it *item, fault *provision.Fault) bool {
 	if !it.row.Linked() {
 		r.refuse(it, fault)
 		return false
@@ -96,6 +98,14 @@ func (r *runner) gone(it *item, fault *provision.Fault) bool {
 			Kind: provision.Transient, Code: fault.Code, Message: fault.Message + ", says the target, and shows them all the same", Hint: "it is tried again by itself",
 			HTTPStatus: fault.HTTPStatus, RetryAfter: fault.RetryAfter,
 		})
+		return false
+	}
+	tripped, err := r.vanished(ctx, it)
+	if err != nil {
+		r.fail(err)
+	}
+	if err != nil || tripped {
+		r.leave(it)
 		return false
 	}
 	it.unlink()

@@ -91,11 +91,7 @@ func (r *runner) linkGroup(ctx context.Context, it *groupItem) error {
 		if it.row.Remote != nil {
 			return nil
 		}
-		remote, err := r.line.target.Get(ctx, directory.KindGroup, it.row.RemoteID)
-		if err != nil {
-			return err
-		}
-		return r.learnGroup(ctx, it, remote)
+		return r.readGroup(ctx, it)
 	}
 	identifier := r.line.identifier(&it.want)
 	switch {
@@ -126,6 +122,27 @@ func (r *runner) linkGroup(ctx context.Context, it *groupItem) error {
 			Hint: "rename all but one of them on the target",
 		}
 	}
+}
+
+// readGroup asks the target about a group of which it is not known how it stands. What others changed since it was known is drift.
+func (r *runner) readGroup(ctx context.Context, it *groupItem) error {
+	if it.row.Cause == scanCause {
+		ctx = scanning(ctx)
+	}
+	remote, err := r.line.target.Get(ctx, directory.KindGroup, it.row.RemoteID)
+	if err != nil {
+		return err
+	}
+	before := it.known
+	was, _ := r.engine.takeBaseline(r.connectionID, it.want.Ref.ID)
+	if err := r.learnGroup(ctx, it, remote); err != nil {
+		return err
+	}
+	found := r.learnedMembers(it, before, was)
+	if err := r.nameMembers(ctx, found); err != nil {
+		return err
+	}
+	return r.keepDrift(&it.item, found)
 }
 
 // adoptGroup ties the group to one of the same name that is there already.
@@ -229,7 +246,11 @@ func (r *runner) doGroup(ctx context.Context, it *groupItem, op provision.Operat
 	})
 	remote, err := r.line.target.Do(calling, call)
 	r.progress.count()
+	if err == nil {
+		r.works()
+	}
 	if remote != nil {
+		it.wrote(&op)
 		if op.Verb == provision.VerbCreate {
 			r.learn(&it.item, op.Verb, remote)
 			if err := r.save(&it.item, nil); err != nil { // the link first: members stand below it
@@ -242,6 +263,7 @@ func (r *runner) doGroup(ctx context.Context, it *groupItem, op provision.Operat
 	}
 	if err != nil {
 		if f := asFault(err); f != nil && f.Unanswered && it.row.Linked() {
+			r.engine.keepBaseline(r.connectionID, it.want.Ref.ID, it.row.Remote, true)
 			it.row.Remote = nil // read again before anything is decided
 		}
 		return err
@@ -333,7 +355,7 @@ func (r *runner) reactGroup(ctx context.Context, it *groupItem, fault *provision
 			return true // it was made a moment ago: look it up, and adopt it
 		}
 	case provision.Gone:
-		if !r.gone(&it.item, fault) {
+		if !r.gone(ctx, &it.item, fault) {
 			return false
 		}
 		if err := r.forgetGroup(ctx, it); err != nil {
@@ -366,6 +388,10 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 	}
 	it.rest()
 	now := r.engine.now()
+	if err := r.saveDrift(r.settledMembers(it)); err != nil {
+		r.fail(err)
+		return
+	}
 	switch it.outcome.Status {
 	case provision.StatusSuccess, provision.StatusNone:
 		it.row.SyncedAt = now

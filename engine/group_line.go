@@ -126,6 +126,10 @@ func (l *line) evaluateGroups(ctx context.Context, store Store, envID string, id
 	if err != nil {
 		return nil, fmt.Errorf("read consents: %w", err)
 	}
+	drifts, err := l.drifts(ctx, store, directory.KindGroup, ids)
+	if err != nil {
+		return nil, err
+	}
 	byID := make(map[string]*directory.Group, len(groups))
 	for i := range groups {
 		byID[groups[i].ID] = &groups[i]
@@ -142,6 +146,7 @@ func (l *line) evaluateGroups(ctx context.Context, store Store, envID string, id
 		}
 		it := &groupItem{consent: consents[id]}
 		it.want = l.wantGroup(group, id, have)
+		it.want.Drifts = drifts[id]
 		it.row = known(have, &it.want)
 		if have != nil {
 			it.stored = *have

@@ -426,6 +426,7 @@ func (r *runner) sweepGroups(ctx context.Context) error {
 		}
 		ids = append(ids, rows[i].ObjectID)
 		if r.state.Sweep.List && rows[i].RemoteID != "" && !visited[rows[i].ObjectID] {
+			r.engine.keepBaseline(r.connectionID, rows[i].ObjectID, rows[i].Remote, false)
 			rows[i].Remote = nil // read before anything is decided
 			save = append(save, &rows[i])
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"time"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -26,6 +27,8 @@ type line struct {
 	broken     map[string]error          // rules whose mappings cannot be read
 	policy     plan.Policy
 	limits     provision.DeprovisionLimits
+	drift      provision.DriftSettings
+	grace      time.Duration
 	normalizer connector.Normalizer // nil: stores what it is given
 	target     connector.Target
 
@@ -53,7 +56,7 @@ func (e *Engine) compile(
 		tables: map[string]*mapping.Table{}, broken: map[string]error{},
 	}
 	l.policy = plan.PolicyOf(&l.connection)
-	l.limits = provision.DeprovisionLimitsOf(&l.connection)
+	l.limits, l.drift, l.grace = provision.DeprovisionLimitsOf(&l.connection), provision.DriftSettingsOf(&l.connection), provision.GraceOf(&l.connection)
 	l.carry(described)
 	for _, r := range snapshot.RulesFor(c.ID) {
 		table, err := mapping.Compile(snapshot.MappingsFor(r.ID), described, mapping.SchemaOf(schema))

@@ -138,7 +138,7 @@ func (e *Engine) await(ctx context.Context, t *provision.Trace, l *line, it *ite
 		case err == nil && len(rows) == 0:
 			conclude(t, &provision.Account{Detail: "no rule covers them, and no account is left"})
 			return nil
-		case err == nil && settled(&rows[0]):
+		case err == nil && settled(&rows[0], e.now()):
 			conclude(t, &rows[0])
 			return nil
 		}
@@ -173,7 +173,10 @@ func (e *Engine) hurry(ctx context.Context, it *item, now time.Time) error {
 }
 
 // settled reports whether the visit that was asked for is over.
-func settled(row *provision.Account) bool {
+func settled(row *provision.Account, now time.Time) bool {
+	if !row.OutSince.IsZero() && row.DueAt.After(now) { // the grace period
+		return true
+	}
 	if row.Gate.State == provision.GateWaiting { // for a moment
 		return false
 	}
@@ -202,6 +205,8 @@ func (e *Engine) whyWaiting(envID, connectionID string) string {
 		return "the connection's state cannot be read"
 	case state.Paused:
 		return "the connection is paused"
+	case state.Trip != nil:
+		return "the tripwire stopped the connection: " + state.Trip.Why
 	case state.Halt != nil && state.Halt.Fault != nil:
 		return "the connection is halted: " + state.Halt.Fault.Error()
 	default:

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sort"
 	"sync"
 	"time"
@@ -36,6 +37,9 @@ type pacer struct {
 type bucket struct {
 	limiter *rate.Limiter // nil: not paced
 	until   time.Time     // the target said "not before"
+	// Of budgetUnverified: how many may be under way, and are.
+	bounded    bool
+	most, used int
 }
 
 type waiter struct {
@@ -115,20 +119,24 @@ func (p *pacer) acquire(ctx context.Context, priority provision.Priority, budget
 		}
 		return nil
 	case <-ctx.Done():
-		p.forget(w)
+		if !p.forget(w) && !w.refused && slices.Contains(budgets, budgetUnverified) {
+			p.verified(false) // granted in this moment
+		}
 		return ctx.Err()
 	}
 }
 
-func (p *pacer) forget(w *waiter) {
+// forget reports whether the waiter was waiting still.
+func (p *pacer) forget(w *waiter) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i, other := range p.waiting {
 		if other == w {
 			p.waiting = append(p.waiting[:i], p.waiting[i+1:]...)
-			return
+			return true
 		}
 	}
+	return false
 }
 
 // pump grants what can be granted and sets the timer for the rest. The caller holds mu.
@@ -187,6 +195,9 @@ func (p *pacer) wait(w *waiter, blocked map[string]bool, now time.Time) (time.Du
 
 func (b *bucket) wait(now time.Time) time.Duration {
 	d := b.until.Sub(now)
+	if b.bounded && b.used >= b.most {
+		return time.Hour // whoever is done lets the next one in
+	}
 	if b.limiter != nil {
 		if missing := 1 - b.limiter.TokensAt(now); missing > 0 {
 			d = max(d, time.Duration(missing/float64(b.limiter.Limit())*float64(time.Second))+time.Microsecond)
@@ -197,10 +208,43 @@ func (b *bucket) wait(now time.Time) time.Duration {
 
 func (p *pacer) spend(w *waiter, now time.Time) {
 	for _, n := range w.budgets {
-		if b := p.buckets[n]; b != nil && b.limiter != nil {
+		b := p.buckets[n]
+		if b == nil {
+			continue
+		}
+		if b.limiter != nil {
 			b.limiter.AllowN(now, 1)
 		}
+		if b.bounded {
+			b.used++
+		}
 	}
+}
+
+// unverified bounds how many updates may be under way whose answers are not known yet.
+func (p *pacer) unverified(most int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	b := p.buckets[budgetUnverified]
+	if b == nil {
+		b = &bucket{bounded: true}
+		p.buckets[budgetUnverified] = b
+	}
+	b.most = most
+	p.pump()
+}
+
+// verified ends one of them; hurt = there is one less from now on.
+func (p *pacer) verified(hurt bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if b := p.buckets[budgetUnverified]; b != nil {
+		b.used--
+		if hurt {
+			b.most--
+		}
+	}
+	p.pump()
 }
 
 // throttle keeps everybody off budgets that the target says are spent.

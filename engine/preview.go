@@ -270,7 +270,11 @@ func (f *foresight) deleted(ctx context.Context) error {
 		for i := range rows {
 			ids[i] = rows[i].ObjectID
 		}
-		items := f.line.items(f.envID, ids, nil, rows)
+		drifts, err := f.line.drifts(ctx, f.engine.store, directory.KindUser, ids)
+		if err != nil {
+			return err
+		}
+		items := f.line.items(f.envID, ids, nil, rows, drifts)
 		if err := f.show(ctx, items); err != nil {
 			return err
 		}

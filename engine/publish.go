@@ -16,7 +16,7 @@ import (
 // refresh takes over what is published and whether the connection is paused. It reports whether it may run.
 func (r *runner) refresh(ctx context.Context) (bool, error) {
 	r.mu.Lock()
-	asked := r.pauses
+	asked, trips := r.pauses, r.trips
 	r.mu.Unlock()
 	stored, err := r.engine.store.Runner(ctx, r.envID, r.connectionID)
 	if err != nil {
@@ -32,6 +32,7 @@ func (r *runner) refresh(ctx context.Context) (bool, error) {
 		r.pause(stored.Paused) // asked for in another process
 	}
 	r.state.Paused, r.state.Resync = stored.Paused, stored.Resync
+	r.takeTrip(stored.Trip, trips)
 	revision, err := r.engine.store.LatestRevision(ctx, r.envID)
 	if notFound(err) {
 		return false, nil
@@ -69,7 +70,8 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 		return nil
 	}
 	if r.line != nil {
-		r.wait() // visits under way decide by the old line
+		r.pacer.flush() // whoever waits for the budget decides anew: a rule that is switched off ends between two calls
+		r.wait()        // visits under way decide by the old line
 	}
 	kind, ok := r.engine.types[c.Type]
 	if !ok {
@@ -80,12 +82,16 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	case r.pacer != nil:
 		left = r.pacer.left()
 	case r.died:
-		left.levels, left.at = spent(kind.Budgets()), r.engine.now()
+		left.levels, left.at = spent(kind.Budgets()), r.engine.now() // the shares of a scan start full: it waits for the whole as well
 	}
 	factor := provision.Effective(kind.Describe(), c)
-	pacer := newPacer(kind.Budgets(), factor.Number(provision.KeyRateLimitFactor, 1), left, r.engine.now)
+	budgets := withShares(kind.Budgets(), provision.DriftSettingsOf(&factor).ReadShare)
+	pacer := newPacer(budgets, factor.Number(provision.KeyRateLimitFactor, 1), left, r.engine.now)
 	line, err := r.engine.compile(ctx, r.envID, &revision.Snapshot, c, r.term.guard(pacer.pace))
 	if err != nil {
+		return err
+	}
+	if err := r.countHurt(ctx, pacer); err != nil {
 		return err
 	}
 	reconnected := r.secretsSeen != "" && r.secretsSeen != digest

@@ -49,10 +49,16 @@ type runner struct {
 	failure  error
 	paused   bool
 	pauses   int  // how often paused was set
+	failures int  // of the target, in a row
+	tripped  bool // the tripwire stopped the connection
+	trips    int  // how often it did
 	stale    bool // the line was compiled for attributes that have changed
 	groups   groupWork
 
 	gate               gate
+	hurtAt             time.Time // when those were counted whom updates deactivated
+	rescueAt           time.Time // not before this are people activated again, after a failure
+	rescues            int       // failures in a row
 	savedAt, emittedAt time.Time
 	secretsSeen        string
 	died               bool // whoever ran the connection before did not end well
@@ -169,7 +175,7 @@ func (r *runner) stopping() bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.halted != nil || r.failure != nil || r.paused
+	return r.halted != nil || r.failure != nil || r.paused || r.tripped
 }
 
 func (r *runner) poke() {
@@ -243,6 +249,9 @@ func (r *runner) turn(ctx context.Context) (time.Duration, error) {
 	if ready, err := r.healthy(ctx); err != nil || !ready {
 		return idleTick, err
 	}
+	if stopped, err := r.seeToTrip(ctx); err != nil || stopped {
+		return idleTick, err
+	}
 	busy, err := r.ingest(ctx)
 	if err != nil {
 		return 0, err
@@ -252,6 +261,9 @@ func (r *runner) turn(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	if err := r.reweigh(ctx); err != nil {
+		return 0, err
+	}
+	if err := r.ripen(ctx); err != nil {
 		return 0, err
 	}
 	if err := r.guard(ctx, !busy); err != nil {

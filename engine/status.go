@@ -50,13 +50,19 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 	if err != nil {
 		return out, err
 	}
-	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending+out.Groups.Pending-held)
+	if out.Lingering, out.NextLeaves, err = e.store.CountLingering(ctx, rule.TargetID, ruleID, e.now()); err != nil {
+		return out, err
+	}
+	if out.Drift, err = e.store.CountDrift(ctx, rule.TargetID, ruleID); err != nil {
+		return out, err
+	}
+	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending+out.Groups.Pending-held-out.Lingering)
 	if out.State == provision.StateIdle && held > 0 {
 		out.State, out.Details = provision.StateHeld, e.whyHeld(ctx, rule.TargetID, held)
 		return out, nil
 	}
 	if out.State == provision.StateIdle {
-		out.Details = e.ruleTrouble(ctx, envID, &revision.Snapshot, rule)
+		out.Details = sentences(e.ruleTrouble(ctx, envID, &revision.Snapshot, rule), whyDrifted(out.Drift), whyLingering(out.Lingering, out.NextLeaves))
 	}
 	if out.State == provision.StateIdle {
 		return out, e.heldState(ctx, envID, &rule, &out)
@@ -94,10 +100,14 @@ func stateOf(s provision.RunnerState, revisionID string, head, pending int64) (p
 		return provision.StatePaused, "the connection is paused"
 	case s.Halt != nil && s.Halt.Fault != nil:
 		return provision.StateHalted, s.Halt.Fault.Error()
+	case s.Trip != nil:
+		return provision.StateHalted, "the tripwire stopped the connection: " + s.Trip.Why
 	case s.RevisionID != revisionID:
 		return provision.StateSyncing, "a new revision is being taken over"
 	case s.Sweep.Fault != nil:
 		return provision.StateSyncing, "the target's accounts cannot be listed: " + s.Sweep.Fault.Error()
+	case s.Quarantine != nil && (head > s.Cursor || pending > 0):
+		return provision.StateSyncing, "the target fails again and again, and is called seldom until it works: " + s.Quarantine.Fault.Error()
 	case s.Resync != "" || s.Sweep.ID != "":
 		return provision.StateSyncing, s.Sweep.Cause
 	case head > s.Cursor || pending > 0:

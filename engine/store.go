@@ -16,6 +16,7 @@ type Store interface {
 	Guard
 	Groups
 	Previews
+	Drifts
 }
 
 // Source is what the engine reads of the directory and of what is published.

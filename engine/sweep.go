@@ -71,6 +71,10 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 		}
 		r.note(actionStarted, true, "full reconciliation: "+cause)
 	}
+	if r.scanDue() {
+		r.begin(scanCause, true)
+		r.state.Sweep.Scan = true
+	}
 	ctx = directory.WithCause(ctx, r.state.Sweep.Origin)
 	switch r.state.Sweep.Phase {
 	case provision.SweepList:
@@ -101,14 +105,22 @@ func (r *runner) sweepList(ctx context.Context) error {
 	}
 	lister := r.line.target.(connector.Lister) //nolint:forcetypeassert // begin looked
 	seen := newSeen()
-	list := func(ctx context.Context, page func([]provision.Remote) error) error {
-		return lister.List(withPriority(ctx, provision.PriorityBackfill), directory.KindUser, func(rows []provision.Remote, _ int) error { return page(rows) })
-	}
-	err := ahead(ctx, list, func(rows []provision.Remote) error {
-		for i := range rows {
-			seen.add(rows[i].ID)
+	list := func(ctx context.Context, page func(listed) error) error {
+		if r.state.Sweep.Scan {
+			ctx = scanning(ctx)
 		}
-		return r.refreshPage(ctx, rows)
+		asked := r.engine.now()
+		return lister.List(withPriority(ctx, provision.PriorityBackfill), directory.KindUser, func(rows []provision.Remote, _ int) error {
+			err := page(listed{rows, asked})
+			asked = r.engine.now()
+			return err
+		})
+	}
+	err := ahead(ctx, list, func(p listed) error {
+		for i := range p.rows {
+			seen.add(p.rows[i].ID)
+		}
+		return r.refreshPage(ctx, p)
 	})
 	if errors.Is(err, errStopping) {
 		return nil // paused, halted or over: it is listed when the runner goes on
@@ -124,6 +136,27 @@ func (r *runner) sweepList(ctx context.Context) error {
 	}
 	s := &r.state.Sweep
 	s.Phase, s.Fault, s.Attempts, s.RetryAt = provision.SweepWalk, nil, 0, time.Time{}
+	return r.scanned(ctx)
+}
+
+// listed is a page of a listing, and when it was asked for.
+type listed struct {
+	rows  []provision.Remote
+	asked time.Time
+}
+
+// scanned ends a listing: nothing is repaired before it is known how much others changed on the target since the one before.
+func (r *runner) scanned(ctx context.Context) error {
+	now, before := r.engine.now(), r.state.ScannedAt
+	if r.line.drift.Handling != provision.DriftOff {
+		if _, err := r.tooMany(ctx, "", latest(before, r.state.ResumedAt)); err != nil {
+			return err
+		}
+		if err := r.engine.store.PruneDrift(ctx, r.connectionID, now.Add(-provision.DriftKept)); err != nil {
+			return fmt.Errorf("forget old drift: %w", err)
+		}
+	}
+	r.state.ScannedAt = now
 	return r.keepState(ctx)
 }
 
@@ -177,14 +210,15 @@ func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 }
 
 // refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.
-func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) error {
+func (r *runner) refreshPage(ctx context.Context, p listed) error {
 	visited := r.visiting()
-	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, remotes)
+	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, p.rows)
 	if err != nil {
 		return fmt.Errorf("read accounts: %w", err)
 	}
 	now := r.engine.now()
 	save := make([]*entry, 0, len(news))
+	known, said := map[string]*provision.Remote{}, map[string]*provision.Remote{} // of people who are linked
 	for i := range news {
 		row := news[i].Account
 		switch {
@@ -192,14 +226,19 @@ func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) er
 			row = &provision.Account{
 				EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Ownership: provision.Foreign, RemoteID: news[i].Remote.ID,
 			}
-		case visited[row.ObjectID]:
+		case visited[row.ObjectID], row.Linked() && row.UpdatedAt.After(p.asked):
 			continue // its visit knows better
+		case row.Linked():
+			known[row.ObjectID], said[row.ObjectID] = row.Remote, news[i].Remote
 		}
 		row.Remote, row.UpdatedAt = news[i].Remote, now
 		if row.ObjectID == "" {
 			row.MatchKey = r.line.matchKey(row.Kind, row.Remote)
 		}
 		save = append(save, &entry{account: row})
+	}
+	if err := r.refreshed(ctx, known, said); err != nil {
+		return err
 	}
 	for _, err := range r.recorder.all(save) {
 		if err != nil && !errors.Is(err, provision.ErrLinked) { // linked: a visit has just adopted it
@@ -249,6 +288,7 @@ func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
 			case row.ObjectID == "":
 				remove = append(remove, row.ID)
 			default:
+				r.engine.keepBaseline(r.connectionID, row.ObjectID, row.Remote, false)
 				row.Remote = nil // read before anything is decided
 				save = append(save, row)
 			}

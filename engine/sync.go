@@ -72,6 +72,10 @@ func (r *runner) visit(ctx context.Context, it *item) {
 			it.wait(why, it.row.Cause)
 			r.conclude(it)
 			return
+		case errors.Is(err, errGrace):
+			it.linger(r.line, r.engine.now(), it.row.Cause)
+			r.conclude(it)
+			return
 		case errors.Is(err, errDiffers):
 		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
 			if !r.react(ctx, it, fault) {
@@ -101,6 +105,9 @@ func (r *runner) settle(ctx context.Context, it *item) error {
 		if r.stopping() {
 			return errStopped
 		}
+		if op.TakesAccess() && it.lingers(r.line, r.engine.now()) {
+			return errGrace
+		}
 		if _, barred := it.barred(r.line); barred && op.TakesAccess() {
 			return errGate
 		}
@@ -114,12 +121,7 @@ func (r *runner) settle(ctx context.Context, it *item) error {
 // link makes sure that the account on the target is known, where there is one (step 7).
 func (r *runner) link(ctx context.Context, it *item) error {
 	if it.row.Linked() && it.row.Remote == nil {
-		remote, err := r.line.target.Get(ctx, it.row.Kind, it.row.RemoteID)
-		if err != nil {
-			return err
-		}
-		it.row.Remote = remote
-		return nil
+		return r.read(ctx, it)
 	}
 	if !it.lookup(r.line) {
 		return nil
@@ -188,6 +190,24 @@ func (r *runner) adoptable(ctx context.Context, kind directory.Kind, found []pro
 		}
 	}
 	return free, nil
+}
+
+// read asks the target about an account of which it is not known how it stands. What others changed since it was known is drift.
+func (r *runner) read(ctx context.Context, it *item) error {
+	if it.row.Cause == scanCause {
+		ctx = scanning(ctx)
+	}
+	remote, err := r.line.target.Get(ctx, it.row.Kind, it.row.RemoteID)
+	if err != nil {
+		return err
+	}
+	r.works()
+	it.row.Remote = remote
+	hurt, err := r.compareRead(it, remote)
+	if err != nil || !hurt {
+		return err
+	}
+	return r.hurt(ctx)
 }
 
 // adopt ties the object to an account that is there already. An account that is somebody else's, or that must not be written,
@@ -279,11 +299,22 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 			return nil
 		}
 	})
-	remote, err := r.line.target.Do(withPriority(ctx, it.priority(it.row.Priority)), call)
+	watch := r.watch(&op)
+	remote, err := r.line.target.Do(withWatch(withPriority(ctx, it.priority(it.row.Priority)), watch), call)
+	watch.done(call.Known != nil && call.Known.Active && remote != nil && !remote.Active)
 	r.progress.count()
 	r.operated(op.Verb, err)
+	if err == nil {
+		r.works()
+	}
+	hurt := false
 	if remote != nil {
 		r.learn(it, op.Verb, remote)
+		it.wrote(&op)
+		var kept error
+		if hurt, kept = r.compare(it, call.Known, remote, &op); kept != nil {
+			return kept
+		}
 	}
 	if err != nil {
 		if remote == nil || op.Verb != provision.VerbCreate {
@@ -303,7 +334,10 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 		}
 		it.deprovisioned(r.engine.now())
 	}
-	return r.save(it, nil, r.activity(it, actionSynced, true, why, op.Changes))
+	if err := r.save(it, nil, r.activity(it, actionSynced, true, why, op.Changes)); err != nil || !hurt {
+		return err
+	}
+	return r.hurt(ctx)
 }
 
 // intend notes that an account is about to be created, so that neither a crash nor a lost answer leads to a second one.
@@ -359,6 +393,10 @@ func attributesOf(operations []provision.Operation) []string {
 func (r *runner) finish(it *item) {
 	it.rest()
 	now := r.engine.now()
+	if err := r.saveDrift(r.settledDrifts(it)); err != nil {
+		r.fail(err)
+		return
+	}
 	if it.outcome.Status == provision.StatusSuccess || it.outcome.Status == provision.StatusNone {
 		it.row.SyncedAt = now
 	}

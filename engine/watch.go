@@ -23,7 +23,7 @@ func (e *Engine) ConnectionStatus(ctx context.Context, envID, connectionID strin
 	if err != nil {
 		return provision.ConnectionStatus{}, err
 	}
-	out := provision.ConnectionStatus{Paused: state.Paused, Halt: state.Halt, LastSyncAt: state.LastSyncAt, RatePerMinute: state.RatePerMinute}
+	out := provision.ConnectionStatus{Paused: state.Paused, Halt: state.Halt, Trip: state.Trip, ScannedAt: state.ScannedAt, LastSyncAt: state.LastSyncAt, RatePerMinute: state.RatePerMinute}
 	kind, ok := e.types[c.Type]
 	if !ok {
 		return out, nil

@@ -13,6 +13,7 @@ import (
 type GroupPolicy struct {
 	Overwrite bool // members are exactly ours; otherwise those of others stay
 	Delete    bool // a group that we made is deleted when no rule selects it any more
+	Report    bool // see Policy
 }
 
 // GroupPolicyOf reads the policy from a connection whose defaults are filled in.
@@ -20,6 +21,7 @@ func GroupPolicyOf(c *provision.Connection) GroupPolicy {
 	return GroupPolicy{
 		Overwrite: strings.EqualFold(c.Text(provision.KeyGroupMembership), provision.MembershipOverwrite),
 		Delete:    c.Flag(provision.KeyDeleteGroups),
+		Report:    provision.DriftSettingsOf(c).Handling == provision.DriftReport,
 	}
 }
 
@@ -28,7 +30,7 @@ const AttributeGroupName = "displayName"
 
 // Group plans one group: at most one operation. have may be nil: nothing is known.
 func Group(want *provision.Desired, have *provision.Account, members *provision.Members, policy GroupPolicy) Outcome {
-	d := groupDiffer{differ: differ{want: want, have: have}, members: members, policy: policy}
+	d := groupDiffer{differ: differ{want: want, have: have, policy: Policy{Report: policy.Report}}, members: members, policy: policy}
 	if have == nil {
 		d.have = &provision.Account{}
 	}
@@ -87,6 +89,9 @@ func (d *groupDiffer) unselected() Outcome {
 }
 
 func (d *groupDiffer) create() Outcome {
+	if d.gone() {
+		return d.settled(provision.StatusUnsynced, provision.StatusUnsynced)
+	}
 	op := d.operation(provision.VerbCreate, d.want.Why)
 	for _, name := range d.want.Attributes.Names() {
 		op.Changes = append(op.Changes, directory.AttributeChange{Attribute: name, To: d.want.Attributes[name]})
@@ -135,7 +140,7 @@ func (d *groupDiffer) difference() (add, remove []string, others int) {
 			continue
 		}
 		present[m.RemoteID] = true
-		if !wanted[m.RemoteID] && (m.Ours || d.policy.Overwrite) {
+		if !wanted[m.RemoteID] && (m.Ours || d.policy.Overwrite) && !d.memberStays(m.RemoteID, false, true) {
 			remove = append(remove, m.RemoteID)
 			if !m.Ours {
 				others++
@@ -143,11 +148,21 @@ func (d *groupDiffer) difference() (add, remove []string, others int) {
 		}
 	}
 	for _, m := range d.members.Wanted {
-		if m.RemoteID != "" && !m.Asleep && !present[m.RemoteID] {
+		if m.RemoteID != "" && !m.Asleep && !present[m.RemoteID] && !d.memberStays(m.RemoteID, true, false) {
 			add = append(add, m.RemoteID)
 		}
 	}
 	return add, remove, others
+}
+
+// memberStays is stays for one membership.
+func (d *groupDiffer) memberStays(remoteID string, ours, theirs bool) bool {
+	drift := d.want.Drifts.OfMember(remoteID)
+	if !drift.Stays(d.policy.Report, ours, theirs) {
+		return false
+	}
+	d.left = append(d.left, drift)
+	return true
 }
 
 func (d *groupDiffer) whyGroup(changes []directory.AttributeChange, add, remove []string) string {

@@ -6,6 +6,9 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +23,7 @@ type Policy struct {
 	Update      bool // Allow users to be updated; also needed to enable somebody again
 	Disable     bool // Allow users to be disabled
 	Deprovision bool // Allow users to be deprovisioned
+	Report      bool // what others changed on the target is shown, and left until somebody decides
 }
 
 // PolicyOf reads the policy from a connection whose defaults are filled in.
@@ -29,6 +33,7 @@ func PolicyOf(c *provision.Connection) Policy {
 		Update:      c.Flag(provision.KeyUpdateUsers),
 		Disable:     c.Flag(provision.KeyDisableUsers),
 		Deprovision: c.Flag(provision.KeyDeprovisionUsers),
+		Report:      provision.DriftSettingsOf(c).Handling == provision.DriftReport,
 	}
 }
 
@@ -73,6 +78,7 @@ type differ struct {
 	have   *provision.Account
 	policy Policy
 	out    Outcome
+	left   []*provision.Drift // the target's values that are left as they are
 }
 
 // outOfScope plans somebody whom no rule covers: what is ours is deactivated.
@@ -82,6 +88,9 @@ func (d *differ) outOfScope() Outcome {
 	}
 	if p := d.have.Remote.Protected; p != "" {
 		return Outcome{Status: provision.StatusPartial, Detail: "the account is left alone: " + p}
+	}
+	if d.stays(provision.DriftActive, false, true) {
+		return d.settled(provision.StatusNone, provision.StatusPartial)
 	}
 	d.disable(d.want.Why, d.policy.Deprovision, "deprovisioning is off (Allow users to be deprovisioned)")
 	return d.settled(provision.StatusNone, provision.StatusPartial)
@@ -97,6 +106,9 @@ func (d *differ) unlinked() Outcome {
 			Status: provision.StatusUnsynced,
 			Detail: d.want.InactiveWhy + "; no account is made for somebody who is not active",
 		}
+	}
+	if d.gone() {
+		return d.settled(provision.StatusUnsynced, provision.StatusUnsynced)
 	}
 	op := d.operation(provision.VerbCreate, d.want.Why)
 	for _, name := range d.want.Attributes.Names() {
@@ -121,12 +133,15 @@ func (d *differ) linked() Outcome {
 		active = remote.Active
 	}
 	if !active {
-		if remote.Active {
+		if remote.Active && !d.stays(provision.DriftActive, false, true) {
 			d.disable(d.want.InactiveWhy, d.policy.Disable, "disabling is off (Allow users to be disabled)")
 		}
 		return d.settled(provision.StatusSuccess, provision.StatusPartial)
 	}
 	if !remote.Active && !d.want.KeepActive {
+		if d.stays(provision.DriftActive, true, false) {
+			return d.settled(provision.StatusSuccess, provision.StatusPartial)
+		}
 		op := d.operation(provision.VerbEnable, d.want.Why+"; the account is not active")
 		op.Changes = []directory.AttributeChange{{Attribute: attributeActive, From: false, To: true}}
 		d.add(op, d.policy.Update, updatesOff)
@@ -156,12 +171,12 @@ func (d *differ) changes(remote *provision.Remote) []directory.AttributeChange {
 		if slices.Contains(d.want.CreateOnly, name) {
 			continue
 		}
-		if to := d.value(name); !provision.SameValue(remote.Attributes[name], to) {
+		if to := d.value(name); !provision.SameValue(remote.Attributes[name], to) && !d.stays(name, to, remote.Attributes[name]) {
 			out = append(out, directory.AttributeChange{Attribute: name, From: remote.Attributes[name], To: to})
 		}
 	}
 	for _, name := range d.want.Clear {
-		if from := remote.Attributes[name]; !provision.SameValue(from, nil) {
+		if from := remote.Attributes[name]; !provision.SameValue(from, nil) && !d.stays(name, nil, from) {
 			out = append(out, directory.AttributeChange{Attribute: name, From: from})
 		}
 	}
@@ -214,7 +229,7 @@ func (d *differ) add(op provision.Operation, allowed bool, withheld string) {
 	d.out.Operations = append(d.out.Operations, op)
 }
 
-// settled ends the plan: done is the status when nothing is withheld, otherwise the other one with the reasons.
+// settled ends the plan: done is the status when nothing is withheld or waits for a decision, otherwise the other one with the reasons.
 func (d *differ) settled(done, otherwise provision.SyncStatus) Outcome {
 	d.out.Status = done
 	var reasons []string
@@ -223,10 +238,66 @@ func (d *differ) settled(done, otherwise provision.SyncStatus) Outcome {
 			reasons = append(reasons, fmt.Sprintf("would %s, but %s", op.Verb, op.Withheld))
 		}
 	}
-	if len(reasons) > 0 {
-		d.out.Status, d.out.Detail = otherwise, strings.Join(reasons, "; ")
+	behind := len(reasons) > 0
+	for _, drift := range d.left {
+		behind = behind || drift.Status == provision.DriftOpen
+		reasons = append(reasons, leftAlone(drift))
 	}
+	if behind {
+		d.out.Status = otherwise
+	}
+	d.out.Detail = strings.Join(reasons, "; ")
 	return d.out
+}
+
+// stays reports whether the target's value of an attribute is left as it is, and notes it.
+func (d *differ) stays(attribute string, ours, theirs any) bool {
+	drift := d.want.Drifts.Of(attribute)
+	if !drift.Stays(d.policy.Report, ours, theirs) {
+		return false
+	}
+	d.left = append(d.left, drift)
+	return true
+}
+
+// gone reports whether an account that vanished on the target is not to be made again. That goes until anything is wanted otherwise.
+func (d *differ) gone() bool {
+	drift := d.want.Drifts.Of(provision.DriftAccount)
+	if drift == nil || drift.Basis != Fingerprint(d.want) || !drift.Stays(d.policy.Report, drift.Ours, drift.Theirs) {
+		return false
+	}
+	d.left = append(d.left, drift)
+	return true
+}
+
+func leftAlone(d *provision.Drift) string {
+	what := d.Attribute + " was changed on the target"
+	switch {
+	case d.Attribute == provision.DriftActive && d.Theirs == true:
+		what = "the account was activated on the target"
+	case d.Attribute == provision.DriftActive:
+		what = "the account was deactivated on the target"
+	case d.Attribute == provision.DriftAccount:
+		what = "the account is gone from the target"
+	case d.Attribute == provision.DriftMembers && d.Theirs == true:
+		what = d.MemberName + " was added on the target"
+	case d.Attribute == provision.DriftMembers:
+		what = d.MemberName + " was taken out on the target"
+	}
+	if d.Status == provision.DriftAccepted {
+		return what + ", which " + d.DecidedBy + " accepted"
+	}
+	return what + "; repair it or accept it"
+}
+
+// Fingerprint tells whether the same is wanted of an object as before. It is no secret, and the same for the same input.
+func Fingerprint(want *provision.Desired) string {
+	raw, err := json.Marshal([]any{want.InScope, want.Active, want.Attributes}) // maps are marshalled in order
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(raw)
+	return hex.EncodeToString(sum[:16])
 }
 
 func sentenceList(names []string) string {

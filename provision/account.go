@@ -140,6 +140,8 @@ type Account struct {
 	Gate          Gate // at the mass-deprovision guard
 	// DeprovisionedAt is when access was taken away last without a decision: what the guard counts.
 	DeprovisionedAt time.Time
+	// OutSince is since when no rule covers somebody who keeps access for the grace period; zero otherwise.
+	OutSince time.Time
 	// Marks counts how often the row was marked due from outside of its visits. Recording a row keeps it due if it was marked
 	// since it was read.
 	Marks int64
@@ -182,5 +184,6 @@ type Desired struct {
 	Attributes Attributes // normalised; only what the mappings give
 	CreateOnly []string   // of Attributes: sent on create only; sorted
 	Clear      []string   // mapped attributes without a value that are to be cleared on the target; sorted
+	Drifts     Drifts     // what others changed on the target, as far as it is not settled
 	Problem    *Fault     // the object's data cannot be mapped; a Rejected the administrator can read
 }

@@ -57,6 +57,8 @@ func touchesCredentials(t Type, changes []directory.AttributeChange) bool {
 type ConnectionStatus struct {
 	Paused        bool
 	Halt          *Halt
+	Trip          *Trip
+	ScannedAt     time.Time // when the target was last listed to the end
 	LastSyncAt    time.Time
 	RatePerMinute float64
 	Budgets       []BudgetLevel

@@ -22,9 +22,14 @@ type RunnerState struct {
 	Cursor        int64  // the feed is read up to here
 	RevisionID    string // the revision that the rows were evaluated against
 	Paused        bool
-	Resync        string // why a full reconciliation was asked for; "" = it was not
-	Halt          *Halt  // nil: not halted
-	Sweep         Sweep
+	Resync        string    // why a full reconciliation was asked for; "" = it was not
+	Halt          *Halt     // nil: not halted
+	Trip          *Trip     `json:"-"` // nil: the tripwire has not stopped it; kept apart, as administrators write it
+	ScannedAt     time.Time // when the target was last listed to the end
+	ResumedAt     time.Time // when an administrator last let it go on after the tripwire
+	// Quarantine: the target fails again and again; nil = it does not.
+	Quarantine *Quarantine
+	Sweep      Sweep
 	// Visiting lists the objects about which calls may be under way. Whoever takes over after a crash reads them first: what is
 	// known of them may be behind what the target did.
 	Visiting      []string
@@ -48,11 +53,20 @@ type Halt struct {
 	Attempts int       `json:"attempts"`
 }
 
+// Quarantine says why a target is called seldom, and when it is called next.
+type Quarantine struct {
+	Fault    *Fault    `json:"fault"`
+	Since    time.Time `json:"since"`
+	Until    time.Time `json:"until"`
+	Attempts int       `json:"attempts"`
+}
+
 // Sweep is a full reconciliation in progress. It survives a crash: it goes on after Cursor.
 type Sweep struct {
 	ID        string          `json:"id,omitempty"` // "" = none in progress
 	Phase     SweepPhase      `json:"phase,omitempty"`
 	List      bool            `json:"list,omitempty"` // list the target first
+	Scan      bool            `json:"scan,omitempty"` // a drift scan: it takes its share of the read budgets only
 	Cause     string          `json:"cause,omitempty"`
 	Origin    directory.Cause `json:"origin,omitzero"`  // whose revision or request it is
 	Cursor    string          `json:"cursor,omitempty"` // the last user evaluated

@@ -64,7 +64,10 @@ type RuleStatus struct {
 	Groups     Counts
 	Progress   Progress
 	LastSyncAt time.Time
-	Details    string // why it is halted, paused or inactive, in a sentence
+	Drift      DriftCounts
+	Lingering  int64     // people of Users.Pending who keep access for the grace period; nothing is due about them
+	NextLeaves time.Time // when the first of them loses it
+	Details    string    // why it is halted, paused or inactive, in a sentence
 }
 
 // Progress is how far a rule has come towards being in step.

@@ -15,17 +15,17 @@ import (
 
 const accountColumns = `id, environment_id, connection_id, kind, object_id, object_name, rule_id, in_scope, ownership, remote_id, match_key, remote,
  assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, origin, synced_at, updated_at, marks,
- gate, gate_why, gate_said, hold_id, deprovisioned_at`
+ gate, gate_why, gate_said, hold_id, deprovisioned_at, out_since`
 
 const selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE connection_id = $1`
 
 func scanAccount(s scanner) (provision.Account, error) {
 	var a provision.Account
 	var remote, assigned, fault, code, origin string
-	var due, synced, updated, deprovisioned int64
+	var due, synced, updated, deprovisioned, out int64
 	err := s.Scan(&a.ID, &a.EnvironmentID, &a.ConnectionID, &a.Kind, &a.ObjectID, &a.ObjectName, &a.RuleID, &a.InScope, &a.Ownership, &a.RemoteID,
 		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &origin, &synced, &updated, &a.Marks,
-		&a.Gate.State, &a.Gate.Why, &a.Gate.Said, &a.Gate.HoldID, &deprovisioned)
+		&a.Gate.State, &a.Gate.Why, &a.Gate.Said, &a.Gate.HoldID, &deprovisioned, &out)
 	if err != nil {
 		return a, err
 	}
@@ -35,6 +35,7 @@ func scanAccount(s scanner) (provision.Account, error) {
 			return a, fmt.Errorf("read account %s: %w", a.ID, err)
 		}
 	}
+	a.OutSince = instant(out)
 	if remote != "" {
 		if err := json.Unmarshal([]byte(remote), &a.Remote); err != nil {
 			return a, fmt.Errorf("read account %s: %w", a.ID, err)
@@ -102,7 +103,7 @@ func accountRow(a *provision.Account) ([]any, error) {
 		a.ID, a.EnvironmentID, a.ConnectionID, string(a.Kind), a.ObjectID, a.ObjectName, a.RuleID, a.InScope, string(a.Ownership), a.RemoteID, a.MatchKey,
 		remote, assigned, string(a.Phase), string(a.Status), fault, code, a.Detail, a.Attempts, micros(a.DueAt), int(a.Priority), a.Cause, origin,
 		micros(a.SyncedAt), micros(a.UpdatedAt), a.Marks,
-		string(a.Gate.State), a.Gate.Why, a.Gate.Said, a.Gate.HoldID, micros(a.DeprovisionedAt),
+		string(a.Gate.State), a.Gate.Why, a.Gate.Said, a.Gate.HoldID, micros(a.DeprovisionedAt), micros(a.OutSince),
 	}, nil
 }
 
@@ -442,7 +443,7 @@ func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Tim
 func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, error) {
 	var released int64
 	err := db.transact(ctx, func(t *tx) error {
-		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5, gate = '', hold_id = ''
+		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5, gate = '', hold_id = '', out_since = 0
  WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
 			connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
 		if err != nil {

@@ -127,7 +127,7 @@ func (t provisioningTx) DeleteConnection(ctx context.Context, envID, id string) 
 	if err := affected(r, err, "store"); err != nil {
 		return err
 	}
-	for _, table := range []string{"accounts", "runners", "group_consents", "kept_foreign"} {
+	for _, table := range []string{"accounts", "runners", "group_consents", "kept_foreign", "drifts"} {
 		if _, err := t.ExecContext(ctx, `DELETE FROM `+table+` WHERE connection_id = $1`, id); err != nil {
 			return err
 		}

@@ -11,13 +11,13 @@ import (
 	"lockstep/provision"
 )
 
-const selectRunner = `SELECT environment_id, connection_id, owner, leased_until, term, paused, resync, body FROM runners`
+const selectRunner = `SELECT environment_id, connection_id, owner, leased_until, term, paused, resync, trip, body FROM runners`
 
 func scanRunner(s scanner) (provision.RunnerState, error) {
 	var r, columns provision.RunnerState
 	var until int64
-	var body []byte
-	err := s.Scan(&columns.EnvironmentID, &columns.ConnectionID, &columns.Owner, &until, &columns.Term, &columns.Paused, &columns.Resync, &body)
+	var trip, body []byte
+	err := s.Scan(&columns.EnvironmentID, &columns.ConnectionID, &columns.Owner, &until, &columns.Term, &columns.Paused, &columns.Resync, &trip, &body)
 	if err != nil {
 		return r, err
 	}
@@ -26,7 +26,10 @@ func scanRunner(s scanner) (provision.RunnerState, error) {
 	}
 	r.EnvironmentID, r.ConnectionID, r.Owner, r.LeasedUntil = columns.EnvironmentID, columns.ConnectionID, columns.Owner, instant(until)
 	r.Term, r.Paused, r.Resync = columns.Term, columns.Paused, columns.Resync
-	return r, nil
+	if len(trip) > 0 {
+		err = json.Unmarshal(trip, &r.Trip)
+	}
+	return r, err
 }
 
 // Runner answers a connection's state; one that never ran has a zero state.
@@ -77,7 +80,7 @@ func (db *DB) Unlease(ctx context.Context, connectionID, owner string) error {
 	return err
 }
 
-// SaveRunner keeps the state, except lease, pause and the resync request.
+// SaveRunner keeps the state, except lease, pause, trip and the resync request.
 func (db *DB) SaveRunner(ctx context.Context, owner string, s provision.RunnerState) error {
 	body, err := json.Marshal(s)
 	if err != nil {

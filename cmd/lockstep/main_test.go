@@ -72,6 +72,7 @@ func TestStories(t *testing.T) {
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"start": start, "crash": crash, "term": terminate, "login": login, "api": callAPI, "slack": callSlack, "connect": connect,
 					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people, "hold": hold, "held": held, "scrape": scrape, "ask": ask,
+					"byhand": byHand, "faults": faults, "drift": oneDrift,
 					"groupid": groupID, "carry": carry, "groups": groupMembers, "foreign": foreign, "foreigngroup": foreignGroup, "holdid": holdID,
 				},
 			})

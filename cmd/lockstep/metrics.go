@@ -96,6 +96,7 @@ const scrapeTime = 5 * time.Second
 type state struct {
 	app                                       *app
 	info, due, behind, halted, paused, tokens *prometheus.Desc
+	drift, tripped, scanned                   *prometheus.Desc
 }
 
 func newState(a *app) *state {
@@ -103,19 +104,22 @@ func newState(a *app) *state {
 		return prometheus.NewDesc("lockstep_"+name, help, append([]string{"connection"}, labels...), nil)
 	}
 	return &state{
-		app:    a,
-		info:   gauge("connection_info", "Always 1: the name and type of a connection.", "name", "type"),
-		due:    gauge("accounts_due", "Accounts on which something is to be done now."),
-		behind: gauge("feed_behind", "Lines of the activity log between the newest edit and the one up to which the connection has looked; 0 = all are seen."),
-		halted: gauge("connection_halted", "1 when credentials or configuration stop the connection."),
-		paused: gauge("connection_paused", "1 when an administrator paused the connection."),
-		tokens: gauge("budget_tokens", "Requests that this process may make at once within a target's budget; negative: that many wait.", "budget"),
+		app:     a,
+		info:    gauge("connection_info", "Always 1: the name and type of a connection.", "name", "type"),
+		due:     gauge("accounts_due", "Accounts on which something is to be done now."),
+		behind:  gauge("feed_behind", "Lines of the activity log between the newest edit and the one up to which the connection has looked; 0 = all are seen."),
+		halted:  gauge("connection_halted", "1 when credentials or configuration stop the connection."),
+		paused:  gauge("connection_paused", "1 when an administrator paused the connection."),
+		drift:   gauge("drift", "Values that somebody changed on the target and that are not settled: open, or accepted by an administrator.", "status"),
+		tripped: gauge("connection_tripped", "1 when the tripwire stopped the connection: nothing is written until an administrator says so."),
+		scanned: gauge("connection_scanned_seconds", "When the target was last listed to the end, in seconds since 1970; 0 = never."),
+		tokens:  gauge("budget_tokens", "Requests that this process may make at once within a target's budget; negative: that many wait.", "budget"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens} {
+	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens, s.drift, s.tripped, s.scanned} {
 		to <- d
 	}
 }
@@ -159,9 +163,20 @@ func (s *state) collect(ctx context.Context, to chan<- prometheus.Metric, env di
 		if err != nil {
 			return err
 		}
+		drift, err := s.app.db.CountDrift(ctx, c.ID, "")
+		if err != nil {
+			return err
+		}
+		to <- prometheus.MustNewConstMetric(s.drift, prometheus.GaugeValue, float64(drift.Open), c.ID, "open")
+		to <- prometheus.MustNewConstMetric(s.drift, prometheus.GaugeValue, float64(drift.Accepted), c.ID, "accepted")
+		scanned := 0.0
+		if !runner.ScannedAt.IsZero() {
+			scanned = float64(runner.ScannedAt.Unix())
+		}
 		to <- prometheus.MustNewConstMetric(s.info, prometheus.GaugeValue, 1, c.ID, c.Name, c.Type)
 		for d, value := range map[*prometheus.Desc]float64{
 			s.due: float64(due), s.behind: float64(max(0, head-runner.Cursor)), s.halted: flag(runner.Halt != nil), s.paused: flag(runner.Paused),
+			s.tripped: flag(runner.Trip != nil), s.scanned: scanned,
 		} {
 			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, c.ID)
 		}

@@ -22,6 +22,8 @@ func (w *Workspace) control() {
 		}
 	})
 	w.mux.HandleFunc("PATCH /sandbox/members/{id}", w.editMember)
+	w.mux.HandleFunc("DELETE /sandbox/members/{id}", func(rw http.ResponseWriter, r *http.Request) { w.removed(rw, w.Remove(r.PathValue("id"))) })
+	w.mux.HandleFunc("DELETE /sandbox/groups/{id}", func(rw http.ResponseWriter, r *http.Request) { w.removed(rw, w.RemoveGroup(r.PathValue("id"))) })
 	w.mux.HandleFunc("GET /sandbox/groups", func(rw http.ResponseWriter, _ *http.Request) { w.answer(rw, http.StatusOK, w.Groups()) })
 	w.mux.HandleFunc("POST /sandbox/groups", func(rw http.ResponseWriter, r *http.Request) {
 		var groups []Group
@@ -66,6 +68,14 @@ func (w *Workspace) read(rw http.ResponseWriter, r *http.Request, into any) bool
 		return false
 	}
 	return true
+}
+
+func (w *Workspace) removed(rw http.ResponseWriter, found bool) {
+	if !found {
+		w.answer(rw, http.StatusNotFound, map[string]string{"error": "there is nothing with this id"})
+		return
+	}
+	rw.WriteHeader(http.StatusNoContent)
 }
 
 func (w *Workspace) editMember(rw http.ResponseWriter, r *http.Request) {

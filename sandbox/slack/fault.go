@@ -29,6 +29,8 @@ type Fault struct {
 	// Drift shifts the pages after the first by so many rows, as when the list changes while it is read: 1 repeats a row, -1
 	// leaves one out.
 	Drift int `json:"drift"`
+	// Omit leaves the member with this id out of a list of users, also of how many there are.
+	Omit string `json:"omit"`
 }
 
 // Inject queues faults.

@@ -42,6 +42,9 @@ func (w *Workspace) listUsers(c *call) (int, any, error) {
 	case w.options.VisibilityDelay > 0:
 		ids = w.where(func(*Member) bool { return true })
 	}
+	if omitted := c.fault.Omit; omitted != "" {
+		ids = slices.DeleteFunc(slices.Clone(ids), func(id string) bool { return id == omitted })
+	}
 	var out []*wireUser
 	for _, id := range slice(ids, start, count, c.fault.Drift) {
 		out = append(out, w.render(w.members[id], c.version))

@@ -13,6 +13,7 @@ package slack
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -160,6 +161,36 @@ func (w *Workspace) Edit(id string, change func(*Member)) bool {
 	changed.ID = id
 	w.commit(m, changed)
 	return true
+}
+
+// Remove takes a member away without a trace, as when an account is moved to another workspace or erased. It reports whether they were there.
+func (w *Workspace) Remove(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m, ok := w.members[id]
+	if !ok {
+		return false
+	}
+	gone := m.clone()
+	gone.Active = false
+	w.commit(m, gone) // out of the groups
+	delete(w.members, id)
+	delete(w.memberOf, id)
+	delete(w.byEmail, strings.ToLower(m.PrimaryEmail))
+	delete(w.byName, m.UserName)
+	w.order = slices.DeleteFunc(slices.Clone(w.order), func(other string) bool { return other == id })
+	return true
+}
+
+// RemoveGroup deletes a group, as somebody in the workspace would. It reports whether it was there.
+func (w *Workspace) RemoveGroup(id string) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g, ok := w.groups[id]
+	if ok {
+		w.removeGroup(g)
+	}
+	return ok
 }
 
 // SeedGroups adds groups as they are, without limits or checks, and answers their ids. Members that do not exist are left out.

@@ -34,7 +34,7 @@ export function Live({ children }: { children: ReactNode }) {
         setConnected(false);
         if (source?.readyState === EventSource.CLOSED) again = window.setTimeout(open, 3_000); // an answer that was no stream
       };
-      for (const name of ['progress', 'status', 'hold', 'message']) source.addEventListener(name, refresh);
+      for (const name of ['progress', 'status', 'hold', 'drift', 'tripwire', 'message']) source.addEventListener(name, refresh);
     };
     open();
     return () => {

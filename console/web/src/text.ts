@@ -1,5 +1,5 @@
 // The console's plain-language texts, in one place, so that one thing is called one way on every page.
-import type { Account, AccountStatus, ForeseenGroup, Operation, RuleState, SyncStatus } from './types';
+import type { Account, AccountStatus, Drift, ForeseenGroup, Operation, RuleState, SyncStatus } from './types';
 
 export const ruleStates: Record<RuleState, { label: string; color: string; help: string }> = {
   INACTIVE: { label: 'Inactive', color: 'gray', help: 'The rule does nothing.' },
@@ -7,7 +7,7 @@ export const ruleStates: Record<RuleState, { label: string; color: string; help:
   SYNCING: { label: 'Syncing', color: 'blue', help: 'Changes are being written.' },
   PAUSED: { label: 'Paused', color: 'yellow', help: 'The connection is paused. Work is kept and goes on when it is resumed.' },
   HELD: { label: 'Held', color: 'orange', help: 'Operations wait for a decision.' },
-  HALTED: { label: 'Halted', color: 'red', help: 'The target refuses the credentials or the configuration. Nothing is written.' },
+  HALTED: { label: 'Halted', color: 'red', help: 'Nothing is written: the target refuses the credentials or the configuration, or the tripwire stopped the connection.' },
 };
 
 /** How a rule stands; one that rests while somebody could not be synced is not in step. */
@@ -64,6 +64,46 @@ export const settingLabels: Record<string, string> = {
   DISABLE_USERS: 'Allow users to be disabled',
   DEPROVISION_USERS: 'Allow users to be deprovisioned',
   REMOVE_ACTION: 'Remove action',
+};
+
+export const driftStates: Record<Drift['status'], { label: string; color: string; help: string }> = {
+  OPEN: { label: 'Open', color: 'orange', help: 'Found, and not settled.' },
+  REPAIRING: { label: 'Being repaired', color: 'blue', help: 'Our value is written as soon as the limits of the target allow.' },
+  ACCEPTED: { label: 'Accepted', color: 'gray', help: 'The target’s value is good until the directory changes that attribute.' },
+  REPAIRED: { label: 'Repaired', color: 'teal', help: 'Our value is there again.' },
+  ENDED: { label: 'Over', color: 'gray', help: 'Nothing differs any more, or the directory wants something else by now.' },
+};
+
+export const driftHelp: Record<string, string> = {
+  Repair: 'What others change on the target is shown here and repaired.',
+  Report: 'What others change on the target is shown here and left until you decide.',
+  Off: 'Nobody looks for what others change on the target: the connection’s Drift setting is Off.',
+};
+
+/** What drifted, as people call it. */
+export function driftWhat(d: Drift): string {
+  if (d.attribute === 'active') return d.theirs ? 'Active there' : 'Inactive there';
+  if (d.attribute === 'account') return d.kind === 'GROUP' ? 'Group is gone' : 'Account is gone';
+  if (d.attribute === 'members') return `${d.theirs ? 'Added' : 'Taken out'}: ${d.member?.name ?? ''}`;
+  return d.attribute;
+}
+
+export const driftOurs = (d: Drift): string => driftValue(d, d.ours);
+export const driftTheirs = (d: Drift): string => driftValue(d, d.theirs);
+
+function driftValue(d: Drift, value: unknown): string {
+  if (d.attribute === 'active') return value ? 'active' : 'not active';
+  if (d.attribute === 'account') return value ? 'there' : 'not there';
+  if (d.attribute === 'members') return value ? 'a member' : 'no member';
+  return shown(value);
+}
+
+export const tripwireTexts = {
+  title: 'The tripwire stopped the connection: nothing is written',
+  look: 'Look at the drift',
+  confirm: 'Whoever was deactivated on the target and should be active is activated first. Then writing goes on, and what differs is repaired unless it was accepted.',
+  REPAIR: { action: 'Activate them again', done: 'They are being activated again. The connection stays stopped.', busy: 'People are being activated again' },
+  RESUME: { action: 'Repair and resume', done: 'They are activated first, then the connection goes on.', busy: 'The connection is about to go on' },
 };
 
 export const managedLabel = 'Deprovision on rule deletion';

@@ -46,8 +46,17 @@ export interface TestResult { status: 'OK' | 'FAILED'; checks: Check[] }
 export interface StoreStatus {
   paused: boolean; lastSyncAt: string | null; ratePerMinute: number;
   budgets: { name: string; perMinute: number; burst: number; available: number }[];
+  tripwire?: Tripwire; drift: { open: number; accepted: number }; lastScanAt: string | null;
   halt: { message: string; hint?: string; since?: string; probeAt?: string } | null;
   test: { status: 'OK' | 'FAILED'; at: string; checks: Check[] } | null;
+}
+
+export interface Tripwire {
+  tripped: boolean; kind?: 'DEACTIVATED_ON_UPDATE' | 'MASS_CHANGE'; why?: string; hurt?: number; since: string | null; request?: 'REPAIR' | 'RESUME'; requestedBy?: string; repairedAt: string | null;
+}
+export interface Drift {
+  id: string; kind: 'USER' | 'GROUP'; object: { id: string; name: string }; attribute: string; member?: { remoteId: string; name: string }; ours: unknown; theirs: unknown; before: unknown;
+  how: string; status: 'OPEN' | 'REPAIRING' | 'ACCEPTED' | 'REPAIRED' | 'ENDED'; foundAt: string; decidedBy?: string; decidedAt: string | null; endedAt: string | null;
 }
 
 export interface Rule {

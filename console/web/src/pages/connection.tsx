@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Anchor, Box, Button, Group, Menu, Modal, Progress, Select, SimpleGrid, Stack, Switch, Tabs, Text, Tooltip } from '@mantine/core';
+import { ActionIcon, Alert, Anchor, Badge, Box, Button, Group, Menu, Modal, Progress, Select, SimpleGrid, Stack, Switch, Tabs, Text, Tooltip } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconAlertTriangle, IconDots, IconLinkOff, IconPencil, IconPlayerPause, IconPlayerPlay, IconPlugConnected, IconTrash } from '@tabler/icons-react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -17,6 +17,8 @@ import { labelOf, Preferences, SettingField, type Values } from '../ui/settings'
 import { StoreIcon } from '../ui/storeicon';
 import { PublishablePreview } from '../rule/publishpreview';
 import { KeptForeign, LinkAccount, useKeptForeign, useWhose } from '../ui/whose';
+import { Tripwire } from '../ui/tripwire';
+import { DriftList } from './drift';
 import { RuleState, StoreState } from './provisioning';
 
 const root = '/integrations/provisioning';
@@ -42,16 +44,23 @@ export default function ConnectionPage() {
           <Tabs.Tab value="configuration">Configuration</Tabs.Tab>
           <Tabs.Tab value="accounts">Accounts</Tabs.Tab>
           {s.type !== 'directory' && <Tabs.Tab value="preview">Preview</Tabs.Tab>}
+          {s.type !== 'directory' && <Tabs.Tab value="drift" rightSection={<OpenDrift id={id} />}>Drift</Tabs.Tab>}
           <Tabs.Tab value="activity">Activity</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="overview"><Overview store={s} /></Tabs.Panel>
         <Tabs.Panel value="configuration"><Configuration key={s.updatedAt} store={s} /></Tabs.Panel>
         <Tabs.Panel value="accounts"><Accounts store={s} /></Tabs.Panel>
         <Tabs.Panel value="preview"><PublishablePreview of={{ store: id }} running={s.status === 'ACTIVE'} /></Tabs.Panel>
+        <Tabs.Panel value="drift"><DriftList store={s} /></Tabs.Panel>
         <Tabs.Panel value="activity"><ActivityList filter={`store.id eq "${id}"`} /></Tabs.Panel>
       </Tabs>
     </>
   );
+}
+
+function OpenDrift({ id }: { id: string }) {
+  const open = useStoreStatus(id).data?.drift.open ?? 0;
+  return open > 0 ? <Badge size="sm" color="orange" variant="light" miw="max-content">{open > 99 ? '99+' : open}</Badge> : null;
 }
 
 const staleStores = [['stores'], ['live'], ['activities']];
@@ -137,6 +146,7 @@ function Overview({ store }: { store: Store }) {
   const s = status.data;
   return (
     <Stack>
+      {s?.tripwire && <Tripwire store={store} trip={s.tripwire} />}
       {s?.halt && (
         <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title="The connection is halted: nothing is written" role="alert">
           <Text size="sm">{sentence(s.halt.message)} {s.halt.hint && sentence(s.halt.hint)}</Text>

@@ -1,0 +1,407 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"lockstep/connector"
+	"lockstep/directory"
+	"lockstep/plan"
+	"lockstep/provision"
+)
+
+// Drift is what others change on a target although we manage it (docs/decisions/0027). It is found where the target is read: what it
+// says now is compared with what it said when we looked last, so that an edit of the directory that is not yet carried out is none.
+
+// Drifts is what the engine remembers of drift.
+type Drifts interface {
+	// LiveDrift answers the live drifts of objects.
+	LiveDrift(ctx context.Context, connectionID string, kind directory.Kind, objectIDs []string) ([]provision.Drift, error)
+	// SaveDrift keeps drifts that were found, and the end of others. The same found once more changes nothing about a decision.
+	SaveDrift(ctx context.Context, drifts []provision.Drift, activities []directory.Activity) error
+	DriftPage(ctx context.Context, q provision.DriftQuery) ([]provision.Drift, error)
+	Drift(ctx context.Context, envID, id string) (provision.Drift, error)
+	// CountDrift counts the live drifts of a connection, or of one rule of it.
+	CountDrift(ctx context.Context, connectionID, ruleID string) (provision.DriftCounts, error)
+	// CountDrifted counts the people of whom a drift was found after since; attribute narrows to one.
+	CountDrifted(ctx context.Context, connectionID, attribute string, since time.Time) (int64, error)
+	// CountHurt counts the people whom updates of ours deactivated after since.
+	CountHurt(ctx context.Context, connectionID string, since time.Time) (int64, error)
+	// DecideDrift notes a decision and makes the objects due. It answers how many live drifts were decided.
+	DecideDrift(ctx context.Context, d provision.DriftDecision) (int64, error)
+	PruneDrift(ctx context.Context, connectionID string, before time.Time) error
+
+	// SetTrip stops a connection; false: it was stopped already.
+	SetTrip(ctx context.Context, envID, connectionID string, trip provision.Trip, line directory.Activity) (bool, error)
+	// ChangeTrip changes a trip; nil ends it. It is a problem.Conflict when there is none.
+	ChangeTrip(ctx context.Context, envID, connectionID string, change func(provision.Trip) *provision.Trip, lines ...directory.Activity) error
+
+	// CountLingering counts the people of a rule who keep access for the grace period, and says when the first of them loses it.
+	CountLingering(ctx context.Context, connectionID, ruleID string, now time.Time) (int64, time.Time, error)
+	// Ripe lists rows whose grace period is over and who were not at the guard yet.
+	Ripe(ctx context.Context, connectionID string, now time.Time, limit int) ([]provision.Account, error)
+}
+
+const (
+	scanCause     = "drift scan"
+	howListed     = "found in a listing of the target"
+	howRead       = "found when the account was read"
+	howAnswered   = "found in the answer to an update"
+	actionDrifted = "PROVISIONING_DRIFT.FOUND"
+)
+
+// drifts reads the live drifts of objects.
+func (l *line) drifts(ctx context.Context, store Store, kind directory.Kind, ids []string) (map[string]provision.Drifts, error) {
+	found, err := store.LiveDrift(ctx, l.connection.ID, kind, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read drift: %w", err)
+	}
+	if len(found) == 0 {
+		return nil, nil //nolint:nilnil // nobody has any
+	}
+	out := map[string]provision.Drifts{}
+	for i := range found {
+		out[found[i].ObjectID] = append(out[found[i].ObjectID], found[i])
+	}
+	return out, nil
+}
+
+// bare plans as if nobody had decided anything about drift, from what the target says now.
+func (it *item) bare(policy plan.Policy, now *provision.Remote) map[string]directory.AttributeChange {
+	row, want := *it.row, it.want
+	row.Remote, want.Drifts = now, nil
+	out := map[string]directory.AttributeChange{}
+	for _, op := range plan.Diff(&want, &row, policy).Operations {
+		for _, c := range op.Changes {
+			if op.Verb != provision.VerbCreate {
+				out[c.Attribute] = c
+			}
+		}
+	}
+	return out
+}
+
+// drifted says what changed on the target since we looked last, and is not as wanted. What was just written is not asked about.
+func (r *runner) drifted(it *item, before, now *provision.Remote, how string, written ...string) []provision.Drift {
+	if before == nil || now == nil || !it.row.Linked() {
+		return nil
+	}
+	var out []provision.Drift
+	changes := it.bare(r.line.policy, now)
+	for _, name := range sortedKeys(changes) {
+		was, is := before.Attributes[name], now.Attributes[name]
+		if name == provision.DriftActive {
+			was, is = before.Active, now.Active
+		}
+		if !slices.Contains(written, name) && !provision.SameValue(was, is) {
+			d := r.newDrift(it, name, how)
+			d.Ours, d.Theirs, d.Before = changes[name].To, is, was
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func (r *runner) newDrift(it *item, attribute, how string) provision.Drift {
+	return provision.Drift{
+		ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.want.Name,
+		RuleID: it.want.RuleID, RemoteID: it.row.RemoteID, Attribute: attribute, How: how, Status: provision.DriftOpen, FoundAt: r.engine.now(),
+	}
+}
+
+// settledDrifts are the live drifts of an object that are over: nothing differs any more, or the source wants something else by now.
+func (r *runner) settledDrifts(it *item) []provision.Drift {
+	if len(it.want.Drifts) == 0 || it.want.Leave || it.row.Linked() && it.row.Remote == nil {
+		return nil
+	}
+	changes := it.bare(r.line.policy, it.row.Remote)
+	var out []provision.Drift
+	for _, d := range it.want.Drifts {
+		over := false
+		switch d.Attribute {
+		case provision.DriftMembers: // see settledMembers
+		case provision.DriftAccount:
+			over = it.row.Linked() || d.Basis != plan.Fingerprint(&it.want)
+		default:
+			c, differs := changes[d.Attribute]
+			over = !differs || !provision.SameValue(c.To, d.Ours)
+		}
+		if over {
+			out = append(out, r.ended(d, it.written))
+		}
+	}
+	return out
+}
+
+func (r *runner) ended(d provision.Drift, written map[string]bool) provision.Drift {
+	d.Status, d.EndedAt = provision.DriftEnded, r.engine.now()
+	if written[d.Attribute] {
+		d.Status = provision.DriftRepaired
+	}
+	return d
+}
+
+// wrote notes what an operation of this visit has written.
+func (it *item) wrote(op *provision.Operation) {
+	if it.written == nil {
+		it.written = map[string]bool{}
+	}
+	for _, c := range op.Changes {
+		it.written[c.Attribute] = true
+	}
+	if op.Verb == provision.VerbCreate {
+		it.written[provision.DriftAccount] = true
+	}
+	if op.Members != nil {
+		it.written[provision.DriftMembers] = true
+	}
+}
+
+// keepDrift keeps what was found of one object, before anything is decided from it.
+func (r *runner) keepDrift(it *item, found []provision.Drift) error {
+	if len(found) == 0 || r.line.drift.Handling == provision.DriftOff && !found[0].Hurt {
+		return nil
+	}
+	if err := r.saveDrift(found); err != nil {
+		return err
+	}
+	it.want.Drifts = merged(it.want.Drifts, found)
+	return nil
+}
+
+// merged puts findings in the place of what was known of the same thing. The list that was read stays as it is.
+func merged(known provision.Drifts, found []provision.Drift) provision.Drifts {
+	out := slices.Clone(known)
+	for _, d := range found {
+		i := slices.IndexFunc(out, func(k provision.Drift) bool { return k.Key() == d.Key() })
+		switch {
+		case i < 0:
+			out = append(out, d)
+		case !provision.SameValue(out[i].Ours, d.Ours) || !provision.SameValue(out[i].Theirs, d.Theirs):
+			out[i] = d
+		}
+	}
+	return out
+}
+
+// saveDrift keeps drifts, and logs those that are new.
+func (r *runner) saveDrift(drifts []provision.Drift) error {
+	if len(drifts) == 0 {
+		return nil
+	}
+	var lines []directory.Activity
+	for i := range drifts {
+		if d := &drifts[i]; d.Status == provision.DriftOpen {
+			lines = append(lines, driftLine(d, actionDrifted, directory.Origin{Actor: directory.System}, r.engine.now()))
+		}
+	}
+	if err := r.engine.store.SaveDrift(r.calls, drifts, lines); err != nil {
+		return fmt.Errorf("keep drift: %w", err)
+	}
+	r.engine.emit(provision.Event{Type: "drift", EnvironmentID: r.envID, ConnectionID: r.connectionID, Data: map[string]any{"found": len(lines)}})
+	return nil
+}
+
+// refreshed compares what a listing says of accounts of ours with what was known: what drifted is kept before the rows are.
+func (r *runner) refreshed(ctx context.Context, before, now map[string]*provision.Remote) error {
+	if r.line.drift.Handling == provision.DriftOff || len(now) == 0 {
+		return nil
+	}
+	items, err := r.line.evaluate(ctx, r.engine.store, r.envID, sortedKeys(now))
+	if err != nil {
+		return err
+	}
+	var found []provision.Drift
+	for _, it := range items {
+		id := it.want.Ref.ID
+		if it.row.RemoteID != now[id].ID {
+			continue // linked to another account meanwhile
+		}
+		fresh := r.drifted(it, before[id], now[id], howListed)
+		it.want.Drifts = merged(it.want.Drifts, fresh)
+		it.row.Remote = now[id]
+		found = append(append(found, fresh...), r.settledDrifts(it)...)
+	}
+	return r.saveDrift(found)
+}
+
+// vanished notes that the target does not have somebody's account any more. It reports whether so many are gone that the connection stops.
+func (r *runner) vanished(ctx context.Context, it *item) (bool, error) {
+	if r.line.drift.Handling == provision.DriftOff || !it.want.InScope || !it.want.Active {
+		return false, nil
+	}
+	d := r.newDrift(it, provision.DriftAccount, howRead)
+	d.Ours, d.Before, d.Basis = it.row.RemoteID, it.row.RemoteID, plan.Fingerprint(&it.want)
+	if err := r.keepDrift(it, []provision.Drift{d}); err != nil || it.want.Ref.Kind != directory.KindUser {
+		return false, err
+	}
+	return r.tooMany(ctx, provision.DriftAccount, r.engine.now().Add(-provision.TripWindow))
+}
+
+// baseline is what was known of an account that is to be read again.
+type baseline struct {
+	known  *provision.Remote
+	called bool // a call about it may have been under way
+}
+
+// keepBaseline remembers what was known of an account that is to be read again, so that the reading shows what others changed. It is all
+// right to lose it: then they are not told of.
+func (e *Engine) keepBaseline(connectionID, objectID string, known *provision.Remote, called bool) {
+	const most = 100_000
+	if known == nil || objectID == "" {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.baselines) < most {
+		e.baselines[connectionID+objectID] = baseline{known, called}
+	}
+}
+
+func (e *Engine) takeBaseline(connectionID, objectID string) (*provision.Remote, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	b := e.baselines[connectionID+objectID]
+	delete(e.baselines, connectionID+objectID)
+	return b.known, b.called
+}
+
+// scanDue reports whether the target is to be read for drift.
+func (r *runner) scanDue() bool {
+	_, lists := r.line.target.(connector.Lister)
+	return lists && r.line.drift.Handling != provision.DriftOff && r.line.rules.Any() && r.state.Sweep.ID == "" && r.state.Resync == "" &&
+		!r.engine.now().Before(r.state.ScannedAt.Add(r.line.drift.Every))
+}
+
+// scanBudget is the name of the share of a budget that a drift scan may take.
+func scanBudget(name string) string { return "drift scan: " + name }
+
+// withShares adds the drift scan's shares to a target's budgets.
+func withShares(budgets []connector.Budget, share float64) []connector.Budget {
+	out := slices.Clone(budgets)
+	for _, b := range budgets {
+		out = append(out, connector.Budget{Name: scanBudget(b.Name), PerMinute: b.PerMinute * share, Burst: max(2, int(float64(b.Burst)*share))})
+	}
+	return out
+}
+
+type scanKey struct{}
+
+// scanning marks requests of a drift scan, which take their share only.
+func scanning(ctx context.Context) context.Context { return context.WithValue(ctx, scanKey{}, true) }
+
+// budgetsOf adds to the budgets of a request those that are ours.
+func budgetsOf(ctx context.Context, budgets []string) []string {
+	if ctx.Value(scanKey{}) == nil {
+		return budgets
+	}
+	out := slices.Clone(budgets)
+	for _, name := range budgets {
+		out = append(out, scanBudget(name))
+	}
+	return out
+}
+
+// learnedMembers says who was added to a group on the target, and who was taken out, since we looked last.
+func (r *runner) learnedMembers(it *groupItem, before map[string]provision.KnownMember, was *provision.Remote) []provision.Drift {
+	bare := *it
+	bare.want.Drifts = nil
+	bare.planGroup(r.line.groupPolicy)
+	var out []provision.Drift
+	for _, op := range bare.outcome.Operations {
+		if op.Verb != provision.VerbUpdate {
+			continue
+		}
+		for _, c := range op.Changes {
+			if was != nil && !provision.SameValue(was.Attributes[c.Attribute], c.From) {
+				d := r.newDrift(&it.item, c.Attribute, howRead)
+				d.Ours, d.Theirs, d.Before = c.To, c.From, was.Attributes[c.Attribute]
+				out = append(out, d)
+			}
+		}
+		if op.Members == nil {
+			continue
+		}
+		for _, id := range op.Members.Add {
+			if before[id].Present {
+				out = append(out, r.memberDrift(it, id, true))
+			}
+		}
+		for _, id := range op.Members.Remove {
+			if !before[id].Present && !before[id].Ours {
+				out = append(out, r.memberDrift(it, id, false))
+			}
+		}
+	}
+	return out
+}
+
+func (r *runner) memberDrift(it *groupItem, remoteID string, ours bool) provision.Drift {
+	d := r.newDrift(&it.item, provision.DriftMembers, howRead)
+	d.Member, d.MemberName, d.Ours, d.Theirs, d.Before = remoteID, it.names([]string{remoteID}, 1)[0], ours, !ours, ours
+	return d
+}
+
+// nameMembers finds out what the members are called who are nobody's here.
+func (r *runner) nameMembers(ctx context.Context, found []provision.Drift) error {
+	var ids []string
+	for i := range found {
+		if found[i].Member != "" && found[i].MemberName == found[i].Member {
+			ids = append(ids, found[i].Member)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	names, err := r.engine.memberNames(ctx, r.connectionID, ids)
+	if err != nil {
+		return err
+	}
+	for i := range found {
+		if at := slices.Index(ids, found[i].Member); at >= 0 {
+			found[i].MemberName = names[at]
+		}
+	}
+	return nil
+}
+
+// settledMembers are the live drifts of a group that are over.
+func (r *runner) settledMembers(it *groupItem) []provision.Drift {
+	if len(it.want.Drifts) == 0 || it.want.Leave || it.row.Linked() && it.row.Remote == nil {
+		return nil
+	}
+	bare := *it
+	bare.want.Drifts = nil
+	bare.planGroup(r.line.groupPolicy)
+	differs, changes := map[string]bool{}, map[string]any{}
+	for _, op := range bare.outcome.Operations {
+		if op.Verb != provision.VerbUpdate {
+			continue
+		}
+		for _, c := range op.Changes {
+			changes[c.Attribute] = c.To
+		}
+		if op.Members != nil {
+			for _, id := range slices.Concat(op.Members.Add, op.Members.Remove) {
+				differs[id] = true
+			}
+		}
+	}
+	var out []provision.Drift
+	for _, d := range it.want.Drifts {
+		to, changed := changes[d.Attribute]
+		over := !changed || !provision.SameValue(to, d.Ours)
+		switch d.Attribute {
+		case provision.DriftMembers:
+			over = !differs[d.Member]
+		case provision.DriftAccount:
+			over = it.row.Linked() || d.Basis != plan.Fingerprint(&it.want)
+		}
+		if over {
+			out = append(out, r.ended(d, it.written))
+		}
+	}
+	return out
+}
