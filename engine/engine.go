@@ -71,7 +71,7 @@ func New(c Config) *Engine {
 		store: c.Store, types: map[string]connector.Type{}, client: c.Client, now: c.Now, log: c.Logger, owner: c.Owner,
 		slots: c.Slots, jitter: c.Jitter, wanted: c.Wanted, tell: c.Announce, observer: c.Observer,
 		runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
-		previews: make(chan struct{}, previewsAtOnce),
+		previews:  make(chan struct{}, previewsAtOnce),
 		baselines: map[string]baseline{},
 	}
 	for _, t := range c.Types {
