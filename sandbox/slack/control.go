@@ -41,6 +41,23 @@ func (w *Workspace) control() {
 			rw.WriteHeader(http.StatusNoContent)
 		}
 	})
+	w.mux.HandleFunc("POST /sandbox/apps", func(rw http.ResponseWriter, r *http.Request) {
+		var apps []App
+		if w.read(rw, r, &apps) {
+			w.AddApps(apps...)
+			rw.WriteHeader(http.StatusNoContent)
+		}
+	})
+	w.mux.HandleFunc("PUT /sandbox/account", func(rw http.ResponseWriter, r *http.Request) {
+		body := struct {
+			Role   Role `json:"role"`
+			Active bool `json:"active"`
+		}{Owner, true}
+		if w.read(rw, r, &body) {
+			w.SetAccount(body.Role, body.Active)
+			rw.WriteHeader(http.StatusNoContent)
+		}
+	})
 	w.mux.HandleFunc("PUT /sandbox/token", func(rw http.ResponseWriter, r *http.Request) {
 		var body struct {
 			Token string `json:"token"`
