@@ -110,7 +110,7 @@ func (s *Service) snapshot(ctx context.Context, tx Tx, envID string, previous *R
 		return out, err
 	}
 	for i := range out.Connections {
-		out.Connections[i].Secrets = nil
+		out.Connections[i].Secrets, out.Connections[i].Grant = nil, nil
 	}
 	rules, err := tx.Rules(ctx, envID, true)
 	if err != nil {

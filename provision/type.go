@@ -11,6 +11,8 @@ type Type struct {
 	Attributes  []TargetAttribute
 	Defaults    []Mapping
 	Groups      bool // can hold groups
+	// TokenKey is the secret that can be had by OAuth; "" = none.
+	TokenKey string
 	// Rename maps keys that other clients use onto ours ("BEARER_TOKEN" -> "OAUTH_ACCESS_TOKEN"); Ignore lists keys that are
 	// accepted and dropped.
 	Rename map[string]string
