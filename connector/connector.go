@@ -109,7 +109,7 @@ type Identifier interface {
 // with a code, and the code is exchanged for the token.
 type Authorizer interface {
 	// Setup says how the app has to be made at the target.
-	Setup(o AppOptions) provision.AppSetup
+	Setup(o provision.AppOptions) provision.AppSetup
 	// AuthorizeURL is the page on which they consent. The error is a sentence for the administrator.
 	AuthorizeURL(app App, redirectURL, state string) (string, error)
 	// Exchange trades a code for tokens, once: a code is spent whatever comes of it. The error is a *provision.Fault.
@@ -118,13 +118,6 @@ type Authorizer interface {
 	Refused(code string) *provision.Fault
 	// Refresh trades a refresh token for tokens, once. A Transient fault that is Unanswered leaves open whether it was used.
 	Refresh(ctx context.Context, app App, refresh secret.Text) (provision.Tokens, error)
-}
-
-// AppOptions are what an administrator chooses for the app.
-type AppOptions struct {
-	RedirectURL  string
-	Organization bool // it is installed on a whole organisation
-	Rotation     bool // its tokens expire and are refreshed
 }
 
 // App is an app at the target, by which tokens are had.

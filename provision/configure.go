@@ -77,7 +77,7 @@ func (s *Service) ConfigureWith(c *Connection, configuration map[string]any, t *
 		if err := s.Configure(c, configuration, nil); err != nil {
 			return err
 		}
-		g := Grant{Origin: kind.origin(c), ObtainedAt: c.UpdatedAt}
+		g := Grant{Origin: kind.OriginOf(c), ObtainedAt: c.UpdatedAt}
 		if c.Grant != nil {
 			g.Identity = c.Grant.Identity
 		}
@@ -90,7 +90,7 @@ func (s *Service) ConfigureWith(c *Connection, configuration map[string]any, t *
 	if err := s.Configure(c, configuration, t.secrets(&kind)); err != nil {
 		return err
 	}
-	if kind.origin(c) != t.Grant.Origin {
+	if kind.OriginOf(c) != t.Grant.Origin {
 		return invalid(problem.InvalidValue, "configuration."+KeyBaseURL, "the token was obtained from another server; obtain one for this base URL")
 	}
 	g := t.Grant
@@ -106,11 +106,11 @@ func (s *Service) Reconfigure(c *Connection, configuration map[string]any, befor
 		return err
 	}
 	kind, _ := s.catalogue.Type(c.Type)
-	was := kind.origin(before)
+	was := kind.OriginOf(before)
 	if g := before.Grant; g != nil && g.Origin != "" {
 		was = g.Origin
 	}
-	if now := kind.origin(c); now != was {
+	if now := kind.OriginOf(c); now != was {
 		var l problem.List
 		for _, key := range kind.secretKeys() {
 			if !kind.names(configuration, key) && !c.Secrets[key].IsZero() {

@@ -61,9 +61,9 @@ type Trouble struct {
 
 // Tokens is what a target gave by OAuth.
 type Tokens struct {
-	Access       secret.Text
-	Refresh      secret.Text   // zero: there is none
-	ClientSecret secret.Text   // of the app; kept with a refresh token, which is of no use without it
+	Access       secret.Text   `json:"-"`
+	Refresh      secret.Text   `json:"-"` // zero: there is none
+	ClientSecret secret.Text   `json:"-"` // of the app; kept with a refresh token, which is of no use without it
 	Life         time.Duration // 0: it does not expire
 	Grant        Grant
 }
@@ -85,10 +85,16 @@ func (g *Grant) RenewAt() time.Time {
 		return time.Time{}
 	}
 	at := g.ObtainedAt.Add(g.ExpiresAt.Sub(g.ObtainedAt) / 2)
-	if t := g.Trouble; t != nil && t.NextAt.After(at) {
+	switch t := g.Trouble; {
+	case t == nil:
+		return at
+	case t.NextAt.IsZero():
+		return time.Time{}
+	case t.NextAt.After(at):
 		return t.NextAt
+	default:
+		return at
 	}
-	return at
 }
 
 // Origin is the server of an address: scheme, host and port, with the port that is meant when there is none. "" = it is no address.
@@ -104,8 +110,8 @@ func Origin(address string) string {
 	return strings.ToLower(u.Scheme + "://" + u.Hostname() + ":" + port)
 }
 
-// origin is the server to which a connection sends its credentials.
-func (t *Type) origin(c *Connection) string {
+// OriginOf is the server to which a connection sends its credentials.
+func (t *Type) OriginOf(c *Connection) string {
 	for _, f := range t.Fields {
 		if f.Kind != FieldURL || !f.Credentials {
 			continue
@@ -140,12 +146,12 @@ func (t *Type) granted(before, c *Connection) {
 			if before.Grant != nil {
 				g = *before.Grant
 			}
-			g.Origin = t.origin(before)
+			g.Origin = t.OriginOf(before)
 			c.Grant = &g
 		}
-		if c.Grant.Origin != t.origin(c) { // the very same token was entered again, for another server
+		if c.Grant.Origin != t.OriginOf(c) { // the very same token was entered again, for another server
 			g := *c.Grant
-			g.Origin = t.origin(c)
+			g.Origin = t.OriginOf(c)
 			c.Grant = &g
 		}
 		return
@@ -157,7 +163,7 @@ func (t *Type) granted(before, c *Connection) {
 	case before.Grant != nil:
 		g.Workspace = before.Grant.Workspace // whoever tests the new token compares
 	}
-	g.Origin, g.ObtainedAt = t.origin(c), c.UpdatedAt
+	g.Origin, g.ObtainedAt = t.OriginOf(c), c.UpdatedAt
 	c.Grant = &g
 	delete(c.Secrets, KeyRefreshToken)
 	delete(c.Secrets, KeyClientSecret)

@@ -30,6 +30,8 @@ var (
 	_ directory.Store = (*DB)(nil)
 	_ provision.Store = (*DB)(nil)
 	_ access.Store    = (*DB)(nil)
+
+	_ provision.Authorizations = (*DB)(nil)
 )
 
 // Options says where things are kept: a file, or a PostgreSQL URL.

@@ -39,7 +39,7 @@ type manifest struct {
 }
 
 // Setup implements connector.Authorizer.
-func (slackType) Setup(o connector.AppOptions) provision.AppSetup {
+func (slackType) Setup(o provision.AppOptions) provision.AppSetup {
 	var m manifest
 	m.Display.Name, m.Display.Description = "Lockstep", "Keeps members and groups in step with the directory."
 	m.OAuth.Redirects, m.OAuth.Scopes.User = []string{o.RedirectURL}, []string{scopeAdmin}
