@@ -36,6 +36,7 @@ type ConnectionState struct {
 	Budgets       []BudgetLevel `json:"budgets"`
 	Halt          *HaltState    `json:"halt,omitempty"`
 	Test          *TestedState  `json:"test,omitempty"`
+	Token         *TokenState   `json:"token,omitempty"`
 }
 
 // BudgetLevel is one of the target's limits, and what is left of it.
@@ -77,6 +78,7 @@ func (s *server) connectionStatus(r *request) (ConnectionState, error) {
 		Paused: status.Paused, LastSyncAt: OptionalStamp{Stamp(status.LastSyncAt)}, RatePerMinute: status.RatePerMinute,
 		Budgets: each(status.Budgets, func(b *provision.BudgetLevel) BudgetLevel { return BudgetLevel(*b) }),
 	}
+	out.Token = tokenState(&c)
 	if h := status.Halt; h != nil && h.Fault != nil {
 		out.Halt = &HaltState{h.Fault.Message, h.Fault.Hint, Stamp(h.Since), Stamp(h.ProbeAt)}
 	}

@@ -93,6 +93,7 @@ var objects = map[string]string{
 	"environmentID": "environment", "userID": "user", "groupID": "group", "nestedGroupID": "group", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
 	"planID": "plan", "storeID": "store", "accountID": "account", "holdID": "hold", "ruleID": "rule", "mappingID": "mapping",
 	"revisionID": "revision", "activityID": "activity", "clientID": "client", "administratorID": "administrator",
+	"authorizationID": "authorization",
 }
 
 // names lists the parameters of a route's path.

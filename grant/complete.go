@@ -9,17 +9,12 @@ import (
 	"lockstep/provision"
 )
 
-// Answer is what consent led back with: a state, and a code or an error.
-type Answer struct {
-	State, Code, Error string
-}
-
 const maxAnswer = 2048
 
 // Complete takes what consent led back with: the state is spent, the code is exchanged, and the token is proven. A connection that
 // exists takes it over at once if it is for the workspace that the connection provisions; otherwise it waits for Confirm. One
 // that does not exist yet takes it over when it is made (Create).
-func (s *Service) Complete(ctx context.Context, envID, bound string, r Answer) (provision.Authorization, error) {
+func (s *Service) Complete(ctx context.Context, envID, bound string, r provision.ConsentAnswer) (provision.Authorization, error) {
 	if len(r.State)+len(r.Code)+len(r.Error) > maxAnswer || r.State == "" {
 		return provision.Authorization{}, errNoState
 	}
@@ -77,7 +72,7 @@ func (s *Service) drop(ctx context.Context, a *provision.Authorization, why erro
 const scopeAdmin = "admin"
 
 // obtain exchanges the code, and lets the target say whose token that is.
-func (s *Service) obtain(ctx context.Context, a *provision.Authorization, r Answer) error {
+func (s *Service) obtain(ctx context.Context, a *provision.Authorization, r provision.ConsentAnswer) error {
 	authorizer, kind, err := s.authorizer(a.Type)
 	if err != nil {
 		return err

@@ -23,7 +23,6 @@ import (
 	"lockstep/connector"
 	"lockstep/directory"
 	"lockstep/internal/problem"
-	"lockstep/internal/secret"
 	"lockstep/provision"
 )
 
@@ -103,20 +102,10 @@ func (s *Service) Setup(kind string, o provision.AppOptions) (provision.AppSetup
 	return a.Setup(o), nil
 }
 
-// Request is what an administrator asks for.
-type Request struct {
-	Type         string
-	ConnectionID string         // "" = a connection that does not exist yet
-	Settings     map[string]any // its base URL; of a connection that exists it is its own
-	ClientID     string         // "" = that by which the connection's token was had
-	ClientSecret secret.Text    // zero: likewise
-	RedirectURL  string
-}
-
 const maxCredential = 512
 
 // Begin makes an authorization, and answers the page on which to consent. bound is whoever asks: nobody else can go on with it.
-func (s *Service) Begin(ctx context.Context, envID, bound string, r Request) (provision.Authorization, string, error) {
+func (s *Service) Begin(ctx context.Context, envID, bound string, r provision.ConsentRequest) (provision.Authorization, string, error) {
 	a := provision.Authorization{
 		ID: uuid.NewString(), EnvironmentID: envID, ConnectionID: r.ConnectionID, RedirectURL: r.RedirectURL, Bound: bound, CreatedAt: s.instant(),
 	}
@@ -156,7 +145,7 @@ func (s *Service) Begin(ctx context.Context, envID, bound string, r Request) (pr
 	return a, page, s.Store.SaveAuthorization(ctx, a)
 }
 
-func checkCredentials(r *Request) error {
+func checkCredentials(r *provision.ConsentRequest) error {
 	var l problem.List
 	for target, value := range map[string]string{"clientId": r.ClientID, "clientSecret": r.ClientSecret.Reveal()} {
 		bad := len(value) > maxCredential

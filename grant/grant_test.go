@@ -98,15 +98,15 @@ func (w *world) workspace(o sandbox.Options) (*sandbox.Workspace, string) {
 
 var rotating = []sandbox.App{{ClientID: sandbox.BuiltInClientID, ClientSecret: sandbox.BuiltInClientSecret, Loopback: true, Rotation: true}}
 
-func request(server, connection string) grant.Request {
-	return grant.Request{
+func request(server, connection string) provision.ConsentRequest {
+	return provision.ConsentRequest{
 		Type: "Slack", ConnectionID: connection, Settings: map[string]any{"BASE_URL": server + "/scim/v2/"}, RedirectURL: redirect,
 		ClientID: sandbox.BuiltInClientID, ClientSecret: secret.New(sandbox.BuiltInClientSecret),
 	}
 }
 
 // press presses a button on the page of consent.
-func press(t *testing.T, page, button string) grant.Answer {
+func press(t *testing.T, page, button string) provision.ConsentAnswer {
 	t.Helper()
 	u, err := url.Parse(page)
 	must(t, err)
@@ -119,11 +119,11 @@ func press(t *testing.T, page, button string) grant.Answer {
 	back, err := response.Location()
 	must(t, err)
 	q := back.Query()
-	return grant.Answer{State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error")}
+	return provision.ConsentAnswer{State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error")}
 }
 
 // obtain goes all the way.
-func (w *world) obtain(r grant.Request) provision.Authorization {
+func (w *world) obtain(r provision.ConsentRequest) provision.Authorization {
 	w.t.Helper()
 	_, page, err := w.Begin(w.t.Context(), w.env, "ann", r)
 	must(w.t, err)
@@ -187,12 +187,12 @@ func TestNewConnection(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	workspace, server := w.workspace(sandbox.Options{Apps: []sandbox.App{{ClientID: "narrow", ClientSecret: "x", Loopback: true, Scopes: []string{"identify"}}}})
-	begin := func(r grant.Request) string {
+	begin := func(r provision.ConsentRequest) string {
 		_, page, err := w.Begin(t.Context(), w.env, "ann", r)
 		must(t, err)
 		return page
 	}
-	ask := func(who string, a grant.Answer) error {
+	ask := func(who string, a provision.ConsentAnswer) error {
 		got, err := w.Complete(t.Context(), w.env, who, a)
 		if err == nil {
 			t.Errorf("%+v", got)
@@ -212,7 +212,7 @@ func TestRefusals(t *testing.T) {
 	inactive := press(t, begin(good), "allow")
 	for name, c := range map[string]struct {
 		who    string
-		answer grant.Answer
+		answer provision.ConsentAnswer
 		says   []string
 	}{
 		"denied":             {"ann", press(t, begin(good), "deny"), []string{"consent was denied", "Get token again"}},
@@ -220,10 +220,10 @@ func TestRefusals(t *testing.T) {
 		"another session":    {"ben", press(t, begin(good), "allow"), []string{"begun by somebody else", "Get token again"}},
 		"answered before":    {"ann", used, []string{"answered already", "Get token again"}},
 		"too late":           {"ann", late, []string{"older than ten minutes", "Get token again"}},
-		"no state":           {"ann", grant.Answer{Code: "x"}, []string{"no answer to a consent", "Get token again"}},
-		"made-up state":      {"ann", grant.Answer{State: "x", Code: "x"}, []string{"answered already", "Get token again"}},
-		"made-up code":       {"ann", grant.Answer{State: press(t, begin(good), "allow").State, Code: "x"}, []string{"the code was used already", "Get token again"}},
-		"neither code":       {"ann", grant.Answer{State: press(t, begin(good), "deny").State}, []string{"Slack refuses"}},
+		"no state":           {"ann", provision.ConsentAnswer{Code: "x"}, []string{"no answer to a consent", "Get token again"}},
+		"made-up state":      {"ann", provision.ConsentAnswer{State: "x", Code: "x"}, []string{"answered already", "Get token again"}},
+		"made-up code":       {"ann", provision.ConsentAnswer{State: press(t, begin(good), "allow").State, Code: "x"}, []string{"the code was used already", "Get token again"}},
+		"neither code":       {"ann", provision.ConsentAnswer{State: press(t, begin(good), "deny").State}, []string{"Slack refuses"}},
 		"scope is not given": {"ann", press(t, begin(narrow), "allow"), []string{"lacks the scope admin", "User Token Scopes"}},
 	} {
 		err := ask(c.who, c.answer)
@@ -237,7 +237,7 @@ func TestRefusals(t *testing.T) {
 	if err := ask("ann", inactive); err == nil || !strings.Contains(err.Error(), "owner is deactivated") {
 		t.Errorf("deactivated meanwhile: %v", err)
 	}
-	for target, r := range map[string]grant.Request{
+	for target, r := range map[string]provision.ConsentRequest{
 		"clientId": {Type: "Slack", ClientSecret: secret.New("x")}, "clientSecret": {Type: "Slack", ClientID: "x"}, "type": {Type: "directory", ClientID: "x", ClientSecret: secret.New("x")},
 	} {
 		if _, _, err := w.Begin(t.Context(), w.env, "ann", r); err == nil || !strings.Contains(err.Error(), target) {

@@ -3,6 +3,8 @@ package provision
 import (
 	"context"
 	"time"
+
+	"lockstep/internal/secret"
 )
 
 // Authorization is a token that is being had by OAuth, until a connection takes it over: what was asked for, by whom, and what came.
@@ -26,6 +28,21 @@ type Authorization struct {
 
 // Granted reports whether there is a token.
 func (a *Authorization) Granted() bool { return !a.Tokens.Access.IsZero() }
+
+// ConsentRequest is what an administrator asks for.
+type ConsentRequest struct {
+	Type         string
+	ConnectionID string         // "" = a connection that does not exist yet
+	Settings     map[string]any // its base URL; of a connection that exists it is its own
+	ClientID     string         // "" = that by which the connection's token was had
+	ClientSecret secret.Text    // zero: likewise
+	RedirectURL  string
+}
+
+// ConsentAnswer is what consent led back with: a state, and a code or an error.
+type ConsentAnswer struct {
+	State, Code, Error string
+}
 
 // Authorizations keeps them. What does not exist is a problem.NotFound.
 type Authorizations interface {

@@ -74,8 +74,8 @@ type AppSetup struct {
 	Scopes      []string // user scopes
 	Manifest    string   // to paste at the target
 	CreateURL   string   // a page of the target on which the manifest stands already
-	Warnings    []string // what keeps it from working, as sentences
 	Steps       []string // what to do at the target, in order
+	Warnings    []string // what keeps it from working, as sentences
 }
 
 // RenewAt is when a token that expires is refreshed: half-way through its life, so that the other half is left to mend what fails.

@@ -58,6 +58,14 @@ type TargetAttribute struct {
 	MaxLength   int // 0 = no known limit
 	// CreateOnly: the target answers another value than it is sent, or cannot change it, so it is sent on create and never compared.
 	CreateOnly bool
+	// Lock: a setting at the target lets its own users change the attribute, and others then no longer.
+	Lock *Lock
+}
+
+// Lock is how a target refuses to change what its own users may change. No target tells beforehand.
+type Lock struct {
+	Code string // of the fault
+	Hint string // how it is unlocked
 }
 
 // Catalogue knows the connection types.

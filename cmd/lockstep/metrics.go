@@ -96,6 +96,7 @@ const scrapeTime = 5 * time.Second
 type state struct {
 	app                                       *app
 	info, due, behind, halted, paused, tokens *prometheus.Desc
+	expiry, renewal                           *prometheus.Desc
 }
 
 func newState(a *app) *state {
@@ -103,19 +104,21 @@ func newState(a *app) *state {
 		return prometheus.NewDesc("lockstep_"+name, help, append([]string{"connection"}, labels...), nil)
 	}
 	return &state{
-		app:    a,
-		info:   gauge("connection_info", "Always 1: the name and type of a connection.", "name", "type"),
-		due:    gauge("accounts_due", "Accounts on which something is to be done now."),
-		behind: gauge("feed_behind", "Lines of the activity log between the newest edit and the one up to which the connection has looked; 0 = all are seen."),
-		halted: gauge("connection_halted", "1 when credentials or configuration stop the connection."),
-		paused: gauge("connection_paused", "1 when an administrator paused the connection."),
-		tokens: gauge("budget_tokens", "Requests that this process may make at once within a target's budget; negative: that many wait.", "budget"),
+		app:     a,
+		info:    gauge("connection_info", "Always 1: the name and type of a connection.", "name", "type"),
+		due:     gauge("accounts_due", "Accounts on which something is to be done now."),
+		behind:  gauge("feed_behind", "Lines of the activity log between the newest edit and the one up to which the connection has looked; 0 = all are seen."),
+		halted:  gauge("connection_halted", "1 when credentials or configuration stop the connection."),
+		paused:  gauge("connection_paused", "1 when an administrator paused the connection."),
+		expiry:  gauge("token_expiry_timestamp_seconds", "When the connection's token expires, in seconds since 1970; not there for one that does not."),
+		renewal: gauge("token_renewal_failed", "1 when the last refresh of the token failed; not there for one that does not expire."),
+		tokens:  gauge("budget_tokens", "Requests that this process may make at once within a target's budget; negative: that many wait.", "budget"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens} {
+	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens, s.expiry, s.renewal} {
 		to <- d
 	}
 }
@@ -160,6 +163,10 @@ func (s *state) collect(ctx context.Context, to chan<- prometheus.Metric, env di
 			return err
 		}
 		to <- prometheus.MustNewConstMetric(s.info, prometheus.GaugeValue, 1, c.ID, c.Name, c.Type)
+		if g := c.Grant; g != nil && !g.ExpiresAt.IsZero() {
+			to <- prometheus.MustNewConstMetric(s.expiry, prometheus.GaugeValue, float64(g.ExpiresAt.Unix()), c.ID)
+			to <- prometheus.MustNewConstMetric(s.renewal, prometheus.GaugeValue, flag(g.Trouble != nil), c.ID)
+		}
 		for d, value := range map[*prometheus.Desc]float64{
 			s.due: float64(due), s.behind: float64(max(0, head-runner.Cursor)), s.halted: flag(runner.Halt != nil), s.paused: flag(runner.Paused),
 		} {

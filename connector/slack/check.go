@@ -20,6 +20,7 @@ const (
 	nameTLS         = "TLS"
 	nameReach       = "Reachability"
 	nameCredentials = "Credentials"
+	nameExpiry      = "Token expiry"
 	nameWorkspace   = "Workspace"
 	nameScope       = "Admin scope"
 	nameRole        = "Owner's role"
@@ -48,7 +49,19 @@ func (t *target) Check(ctx context.Context) []provision.Check {
 		return out
 	}
 	seen := t.look(ctx)
-	return append(out, seen.credentials(), seen.workspace(), seen.scope(), seen.role(ctx), seen.plan(), seen.allowList(), seen.members())
+	out = append(out, seen.credentials())
+	if t.expires() {
+		out = append(out, provision.Check{
+			Name: nameExpiry, Status: provision.CheckWarning, Message: "the token expires within twelve hours, and was pasted without what refreshes it",
+			Hint: "press Get token: a token that is had so is refreshed by itself",
+		})
+	}
+	return append(out, seen.workspace(), seen.scope(), seen.role(ctx), seen.plan(), seen.allowList(), seen.members())
+}
+
+// expires: it is a token of an app with rotation, of which nothing else is known (docs.slack.dev/authentication/using-token-rotation).
+func (t *target) expires() bool {
+	return strings.HasPrefix(t.client.Token.Reveal(), "xoxe.") && (t.grant == nil || t.grant.ExpiresAt.IsZero())
 }
 
 func skipped(name, why string) provision.Check {

@@ -159,7 +159,8 @@ var fields = []provision.Field{
 
 var attributes = []provision.TargetAttribute{
 	{Name: "userName", Title: "Username", Required: true, Unique: true, MaxLength: maxUserName, Description: "Slack login; lower case, at most 21 characters"},
-	{Name: "displayName", Title: "Display name", MaxLength: maxDisplayName, Description: "refused on update while members may change theirs: map it on create only"},
+	{Name: "displayName", Title: "Display name", MaxLength: maxDisplayName, Description: "refused on update while members may change theirs: map it on create only",
+		Lock: &provision.Lock{Code: "invalid_display_name", Hint: "map displayName on create only, or switch off in Slack that members may change their display name"}},
 	{Name: "givenName", Title: "First name"},
 	{Name: "familyName", Title: "Last name"},
 	{Name: "honorificPrefix", Title: "Prefix"},
