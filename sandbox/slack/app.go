@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"net"
@@ -62,10 +63,20 @@ type oauth struct {
 	tokens  map[string]*issued
 	refresh map[string]issued // by refresh token; one that was used is not in it
 	gone    bool              // the account of whoever consented is deactivated
+	team    place
 }
 
-func newOAuth() oauth {
+// place is the workspace; an organisation's id has an E for the T.
+type place struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+func (p place) organization() place { return place{"E" + strings.TrimPrefix(p.ID, "T"), p.Name} }
+
+func newOAuth(o *Options) oauth {
 	return oauth{
+		team:  place{cmp.Or(o.TeamID, "T00000001"), cmp.Or(o.TeamName, "Lockstep Sandbox")},
 		apps:  map[string]App{BuiltInClientID: {ClientID: BuiltInClientID, ClientSecret: BuiltInClientSecret, Loopback: true}},
 		codes: map[string]code{}, tokens: map[string]*issued{}, refresh: map[string]issued{},
 	}
@@ -78,6 +89,19 @@ func (w *Workspace) AddApps(apps ...App) {
 	for i := range apps {
 		w.oauth.apps[apps[i].ClientID] = apps[i]
 	}
+}
+
+// SetTeam makes it another workspace, as when an address leads elsewhere all at once.
+func (w *Workspace) SetTeam(id, name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.oauth.team = place{id, name}
+}
+
+func (w *Workspace) team() place {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.oauth.team
 }
 
 // SetAccount says what became of whoever consented: their role, and whether their account is active.

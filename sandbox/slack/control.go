@@ -58,6 +58,13 @@ func (w *Workspace) control() {
 			rw.WriteHeader(http.StatusNoContent)
 		}
 	})
+	w.mux.HandleFunc("PUT /sandbox/team", func(rw http.ResponseWriter, r *http.Request) {
+		var body place
+		if w.read(rw, r, &body) {
+			w.SetTeam(body.ID, body.Name)
+			rw.WriteHeader(http.StatusNoContent)
+		}
+	})
 	w.mux.HandleFunc("PUT /sandbox/token", func(rw http.ResponseWriter, r *http.Request) {
 		var body struct {
 			Token string `json:"token"`

@@ -61,7 +61,7 @@ func (w *Workspace) consent(rw http.ResponseWriter, form url.Values, decided boo
 		rw.WriteHeader(http.StatusBadRequest)
 	}
 	_ = consentTemplate.Execute(rw, map[string]any{
-		"Error": wrong, "Team": w.options.TeamName, "Scopes": strings.Join(scopes, ", "), "Hidden": hidden, "Enterprise": w.options.Enterprise,
+		"Error": wrong, "Team": w.team().Name, "Scopes": strings.Join(scopes, ", "), "Hidden": hidden, "Enterprise": w.options.Enterprise,
 	})
 }
 
@@ -154,14 +154,14 @@ func (w *Workspace) exchange(app *App, form url.Values) (any, string) {
 	return body, ""
 }
 
-// installed says where the app was installed.
+// installed says where the app was installed. The caller holds mu.
 func (w *Workspace) installed(t *issued) map[string]any {
 	body := map[string]any{
 		"ok": true, "app_id": "A00000001", "is_enterprise_install": t.organization, "enterprise": nil,
-		"team": map[string]any{"id": w.options.TeamID, "name": w.options.TeamName},
+		"team": w.oauth.team,
 	}
 	if w.options.Enterprise {
-		body["enterprise"] = map[string]any{"id": w.enterpriseID(), "name": w.options.TeamName}
+		body["enterprise"] = w.oauth.team.organization()
 	}
 	if t.organization {
 		body["team"] = nil

@@ -76,19 +76,18 @@ func (w *Workspace) authTest(r *http.Request) (any, string) {
 	if wrong != "" {
 		return nil, wrong
 	}
-	body := map[string]any{"ok": true, "url": w.host() + "/", "team": w.options.TeamName, "user": "owner", "team_id": w.options.TeamID, "user_id": ownerID}
+	team := w.team()
+	body := map[string]any{"ok": true, "url": w.host() + "/", "team": team.Name, "user": "owner", "team_id": team.ID, "user_id": ownerID}
 	if w.options.Enterprise {
-		body["enterprise_id"] = w.enterpriseID()
+		body["enterprise_id"] = team.organization().ID
 		if t.organization { // an organisation's token has the organisation in the place of the workspace
-			body["team_id"] = w.enterpriseID()
+			body["team_id"] = team.organization().ID
 		}
 	}
 	return body, ""
 }
 
 const ownerID = "U00000001" // of whoever consents
-
-func (w *Workspace) enterpriseID() string { return "E" + strings.TrimPrefix(w.options.TeamID, "T") }
 
 func (w *Workspace) revoke(r *http.Request) (any, string) {
 	t, wrong := w.bearer(r)

@@ -98,14 +98,8 @@ func New(o Options) *Workspace {
 	if o.Domain == "" {
 		o.Domain = "sandbox"
 	}
-	if o.TeamID == "" {
-		o.TeamID = "T00000001"
-	}
-	if o.TeamName == "" {
-		o.TeamName = "Lockstep Sandbox"
-	}
 	w := &Workspace{
-		options: o, oauth: newOAuth(), token: o.Token, role: Owner, budgets: newBudgets(o.TimeScale), log: Log{Totals: map[string]int64{}},
+		options: o, oauth: newOAuth(&o), token: o.Token, role: Owner, budgets: newBudgets(o.TimeScale), log: Log{Totals: map[string]int64{}},
 		members: map[string]*Member{}, byEmail: map[string]string{}, byName: map[string]string{"general": channel, "random": channel},
 		fields: map[string]bool{}, groups: map[string]*group{}, memberOf: map[string][]*group{}, locked: map[string]bool{},
 	}
