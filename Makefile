@@ -22,9 +22,10 @@ build: ## Build ./lockstep, with the console where there is Node
 console: ## Build the web console; needs Node 20 or later
 	@sh console/web/build.sh
 
-setup: console ## Install what the tests need: a PostgreSQL server (they start their own throw-away one) and Chromium
+setup: console ## Install what the tests need: a PostgreSQL server (they start their own throw-away one), Chromium, and emulate
 	@sh internal/postgrestest/install.sh || { echo "The tests need a PostgreSQL server (initdb and postgres): install your system's package, then run this again." >&2; exit 1; }
 	@sh console/e2e/install.sh || { echo "The console's tests need Chromium: install it, or say in CHROMIUM where it is, then run this again." >&2; exit 1; }
+	@sh test/emulate/install.sh || { echo "The tests of Get token need Node 20 and npm: install them, then run this again." >&2; exit 1; }
 
 # Some tests build the program themselves, which Go's test cache does not see: these are run every time.
 BUILDING := ./cmd/lockstep/process ./console/e2e

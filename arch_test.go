@@ -75,6 +75,11 @@ var rules = []rule{
 		"the engine knows the port, not a target, and an interface, not the store", "make it a capability of connector.Target, or a method of engine.Store", false,
 	},
 	{
+		[]string{"grant"},
+		[]string{"database/sql", module + "connector/", module + "scim", module + "store", module + "engine", module + "schedule", module + "access", module + "api", module + "console", module + "sandbox"},
+		"what gets tokens knows the port, not a target, and an interface, not the store", "make it a capability of connector.Type, or a method of grant.Store", false,
+	},
+	{
 		[]string{"schedule"}, []string{module + "store", module + "engine", module + "connector", module + "scim", module + "api", module + "console", module + "sandbox"},
 		"the schedule says when, not what", "say what it calls as an interface of its own; cmd wires it", false,
 	},

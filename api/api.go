@@ -63,6 +63,21 @@ type Engine interface {
 	Subscribe(envID string) (<-chan provision.Event, func())
 }
 
+// Grants gets the tokens of connections by OAuth, and keeps them alive. bound is who asks.
+type Grants interface {
+	Setup(kind string, o provision.AppOptions) (provision.AppSetup, error)
+	Begin(ctx context.Context, envID, bound string, r provision.ConsentRequest) (provision.Authorization, string, error)
+	Complete(ctx context.Context, envID, bound string, a provision.ConsentAnswer) (provision.Authorization, error)
+	Authorization(ctx context.Context, envID, bound, id string) (provision.Authorization, error)
+	Confirm(ctx context.Context, envID, bound, id string) (provision.Authorization, error)
+	Abandon(ctx context.Context, envID, bound, id string) error
+	Create(ctx context.Context, envID, bound, id string, c provision.Connection, configuration map[string]any) (provision.Connection, error)
+	Configure(ctx context.Context, envID, bound, id string, c *provision.Connection, configuration map[string]any) error
+	Update(ctx context.Context, envID, id string, c provision.Connection, configuration map[string]any, confirmed bool) (provision.Connection, error)
+	Learn(ctx context.Context, c *provision.Connection) error
+	RenewNow(ctx context.Context, envID, id string) (provision.Connection, error)
+}
+
 // Log reads the activity log and the link table.
 type Log interface {
 	Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error)
@@ -79,6 +94,7 @@ type Config struct {
 	Access      *access.Service
 	Catalogue   provision.Catalogue
 	Engine      Engine
+	Grants      Grants
 	Log         Log
 	Audit       Audit
 	Logger      *slog.Logger

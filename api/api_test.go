@@ -23,6 +23,7 @@ import (
 	"lockstep/connector/all"
 	"lockstep/directory"
 	"lockstep/engine"
+	"lockstep/grant"
 	"lockstep/internal/outbound"
 	"lockstep/internal/secret"
 	"lockstep/provision"
@@ -49,6 +50,12 @@ func (s *server) handler(externalURL string) http.Handler {
 
 func newServer(t testing.TB) *server {
 	t.Helper()
+	return serverThat(t, false)
+}
+
+// serverThat may call private addresses, or not.
+func serverThat(t testing.TB, allowPrivate bool) *server {
+	t.Helper()
 	ctx := context.Background()
 	dir := t.TempDir()
 	ring, err := secret.LoadRing(filepath.Join(dir, "keys.json"))
@@ -56,17 +63,19 @@ func newServer(t testing.TB) *server {
 	db, err := store.Open(ctx, store.Options{Path: filepath.Join(dir, "lockstep.db"), Ring: ring})
 	must(t, err)
 	t.Cleanup(func() { _ = db.Close() })
-	e := engine.New(engine.Config{Store: db, Types: all.Types(), Client: outbound.Client(false, time.Second)})
+	e := engine.New(engine.Config{Store: db, Types: all.Types(), Client: outbound.Client(allowPrivate, time.Second)})
 	people := directory.NewService(db, directory.Options{Wake: e.Wake})
 	catalogue := all.NewCatalogue()
 	clients := access.NewService(db, nil)
 	env, err := people.Setup(ctx, "Test")
 	must(t, err)
 	closing := make(chan struct{})
+	provisions := provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: engine.Checker{Schema: people.Schema}, Wake: e.Wake})
 	config := api.Config{
+		Grants:  grant.New(grant.Config{Store: db, Provision: provisions, Catalogue: catalogue, Types: all.Types(), Client: outbound.Client(allowPrivate, time.Second), AnyServer: allowPrivate}),
 		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Audit: audit.NewService(db, ring), Version: "test",
 		Ready:     []api.Check{{Name: "database", Run: db.Ping}},
-		Provision: provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: engine.Checker{Schema: people.Schema}, Wake: e.Wake}),
+		Provision: provisions,
 	}
 	h := httptest.NewServer(documented(t, api.New(config)))
 	t.Cleanup(h.Close)
@@ -135,7 +144,7 @@ func TestRoles(t *testing.T) {
 			if status, body := s.call("", method, at, ""); status != http.StatusUnauthorized || !strings.Contains(body, `"code":"UNAUTHORIZED"`) {
 				t.Errorf("%s %s without a token: %d %s", method, path, status, body)
 			}
-			reads := method == http.MethodGet && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") || strings.Contains(path, "/profile") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata") || strings.HasSuffix(path, "/evaluate")
+			reads := method == http.MethodGet && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "/authorizations/") || strings.Contains(path, "/profile") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata") || strings.HasSuffix(path, "/evaluate")
 			directoryEdit := !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "syncedRules")
 			for role, may := range map[access.Role]bool{access.ReadOnly: reads, access.IdentityDataAdmin: reads || directoryEdit} {
 				if status, body := s.call(role, method, at, ""); (status == http.StatusForbidden) == may {

@@ -39,6 +39,7 @@ type ConnectionState struct {
 	Drift         DriftCounts   `json:"drift"`
 	LastScanAt    OptionalStamp `json:"lastScanAt" doc:"When the target was last listed to the end."`
 	Test          *TestedState  `json:"test,omitempty"`
+	Token         *TokenState   `json:"token,omitempty"`
 }
 
 // BudgetLevel is one of the target's limits, and what is left of it.
@@ -90,6 +91,7 @@ func (s *server) connectionStatus(r *request) (ConnectionState, error) {
 		stopped.Links = Links{"self": {r.here("/propagation/stores/" + c.ID + "/tripwire")}}
 		out.Tripwire = &stopped
 	}
+	out.Token = tokenState(&c)
 	if h := status.Halt; h != nil && h.Fault != nil {
 		out.Halt = &HaltState{h.Fault.Message, h.Fault.Hint, Stamp(h.Since), Stamp(h.ProbeAt)}
 	}

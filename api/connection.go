@@ -52,6 +52,9 @@ type StoreBody struct {
 	Managed       bool           `json:"managed,omitempty"`
 	Configuration map[string]any `json:"configuration,omitempty" doc:"The settings of the type, as storeMetadata lists them. On a PUT, a secret that is left out stays."`
 	Image         *Image         `json:"image,omitempty"`
+	Authorization *Reference     `json:"authorization,omitempty" doc:"On a POST: the authorization whose token the store takes over; the configuration leaves the token out."`
+	// ConfirmWorkspace lets a token of another workspace take over.
+	ConfirmWorkspace bool `json:"confirmWorkspace,omitempty" doc:"On a PUT: a new token may be for another workspace than before. Without it, such a token is refused."`
 }
 
 // Stores is what a list of stores embeds.
@@ -159,12 +162,16 @@ func (s *server) connection(r *request) (provision.Connection, error) {
 }
 
 func (s *server) createStore(r *request, in StoreBody) (Store, error) {
+	if in.Authorization != nil {
+		c, err := s.Grants.Create(r.Context(), r.env, r.caller.bound, in.Authorization.ID, in.connection(r.env), in.Configuration)
+		return r.store(&c), err
+	}
 	c, err := s.Provision.CreateConnection(r.Context(), r.env, in.connection(r.env), in.Configuration)
 	return r.store(&c), err
 }
 
 func (s *server) updateStore(r *request, in StoreBody) (Store, error) {
-	c, err := s.Provision.UpdateConnection(r.Context(), r.env, r.PathValue("storeID"), in.connection(r.env), in.Configuration)
+	c, err := s.Grants.Update(r.Context(), r.env, r.PathValue("storeID"), in.connection(r.env), in.Configuration, in.ConfirmWorkspace)
 	return r.store(&c), err
 }
 
@@ -180,7 +187,13 @@ type ConnectionTest struct {
 
 func (s *server) testStore(r *request, in StoreBody) (ConnectionTest, error) {
 	c := in.connection(r.env)
-	if err := s.Provision.Configure(&c, in.Configuration, nil); err != nil {
+	configure := func() error { return s.Provision.Configure(&c, in.Configuration, nil) }
+	if in.Authorization != nil {
+		configure = func() error {
+			return s.Grants.Configure(r.Context(), r.env, r.caller.bound, in.Authorization.ID, &c, in.Configuration)
+		}
+	}
+	if err := configure(); err != nil {
 		return ConnectionTest{}, err
 	}
 	return s.test(r.Context(), c), nil
@@ -194,11 +207,21 @@ func (s *server) testSavedStore(r *request, in ConfigurationBody) (ConnectionTes
 	}
 	if in.Configuration == nil {
 		out := s.test(r.Context(), saved)
+		if out.Status == provision.CheckOK {
+			if err := s.Grants.Learn(r.Context(), &saved); err != nil {
+				return out, err
+			}
+		}
 		return out, s.Provision.RecordTest(r.Context(), saved.ID, out.Checks)
 	}
 	c := saved
-	if err := s.Provision.Configure(&c, in.Configuration, saved.Secrets); err != nil {
+	if err := s.Provision.Reconfigure(&c, in.Configuration, &saved); err != nil {
 		return ConnectionTest{}, err
+	}
+	if c.Grant != nil && c.Grant.Workspace.ID == "" && saved.Grant != nil && !in.ConfirmWorkspace {
+		g := *c.Grant
+		g.Workspace = saved.Grant.Workspace
+		c.Grant = &g
 	}
 	return s.test(r.Context(), c), nil
 }
@@ -206,7 +229,9 @@ func (s *server) testSavedStore(r *request, in ConfigurationBody) (ConnectionTes
 // ConfigurationBody is a configuration to try.
 type ConfigurationBody struct {
 	_             struct{}       `additionalProperties:"true"`
-	Configuration map[string]any `json:"configuration,omitempty" doc:"Left out: as it is saved. A secret that is left out is the saved one."`
+	Configuration map[string]any `json:"configuration,omitempty" doc:"Left out: as it is saved. A secret that is left out is the saved one, unless the base URL leads to another server."`
+	// ConfirmWorkspace tests a token of another workspace as if it were meant.
+	ConfirmWorkspace bool `json:"confirmWorkspace,omitempty" doc:"The token may be for another workspace than the saved one."`
 }
 
 func (s *server) test(ctx context.Context, c provision.Connection) ConnectionTest {

@@ -100,6 +100,7 @@ var objects = map[string]string{
 	"environmentID": "environment", "userID": "user", "groupID": "group", "nestedGroupID": "group", "populationID": "population", "schemaID": "schema", "attributeID": "attribute",
 	"planID": "plan", "storeID": "store", "accountID": "account", "holdID": "hold", "driftID": "drift", "ruleID": "rule", "mappingID": "mapping",
 	"revisionID": "revision", "previewID": "preview", "activityID": "activity", "clientID": "client", "administratorID": "administrator",
+	"authorizationID": "authorization",
 }
 
 // names lists the parameters of a route's path.

@@ -26,7 +26,7 @@ var (
 // routes lists every operation. The OpenAPI document is made from it.
 func (s *server) routes() []route {
 	return slices.Concat(
-		s.directoryRoutes(), s.groupRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.ruleRoutes(), s.logRoutes(), s.consoleRoutes(),
+		s.directoryRoutes(), s.groupRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.authorizationRoutes(), s.ruleRoutes(), s.logRoutes(), s.consoleRoutes(),
 	)
 }
 
@@ -128,6 +128,22 @@ func (s *server) storeRoutes() []route {
 		{get, store + "/tripwire", "readTripwire", read, "Whether the tripwire stopped a store, and why", reads(s.tripwire), nil},
 		{post, store + "/tripwire", "actOnTripwire", all, "Repair or resume a store that the tripwire stopped", takes(http.StatusOK, s.actOnTripwire), nil},
 		{post, propagation + "/storeMetadata/{type}", "readStoreMetadata", read, "What a type of store asks for and can hold", mayTake(http.StatusOK, s.storeMetadata), nil},
+	}
+}
+
+func (s *server) authorizationRoutes() []route {
+	const authorizations, authorization = propagation + "/authorizations", propagation + "/authorizations/{authorizationID}"
+	kind := parameter{name: "type", doc: "The type of store."}
+	organization := parameter{name: "organization", doc: "The app is installed on a whole organisation.", kind: "boolean"}
+	rotation := parameter{name: "rotation", doc: "The app's tokens expire and are refreshed.", kind: "boolean"}
+	return []route{
+		{get, propagation + "/authorizationSetup", "readAuthorizationSetup", read, "How to make the app by which a token is had", reads(s.authorizationSetup), []parameter{kind, organization, rotation}},
+		{post, authorizations, "createAuthorization", all, "Begin to get a token by OAuth; answers the page on which to consent", takes(created, s.beginAuthorization), nil},
+		{post, propagation + "/authorizationAnswer", "answerAuthorization", all, "Take what consent led back with; the token is proven, and answered to nobody", takes(http.StatusOK, s.completeAuthorization), nil},
+		{get, authorization, "readAuthorization", all, "Read an authorization of one's own", reads(s.readAuthorization), nil},
+		{post, authorization + "/confirm", "confirmAuthorization", all, "Let a store take over a token of another workspace", reads(s.confirmAuthorization), nil},
+		{del, authorization, "deleteAuthorization", all, "Forget an authorization and its token", does(s.deleteAuthorization), nil},
+		{post, propagation + "/stores/{storeID}/token/refresh", "refreshToken", all, "Refresh a token that expires, now", answers(http.StatusOK, s.refreshToken), nil},
 	}
 }
 

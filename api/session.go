@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -18,6 +20,7 @@ type caller struct {
 	role            access.Role
 	actor           directory.Actor
 	administratorID string // "" = an API client
+	bound           string // what is begun by them is gone on with by nobody else: a hash of the session, or the client
 }
 
 // authenticate answers who asks. A token wins over a cookie.
@@ -28,10 +31,16 @@ func (s *server) authenticate(r *http.Request) (caller, error) {
 			return caller{}, problem.New(problem.Unauthorized, "an access token is needed: POST /{environmentID}/as/token gives one")
 		}
 		c, err := s.Access.Verify(r.Context(), secret.New(token))
-		return caller{c.EnvironmentID, c.Role, directory.Actor{Type: "CLIENT", ID: c.ID, Name: c.Name}, ""}, err
+		return caller{c.EnvironmentID, c.Role, directory.Actor{Type: "CLIENT", ID: c.ID, Name: c.Name}, "", "client " + c.ID}, err
 	}
 	a, err := s.signedOn(r)
-	return caller{a.EnvironmentID, a.Role, directory.Actor{Type: "USER", ID: a.ID, Name: a.Username}, a.ID}, err
+	return caller{a.EnvironmentID, a.Role, directory.Actor{Type: "USER", ID: a.ID, Name: a.Username}, a.ID, "session " + mark(s.sessionToken(r))}, err
+}
+
+// mark is what stands for a session elsewhere. It opens nothing.
+func mark(token secret.Text) string {
+	sum := sha256.Sum256([]byte("session mark\x00" + token.Reveal()))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // signedOn answers whose session the request's cookie is. Browsers send cookies along whoever made them ask, so where a request came

@@ -10,6 +10,7 @@ import (
 	"net/http"
 
 	"lockstep/directory"
+	"lockstep/internal/secret"
 	"lockstep/provision"
 )
 
@@ -96,4 +97,35 @@ type Alternator interface {
 type Checker interface {
 	// Check runs every step, at most a few calls, and writes nothing. It never fails: what fails is a check.
 	Check(ctx context.Context) []provision.Check
+}
+
+// Identifier is a target that says whose the token is, and where it is good.
+type Identifier interface {
+	// Identify asks, once. The error is a *provision.Fault; one that is Transient says nothing about the token.
+	Identify(ctx context.Context) (provision.Identity, error)
+}
+
+// Authorizer is a type whose token can be had by OAuth 2: somebody who may consents on a page of the target, which leads them back
+// with a code, and the code is exchanged for the token.
+type Authorizer interface {
+	// Setup says how the app has to be made at the target.
+	Setup(o provision.AppOptions) provision.AppSetup
+	// AuthorizeURL is the page on which they consent. The error is a sentence for the administrator.
+	AuthorizeURL(app App, redirectURL, state string) (string, error)
+	// Exchange trades a code for tokens, once: a code is spent whatever comes of it. The error is a *provision.Fault.
+	Exchange(ctx context.Context, app App, redirectURL, code string) (provision.Tokens, error)
+	// Refused says what it means that consent led back with an error instead of a code.
+	Refused(code string) *provision.Fault
+	// Refresh trades a refresh token for tokens, once. A Transient fault that is Unanswered leaves open whether it was used.
+	Refresh(ctx context.Context, app App, refresh secret.Text) (provision.Tokens, error)
+}
+
+// App is an app at the target, by which tokens are had.
+type App struct {
+	Connection   *provision.Connection // where: its base URL; secrets are not looked at
+	Client       *http.Client          // never nil
+	ClientID     string
+	ClientSecret secret.Text
+	// AnyServer lets the OAuth server be another than the target's own: a simulated one.
+	AnyServer bool
 }

@@ -81,7 +81,7 @@ func (e *Engine) published(ctx context.Context, envID string, s *provision.Snaps
 		return provision.Connection{}, err
 	}
 	c, _ := s.Connection(id)
-	c.Secrets = current.Secrets
+	c.Secrets, c.Grant = current.Secrets, current.Grant
 	return c, nil
 }
 

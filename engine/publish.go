@@ -51,7 +51,7 @@ func (r *runner) refresh(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read the connection: %w", err)
 	}
-	c.Secrets = current.Secrets
+	c.Secrets, c.Grant = current.Secrets, current.Grant
 	if err := r.open(ctx, revision, c); err != nil {
 		return false, err
 	}
@@ -284,6 +284,9 @@ func fingerprint(c provision.Connection) string {
 	h := sha256.New()
 	raw, _ := json.Marshal(c.Settings) // maps of plain values always marshal
 	h.Write(raw)
+	if g := c.Grant; g != nil { // where the token may be sent, and where it must be good
+		_, _ = fmt.Fprintf(h, "\x00%s\x00%s", g.Origin, g.Workspace.ID)
+	}
 	for _, key := range sortedKeys(c.Secrets) {
 		_, _ = fmt.Fprintf(h, "\x00%s\x00%s", key, c.Secrets[key].Reveal())
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"lockstep/connector"
 	"lockstep/directory"
 	"lockstep/internal/problem"
 	"lockstep/provision"
@@ -146,28 +145,6 @@ func (e *Engine) ruleTrouble(ctx context.Context, envID string, s *provision.Sna
 		return err.Error()
 	}
 	return ""
-}
-
-func unpaced(ctx context.Context, _ ...string) error { return ctx.Err() }
-
-// Test tries a connection, saved or not, and writes nothing. What is wrong is in the checks.
-func (e *Engine) Test(ctx context.Context, c provision.Connection) []provision.Check {
-	kind, ok := e.types[c.Type]
-	if !ok {
-		return []provision.Check{{
-			Name: "Configuration", Status: provision.CheckFailed, Message: "connections of this type cannot be tested", Hint: "choose one of the types that the catalogue lists",
-		}}
-	}
-	effective := provision.Effective(kind.Describe(), c)
-	target, err := kind.Open(connector.Config{Connection: &effective, Client: e.client, Pace: unpaced})
-	if err != nil {
-		return []provision.Check{{Name: "Configuration", Status: provision.CheckFailed, Message: err.Error(), Hint: "correct the configuration"}}
-	}
-	checker, ok := target.(connector.Checker)
-	if !ok {
-		return []provision.Check{{Name: "Configuration", Status: provision.CheckOK, Message: "the configuration is complete"}}
-	}
-	return checker.Check(ctx)
 }
 
 // Pause stops a connection between two calls.

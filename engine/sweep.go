@@ -371,7 +371,7 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
-	ids, err := r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+	ids, err := r.walked(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -389,12 +389,25 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		return err
 	}
 	items := slices.Concat(evaluated...)
+	if r.state.Sweep.Scan {
+		items = slices.DeleteFunc(items, func(it *item) bool { return it.row.Status == provision.StatusFailed && !it.row.DueAt.IsZero() })
+	}
 	if r.state.Sweep.List {
 		if err := r.match(ctx, items); err != nil {
 			return err
 		}
 	}
 	return r.keep(ctx, items, provision.PriorityBackfill, r.state.Sweep.Cause)
+}
+
+// walked leaves out who is in a visit. A reconciliation has them visited once more, as something else may be wanted of them now; a scan
+// changes nothing about what is wanted, and whoever fails is tried again when the time has come, however often the target is looked at.
+func (r *runner) walked(ctx context.Context, ids []string) ([]string, error) {
+	if !r.state.Sweep.Scan {
+		return r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+	}
+	visited := r.visiting()
+	return slices.DeleteFunc(ids, func(id string) bool { return visited[id] }), nil
 }
 
 // match links people with accounts that the listing found: exactly one with the same identifier is adopted, none means that

@@ -24,6 +24,11 @@ func (e *Engine) ConnectionStatus(ctx context.Context, envID, connectionID strin
 		return provision.ConnectionStatus{}, err
 	}
 	out := provision.ConnectionStatus{Paused: state.Paused, Halt: state.Halt, Trip: state.Trip, ScannedAt: state.ScannedAt, LastSyncAt: state.LastSyncAt, RatePerMinute: state.RatePerMinute}
+	for _, until := range state.NotBefore {
+		if until.After(e.now()) && until.After(out.NotBefore) {
+			out.NotBefore = until
+		}
+	}
 	kind, ok := e.types[c.Type]
 	if !ok {
 		return out, nil

@@ -62,6 +62,7 @@ type ConnectionStatus struct {
 	LastSyncAt    time.Time
 	RatePerMinute float64
 	Budgets       []BudgetLevel
+	NotBefore     time.Time // until then the target wants to be left alone; zero: it does not
 }
 
 // BudgetLevel is one of the target's limits: how much of it may be used, and how much is left at this moment.

@@ -69,6 +69,72 @@ func (s *Service) Configure(c *Connection, configuration map[string]any, kept ma
 	return l.Err("The connection cannot be saved:")
 }
 
+// ConfigureWith is Configure for a new connection, with tokens that were had by OAuth where t is not nil. They are for the server for
+// which they were given, and no other.
+func (s *Service) ConfigureWith(c *Connection, configuration map[string]any, t *Tokens) error {
+	kind, ok := s.catalogue.Type(c.Type)
+	if !ok || t == nil {
+		if err := s.Configure(c, configuration, nil); err != nil {
+			return err
+		}
+		g := Grant{Origin: kind.OriginOf(c), ObtainedAt: c.UpdatedAt}
+		if c.Grant != nil {
+			g.Identity = c.Grant.Identity
+		}
+		c.Grant = &g
+		return nil
+	}
+	if _, given := configuration[kind.TokenKey]; given {
+		return invalid(problem.InvalidValue, "configuration."+kind.TokenKey, "a token was obtained already; leave this out, or leave the authorization out")
+	}
+	if err := s.Configure(c, configuration, t.secrets(&kind)); err != nil {
+		return err
+	}
+	if kind.OriginOf(c) != t.Grant.Origin {
+		return invalid(problem.InvalidValue, "configuration."+KeyBaseURL, "the token was obtained from another server; obtain one for this base URL")
+	}
+	g := t.Grant
+	c.Grant = &g
+	return nil
+}
+
+// Reconfigure is Configure for a connection that exists. Its secrets are sent to no other server than they were given for: whoever
+// changes the server has to enter them again.
+func (s *Service) Reconfigure(c *Connection, configuration map[string]any, before *Connection) error {
+	c.Type = before.Type
+	if err := s.Configure(c, configuration, before.Secrets); err != nil {
+		return err
+	}
+	kind, _ := s.catalogue.Type(c.Type)
+	was := kind.OriginOf(before)
+	if g := before.Grant; g != nil && g.Origin != "" {
+		was = g.Origin
+	}
+	if now := kind.OriginOf(c); now != was {
+		var l problem.List
+		for _, key := range kind.secretKeys() {
+			if !kind.names(configuration, key) && !c.Secrets[key].IsZero() {
+				l.Add(problem.RequiredValue, "configuration."+key, "the base URL leads to another server now, and the saved token is not sent there: enter the token for it")
+			}
+		}
+		if err := l.Err("The connection cannot be saved:"); err != nil {
+			return err
+		}
+	}
+	kind.granted(before, c)
+	return nil
+}
+
+// names reports whether a configuration has a value for a setting, by its own name or another that clients use.
+func (t *Type) names(configuration map[string]any, key string) bool {
+	for given, value := range configuration {
+		if value != nil && value != "" && (given == key || t.Rename[given] == key) {
+			return true
+		}
+	}
+	return false
+}
+
 // setting takes over one setting. It answers our key for it, and false when its value was refused.
 func setting(l *problem.List, t Type, c *Connection, key string, value any) (string, bool) {
 	target := "configuration." + key

@@ -22,10 +22,19 @@ func (s *Service) Connection(ctx context.Context, envID, id string) (Connection,
 
 // CreateConnection makes a connection; it is off unless it says otherwise.
 func (s *Service) CreateConnection(ctx context.Context, envID string, c Connection, configuration map[string]any) (Connection, error) {
+	return s.create(ctx, envID, c, configuration, nil)
+}
+
+// CreateWith is CreateConnection with tokens that were had by OAuth, which the configuration leaves out.
+func (s *Service) CreateWith(ctx context.Context, envID string, c Connection, configuration map[string]any, t Tokens) (Connection, error) {
+	return s.create(ctx, envID, c, configuration, &t)
+}
+
+func (s *Service) create(ctx context.Context, envID string, c Connection, configuration map[string]any, t *Tokens) (Connection, error) {
 	c.ID, c.EnvironmentID = uuid.NewString(), envID
 	c.CreatedAt = s.instant()
 	c.UpdatedAt = c.CreatedAt
-	if err := s.Configure(&c, configuration, nil); err != nil {
+	if err := s.ConfigureWith(&c, configuration, t); err != nil {
 		return c, err
 	}
 	err := s.edit(ctx, func(tx Tx) error {
@@ -78,7 +87,7 @@ func (s *Service) UpdateConnection(ctx context.Context, envID, id string, c Conn
 		if c.Status == "" {
 			c.Status = before.Status
 		}
-		if err := s.Configure(&c, configuration, before.Secrets); err != nil {
+		if err := s.Reconfigure(&c, configuration, &before); err != nil {
 			return err
 		}
 		if err := checkConnection(ctx, tx, &c); err != nil {

@@ -32,7 +32,7 @@ func (d *Drafts) Snapshot(previous *Revision) Snapshot {
 		out.Plan = &p
 	}
 	for i := range out.Connections {
-		out.Connections[i].Secrets = nil
+		out.Connections[i].Secrets, out.Connections[i].Grant = nil, nil
 	}
 	for _, r := range previous.Snapshot.Deleted {
 		if r.DeprovisionOnDelete {
@@ -73,7 +73,7 @@ func (d *Drafts) Digests(connectionID, ruleID string) []DraftDigest {
 			c.Status = ""
 		}
 		secrets := digestSecrets(c.Secrets)
-		c.Secrets, c.CreatedAt, c.UpdatedAt = nil, time.Time{}, time.Time{}
+		c.Secrets, c.Grant, c.CreatedAt, c.UpdatedAt = nil, nil, time.Time{}, time.Time{}
 		out = append(out, DraftDigest{directory.KindConnection, c.ID, c.Name, digest(c, secrets)})
 	}
 	mappings := map[string][]Mapping{}
@@ -147,7 +147,7 @@ func (d *Drafts) Unpublished(latest *Revision, connectionID, ruleID string) (dra
 	published := Drafts{Connections: latest.Snapshot.Connections, Rules: latest.Snapshot.Rules, Mappings: latest.Snapshot.Mappings}
 	current := Drafts{Connections: slices.Clone(d.Connections), Mappings: d.Mappings}
 	for i := range current.Connections {
-		current.Connections[i].Secrets = nil // a replaced one works at once, and nobody publishes it
+		current.Connections[i].Secrets, current.Connections[i].Grant = nil, nil // a replaced one works at once, and nobody publishes it
 	}
 	own, gone := map[string]bool{connectionID: true}, map[string]bool{}
 	for _, r := range d.Rules {

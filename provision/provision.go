@@ -46,6 +46,7 @@ type Connection struct {
 	ImageHref     string
 	Settings      map[string]any         // documented keys, secrets apart: string, bool, float64, []any
 	Secrets       map[string]secret.Text // write-only: never answered, encrypted at rest
+	Grant         *Grant                 // what is known of the token; nil = nothing
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
 }

@@ -11,6 +11,8 @@ type Type struct {
 	Attributes  []TargetAttribute
 	Defaults    []Mapping
 	Groups      bool // can hold groups
+	// TokenKey is the secret that can be had by OAuth; "" = none.
+	TokenKey string
 	// Rename maps keys that other clients use onto ours ("BEARER_TOKEN" -> "OAUTH_ACCESS_TOKEN"); Ignore lists keys that are
 	// accepted and dropped.
 	Rename map[string]string
@@ -56,6 +58,14 @@ type TargetAttribute struct {
 	MaxLength   int // 0 = no known limit
 	// CreateOnly: the target answers another value than it is sent, or cannot change it, so it is sent on create and never compared.
 	CreateOnly bool
+	// Lock: a setting at the target lets its own users change the attribute, and others then no longer.
+	Lock *Lock
+}
+
+// Lock is how a target refuses to change what its own users may change. No target tells beforehand.
+type Lock struct {
+	Code string // of the fault
+	Hint string // how it is unlocked
 }
 
 // Catalogue knows the connection types.

@@ -67,6 +67,7 @@ type Config struct {
 	Reconcile time.Duration                   // full reconciliation of every connection; 0 = never
 	Expire    func(ctx context.Context) error // hourly housekeeping
 	Sweep     func(ctx context.Context) error // every minute: what requests left to be done
+	Renew     func(ctx context.Context) error // every minute: tokens that expire; nil = there are none
 }
 
 // Schedule runs the connections of this process until it is stopped.
@@ -120,6 +121,10 @@ type sweepArgs struct{}
 
 func (sweepArgs) Kind() string { return "sweep" }
 
+type renewArgs struct{}
+
+func (renewArgs) Kind() string { return "renew" }
+
 // Start begins to run connections.
 func Start(ctx context.Context, c Config) (*Schedule, error) {
 	s := &Schedule{config: c, boot: uuid.NewString(), wanted: make(chan string, 64)}
@@ -170,6 +175,7 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[reconcileArgs]) error { return s.reconcile(ctx) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[expireArgs]) error { return s.config.Expire(ctx) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[sweepArgs]) error { return s.config.Sweep(ctx) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[renewArgs]) error { return s.config.Renew(ctx) }))
 	poll := time.Second
 	if embedded {
 		// The poll finds nothing but what River itself puts back, as nobody else inserts.
@@ -218,12 +224,18 @@ func planReconciliation[TTx any](ctx context.Context, client *river.Client[TTx],
 }
 
 func (s *Schedule) periodic() []*river.PeriodicJob {
-	return []*river.PeriodicJob{
+	jobs := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) { return expireArgs{}, nil }, nil),
 		river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
 			return sweepArgs{}, &river.InsertOpts{MaxAttempts: 1} // the next one makes it good
 		}, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
+	if s.config.Renew != nil {
+		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
+			return renewArgs{}, &river.InsertOpts{MaxAttempts: 1} // the next one makes it good
+		}, &river.PeriodicJobOpts{RunOnStart: true}))
+	}
+	return jobs
 }
 
 // Stop lets the calls in flight finish and gives the leases back.

@@ -28,10 +28,11 @@ import (
 var migrations embed.FS
 
 var (
-	_ directory.Store = (*DB)(nil)
-	_ provision.Store = (*DB)(nil)
-	_ access.Store    = (*DB)(nil)
-	_ audit.Store     = (*DB)(nil)
+	_ directory.Store          = (*DB)(nil)
+	_ provision.Store          = (*DB)(nil)
+	_ access.Store             = (*DB)(nil)
+	_ audit.Store              = (*DB)(nil)
+	_ provision.Authorizations = (*DB)(nil)
 )
 
 // Options says where things are kept: a file, or a PostgreSQL URL.

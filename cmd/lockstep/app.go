@@ -25,6 +25,7 @@ import (
 	"lockstep/console"
 	"lockstep/directory"
 	"lockstep/engine"
+	"lockstep/grant"
 	"lockstep/internal/outbound"
 	"lockstep/internal/secret"
 	"lockstep/provision"
@@ -51,6 +52,7 @@ type app struct {
 	ring       *secret.Ring
 	catalogue  *all.Catalogue
 	engine     *engine.Engine
+	grants     *grant.Service
 	env        directory.Environment
 	unlock     func()
 	schedule   *schedule.Schedule
@@ -105,6 +107,9 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 	}})
 	a.provisions = provision.NewService(a.db, provision.Deps{
 		Catalogue: a.catalogue, Checker: engine.Checker{Schema: a.people.Schema}, Wake: a.engine.Refresh,
+	})
+	a.grants = grant.New(grant.Config{
+		Store: a.db, Provision: a.provisions, Catalogue: a.catalogue, Types: all.Types(), Client: outbound.Client(allowPrivate, callTimeout), AnyServer: allowPrivate, Logger: logger,
 	})
 	a.access = access.NewService(a.db, nil)
 	a.ring, a.audit = ring, audit.NewService(a.db, ring)
@@ -252,7 +257,7 @@ func (a *app) serve(ctx context.Context, o serveOptions, logger *slog.Logger) (*
 		return nil, fmt.Errorf("listen on %s: %w", o.listen, err)
 	}
 	a.schedule, err = schedule.Start(ctx, schedule.Config{
-		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: o.reconcile, Expire: a.housekeeping(o.auditRetention, logger), Sweep: a.people.SweepAttributes,
+		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: o.reconcile, Expire: a.housekeeping(o.auditRetention, logger), Sweep: a.people.SweepAttributes, Renew: a.grants.Renew,
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -269,7 +274,7 @@ func (a *app) serve(ctx context.Context, o serveOptions, logger *slog.Logger) (*
 	mux.Handle("GET /{$}", pages)
 	mux.Handle(console.Base, pages)
 	mux.Handle("/", api.New(api.Config{
-		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Log: a.db, Audit: a.audit, Logger: logger,
+		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Grants: a.grants, Log: a.db, Audit: a.audit, Logger: logger,
 		ExternalURL: o.externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
 			{Name: "server", Run: s.staying, Wrong: "the server stops"},
 			{Name: "database", Run: s.reachable, Wrong: "the database does not answer; the server's log says why"},

@@ -31,6 +31,8 @@ type commands struct {
 	Audit   auditCommand   `cmd:"" help:"Prove and export the activity log."`
 	Status  statusCommand  `cmd:"" help:"Show where each rule stands; --watch follows it."`
 	Sync    syncCommand    `cmd:"" help:"Start a full reconciliation and follow it."`
+	Slack   slackCommand   `cmd:"" help:"Get the token of a Slack connection."`
+	Doctor  doctorCommand  `cmd:"" help:"Look at every connection: name, TLS, token, plan, limits; with what to do."`
 	Version versionCommand `cmd:"" help:"Show the version."`
 }
 

@@ -97,6 +97,7 @@ type state struct {
 	app                                       *app
 	info, due, behind, halted, paused, tokens *prometheus.Desc
 	drift, tripped, scanned                   *prometheus.Desc
+	expiry, renewal                           *prometheus.Desc
 }
 
 func newState(a *app) *state {
@@ -113,13 +114,15 @@ func newState(a *app) *state {
 		drift:   gauge("drift", "Values that somebody changed on the target and that are not settled: open, or accepted by an administrator.", "status"),
 		tripped: gauge("connection_tripped", "1 when the tripwire stopped the connection: nothing is written until an administrator says so."),
 		scanned: gauge("connection_scanned_seconds", "When the target was last listed to the end, in seconds since 1970; 0 = never."),
+		expiry:  gauge("token_expiry_timestamp_seconds", "When the connection's token expires, in seconds since 1970; not there for one that does not."),
+		renewal: gauge("token_renewal_failed", "1 when the last refresh of the token failed; not there for one that does not expire."),
 		tokens:  gauge("budget_tokens", "Requests that this process may make at once within a target's budget; negative: that many wait.", "budget"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens, s.drift, s.tripped, s.scanned} {
+	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens, s.drift, s.tripped, s.scanned, s.expiry, s.renewal} {
 		to <- d
 	}
 }
@@ -174,6 +177,10 @@ func (s *state) collect(ctx context.Context, to chan<- prometheus.Metric, env di
 			scanned = float64(runner.ScannedAt.Unix())
 		}
 		to <- prometheus.MustNewConstMetric(s.info, prometheus.GaugeValue, 1, c.ID, c.Name, c.Type)
+		if g := c.Grant; g != nil && !g.ExpiresAt.IsZero() {
+			to <- prometheus.MustNewConstMetric(s.expiry, prometheus.GaugeValue, float64(g.ExpiresAt.Unix()), c.ID)
+			to <- prometheus.MustNewConstMetric(s.renewal, prometheus.GaugeValue, flag(g.Trouble != nil), c.ID)
+		}
 		for d, value := range map[*prometheus.Desc]float64{
 			s.due: float64(due), s.behind: float64(max(0, head-runner.Cursor)), s.halted: flag(runner.Halt != nil), s.paused: flag(runner.Paused),
 			s.tripped: flag(runner.Trip != nil), s.scanned: scanned,

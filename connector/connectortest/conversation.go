@@ -33,7 +33,7 @@ import (
 //	-- response --  status, headers, an empty line, the body as it is
 //	-- answer --    what the target answers: {"remote": …}, {"remotes": […]}, {"checks": […]}, {"fault": …}
 //
-// Requests have to come in order, every one, and no other. Bodies are compared as JSON. Of faults and checks only what the file
+// Requests have to come in order, every one, and no other. Bodies are compared as JSON, forms as an object of their fields. Of faults and checks only what the file
 // names is compared.
 func Play(t *testing.T, pattern string, open func(t *testing.T, url string) connector.Target) {
 	t.Helper()
@@ -188,13 +188,31 @@ func (s *script) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	if strings.TrimSpace(wantBody) != "" {
 		read(s.t, []byte(wantBody), &want)
 	}
-	if len(raw) > 0 {
+	switch {
+	case len(raw) == 0:
+	case r.Header.Get("Content-Type") == "application/x-www-form-urlencoded":
+		got = fields(s.t, raw)
+	default:
 		read(s.t, raw, &got)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		s.t.Errorf("%s: another body (- wanted, + got):\n%s", line, diff)
 	}
 	respond(rw, response)
+}
+
+// fields is a form as an object.
+func fields(t *testing.T, raw []byte) any {
+	t.Helper()
+	form, err := url.ParseQuery(string(raw))
+	if err != nil {
+		t.Error(err)
+	}
+	out := map[string]any{}
+	for name := range form {
+		out[name] = form.Get(name)
+	}
+	return out
 }
 
 // respond writes a response: status, headers, an empty line, the body.

@@ -157,6 +157,9 @@ func joined(faults []*provision.Fault) *provision.Fault {
 // send makes a request and classifies an error status. Slack answers 200, 201 or 204, with a body or without, depending on the
 // version and the object, so that any of them will do.
 func (t *target) send(ctx context.Context, r client.Request) (*client.Response, error) {
+	if t.misplaced != nil {
+		return nil, t.misplaced
+	}
 	answer, err := t.client.Do(ctx, r)
 	if err != nil {
 		return nil, err

@@ -132,7 +132,9 @@ func TestCheckOnSlackItself(t *testing.T) {
 			}
 			var got []string
 			for _, c := range target.(connector.Checker).Check(t.Context()) { //nolint:forcetypeassert // asserted in the package
-				got = append(got, c.Status)
+				if slices.Contains([]string{"Reachability", "Credentials", "Admin scope", "Read members"}, c.Name) {
+					got = append(got, c.Status)
+				}
 				if c.Message == "" || c.Status == provision.CheckFailed && c.Hint == "" || strings.Contains(c.Message+c.Hint, "marker") {
 					t.Errorf("%+v", c)
 				}

@@ -34,6 +34,7 @@ var (
 	_ connector.Normalizer = (*target)(nil)
 	_ connector.Alternator = (*target)(nil)
 	_ connector.Checker    = (*target)(nil)
+	_ connector.Identifier = (*target)(nil)
 )
 
 // New answers the connection type.
@@ -44,8 +45,9 @@ type slackType struct{}
 // target is one Slack workspace or organisation.
 type target struct {
 	client     *client.Client
-	identifies string // primaryEmail or userName
-	official   bool   // the base URL is Slack's own host, where the Web API is as well
+	identifies string           // primaryEmail or userName
+	grant      *provision.Grant // what is known of the token; nil = nothing
+	misplaced  *provision.Fault // the token is for another server: nothing is sent
 }
 
 // Open implements connector.Type.
@@ -71,7 +73,7 @@ func (slackType) Open(c connector.Config) (connector.Target, error) {
 	}
 	return &target{
 		client:     &client.Client{Base: base, Token: token, HTTP: c.Client, Pace: c.Pace},
-		identifies: identifies, official: base.Hostname() == officialHost,
+		identifies: identifies, grant: c.Connection.Grant, misplaced: misplacedFault(c.Connection, base),
 	}, nil
 }
 
@@ -127,7 +129,7 @@ const (
 func (slackType) Describe() provision.Type {
 	return provision.Type{
 		Name: "Slack", Title: "Slack", Description: "Members and groups of a Slack workspace or Enterprise organisation, through Slack's SCIM API.",
-		Groups: true, Fields: append(slices.Clone(fields), provision.SafetyFields()...), Attributes: attributes, Defaults: defaults,
+		Groups: true, TokenKey: keyToken, Fields: append(slices.Clone(fields), provision.SafetyFields()...), Attributes: attributes, Defaults: defaults,
 		// The third-party Terraform provider's names (contract.md).
 		Rename: map[string]string{"BEARER_TOKEN": keyToken, "SCIM_URL": provision.KeyBaseURL},
 		Ignore: []string{"GROUP_NAME_SOURCE"},
@@ -158,7 +160,8 @@ var fields = []provision.Field{
 
 var attributes = []provision.TargetAttribute{
 	{Name: "userName", Title: "Username", Required: true, Unique: true, MaxLength: maxUserName, Description: "Slack login; lower case, at most 21 characters"},
-	{Name: "displayName", Title: "Display name", MaxLength: maxDisplayName, Description: "refused on update while members may change theirs: map it on create only"},
+	{Name: "displayName", Title: "Display name", MaxLength: maxDisplayName, Description: "refused on update while members may change theirs: map it on create only",
+		Lock: &provision.Lock{Code: "invalid_display_name", Hint: "map displayName on create only, or switch off in Slack that members may change their display name"}},
 	{Name: "givenName", Title: "First name"},
 	{Name: "familyName", Title: "Last name"},
 	{Name: "honorificPrefix", Title: "Prefix"},

@@ -43,6 +43,30 @@ func (w *Workspace) control() {
 			rw.WriteHeader(http.StatusNoContent)
 		}
 	})
+	w.mux.HandleFunc("POST /sandbox/apps", func(rw http.ResponseWriter, r *http.Request) {
+		var apps []App
+		if w.read(rw, r, &apps) {
+			w.AddApps(apps...)
+			rw.WriteHeader(http.StatusNoContent)
+		}
+	})
+	w.mux.HandleFunc("PUT /sandbox/account", func(rw http.ResponseWriter, r *http.Request) {
+		body := struct {
+			Role   Role `json:"role"`
+			Active bool `json:"active"`
+		}{Owner, true}
+		if w.read(rw, r, &body) {
+			w.SetAccount(body.Role, body.Active)
+			rw.WriteHeader(http.StatusNoContent)
+		}
+	})
+	w.mux.HandleFunc("PUT /sandbox/team", func(rw http.ResponseWriter, r *http.Request) {
+		var body place
+		if w.read(rw, r, &body) {
+			w.SetTeam(body.ID, body.Name)
+			rw.WriteHeader(http.StatusNoContent)
+		}
+	})
 	w.mux.HandleFunc("PUT /sandbox/token", func(rw http.ResponseWriter, r *http.Request) {
 		var body struct {
 			Token string `json:"token"`

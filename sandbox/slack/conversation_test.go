@@ -22,7 +22,7 @@ import (
 )
 
 // TestConversations replays testdata/*.txtar. A file begins with prose, whose lines "option: {…}" are JSON of slack.Options; then
-// come pairs of "request" (method and path, " | Name: value" for headers, then the body) and "response" (status, wanted headers
+// come pairs of "request" (method and path, " | Name: value" for each header, then the body) and "response" (status, wanted headers
 // as "Name: value", then the body). A part "wait" lets time pass. In what is wanted, * stands for any text, and <name> for an id:
 // it is learnt where it is met first, must be the same afterwards, and requests can use it. The order of keys counts, unless a
 // body has the key "...", which stands for keys that do not matter.
@@ -89,14 +89,16 @@ func replay(t *testing.T, archive *txtar.Archive) {
 
 func ask(h http.Handler, head, body string) *http.Response {
 	method, target, _ := strings.Cut(head, " ")
-	target, header, _ := strings.Cut(target, " | ")
+	target, headers, _ := strings.Cut(target, " | ")
 	r := httptest.NewRequest(method, strings.NewReplacer(" ", "%20", `"`, "%22").Replace(target), strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+testToken)
-	if name, value, ok := strings.Cut(header, ":"); ok {
-		if value = strings.TrimSpace(value); value == "" {
-			r.Header.Del(name)
-		} else {
-			r.Header.Set(name, value)
+	for header := range strings.SplitSeq(headers, " | ") {
+		if name, value, ok := strings.Cut(header, ":"); ok {
+			if value = strings.TrimSpace(value); value == "" {
+				r.Header.Del(name)
+			} else {
+				r.Header.Set(name, value)
+			}
 		}
 	}
 	recorder := httptest.NewRecorder()
@@ -118,7 +120,7 @@ func compareResponse(got *http.Response, head, body string, ids map[string]strin
 		if !ok || strings.HasPrefix(line, "{") || strings.HasPrefix(line, "[") {
 			break
 		}
-		if got.Header.Get(name) != value {
+		if !sameHeader(got.Header.Get(name), value, ids) {
 			return fmt.Sprintf("header %s is %q, want %q", name, got.Header.Get(name), value)
 		}
 		body = rest
@@ -137,6 +139,19 @@ func compareResponse(got *http.Response, head, body string, ids map[string]strin
 		problem += fmt.Sprintf("\ngot  %s\nwant %s", raw, body)
 	}
 	return problem
+}
+
+// sameHeader compares a header, in which a <name> may stand for a part that is learnt.
+func sameHeader(got, want string, ids map[string]string) bool {
+	pattern := regexp.MustCompile(`<([a-z0-9]+)>`).ReplaceAllString(regexp.QuoteMeta(want), `(?P<$1>[^&]+)`)
+	found := regexp.MustCompile("^" + pattern + "$")
+	values := found.FindStringSubmatch(got)
+	for i, name := range found.SubexpNames() {
+		if name != "" && values != nil {
+			ids[name] = values[i]
+		}
+	}
+	return values != nil
 }
 
 var learnt = regexp.MustCompile(`^<([a-z0-9]+)>$`)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +49,8 @@ func (w *Workspace) routes() {
 		w.note(r.Method, r.URL.Path, r.Method+" /", http.StatusNotFound)
 		w.refuse(rw, "v2", &failure{status: http.StatusNotFound, code: "unsupported_version"})
 	})
-	w.mux.HandleFunc("POST /api/auth.test", w.authTest)
+	w.webAPI()
+	w.authorizeRoutes()
 	w.control()
 }
 
@@ -145,10 +147,16 @@ func (w *Workspace) authenticate(r *http.Request) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if given, ok := strings.CutPrefix(header, "Bearer "); !ok || given != w.token || w.token == "" || w.role != Owner && w.role != PrimaryOwner && w.role != Admin {
+	given, ok := strings.CutPrefix(header, "Bearer ")
+	t, wrong := w.state(given)
+	switch {
+	case !ok || wrong != "" || !slices.Contains(t.scopes, scopeAdmin) || w.role != Owner && w.role != PrimaryOwner && w.role != Admin:
 		return fail(http.StatusUnauthorized, "invalid_authentication")
+	case w.options.Enterprise && !t.organization:
+		return fail(http.StatusForbidden, "non_org_teams_only")
+	default:
+		return nil
 	}
-	return nil
 }
 
 // page reads startIndex and count: 10 rows unless asked for more, and never more than 1,000. The names' case does not matter.
@@ -170,21 +178,4 @@ func number(s string, otherwise int) int {
 		return n
 	}
 	return otherwise
-}
-
-func (w *Workspace) authTest(rw http.ResponseWriter, r *http.Request) {
-	if err := w.authenticate(r); err != nil {
-		code := "invalid_auth"
-		if err.Error() == "missing_authentication" {
-			code = "not_authed"
-		}
-		w.answer(rw, http.StatusOK, map[string]any{"ok": false, "error": code})
-		return
-	}
-	body := map[string]any{"ok": true, "url": w.host() + "/", "team": "Lockstep Sandbox", "user": "owner", "team_id": "T00000001", "user_id": "U00000001"}
-	if w.options.Enterprise {
-		body["team_id"], body["enterprise_id"] = "E00000001", "E00000001"
-	}
-	rw.Header().Set("X-Oauth-Scopes", "admin")
-	w.answer(rw, http.StatusOK, body)
 }

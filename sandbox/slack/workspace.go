@@ -31,6 +31,10 @@ type Options struct {
 	Enterprise bool
 	// Domain is the workspace's part of its address; "" = sandbox.
 	Domain string
+	// TeamID and TeamName are the workspace's own; "" = T00000001, Lockstep Sandbox. An organisation's id has an E for the T.
+	TeamID, TeamName string
+	// Apps are those that people can install, beside the built-in one.
+	Apps []App
 
 	// What follows decides what Slack leaves undocumented, or what is a setting of the workspace.
 
@@ -76,6 +80,7 @@ type Workspace struct {
 	log      Log
 	token    string
 	role     Role
+	oauth    oauth
 
 	budgets map[string]*rate.Limiter
 }
@@ -95,10 +100,11 @@ func New(o Options) *Workspace {
 		o.Domain = "sandbox"
 	}
 	w := &Workspace{
-		options: o, token: o.Token, role: Owner, budgets: newBudgets(o.TimeScale), log: Log{Totals: map[string]int64{}},
+		options: o, oauth: newOAuth(&o), token: o.Token, role: Owner, budgets: newBudgets(o.TimeScale), log: Log{Totals: map[string]int64{}},
 		members: map[string]*Member{}, byEmail: map[string]string{}, byName: map[string]string{"general": channel, "random": channel},
 		fields: map[string]bool{}, groups: map[string]*group{}, memberOf: map[string][]*group{}, locked: map[string]bool{},
 	}
+	w.AddApps(o.Apps...)
 	w.routes()
 	return w
 }

@@ -34,6 +34,9 @@ type Client struct {
 	HTTP  *http.Client
 	Pace  func(ctx context.Context, budgets ...string) error
 	Now   func() time.Time
+
+	// ClientID with Token is sent by HTTP Basic instead of Token as a bearer token: an OAuth client's own credentials (RFC 6749 §2.3.1).
+	ClientID string
 }
 
 // Request is one request. Path is relative to the base.
@@ -41,7 +44,8 @@ type Request struct {
 	Method  string
 	Path    string
 	Query   url.Values
-	Body    any // marshalled as JSON; nil = none
+	Body    any        // marshalled as JSON; nil = none
+	Form    url.Values // instead of Body: sent as a form
 	Budgets []string
 	List    bool // the answer is a list, and may be large
 }
@@ -99,7 +103,11 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 	at := c.Base.JoinPath(r.Path)
 	at.RawQuery = r.Query.Encode()
 	var body io.Reader
-	if r.Body != nil {
+	media := "application/json"
+	switch {
+	case r.Form != nil:
+		media, body = "application/x-www-form-urlencoded", strings.NewReader(r.Form.Encode())
+	case r.Body != nil:
 		raw, err := json.Marshal(r.Body)
 		if err != nil {
 			return nil, fmt.Errorf("write the request: %w", err)
@@ -111,10 +119,13 @@ func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) 
 		return nil, fmt.Errorf("write the request: %w", err)
 	}
 	request.Header.Set("Authorization", "Bearer "+c.Token.Reveal())
+	if c.ClientID != "" {
+		request.SetBasicAuth(url.QueryEscape(c.ClientID), url.QueryEscape(c.Token.Reveal()))
+	}
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "Lockstep")
 	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
+		request.Header.Set("Content-Type", media)
 	}
 	return request, nil
 }

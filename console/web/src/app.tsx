@@ -17,6 +17,7 @@ const NewConnection = lazy(() => import('./pages/newconnection'));
 const ConnectionPage = lazy(() => import('./pages/connection'));
 const NewRule = lazy(() => import('./pages/newrule'));
 const RulePage = lazy(() => import('./pages/rule'));
+const Consent = lazy(() => import('./pages/consent'));
 const Activity = lazy(() => import('./pages/activity'));
 const Settings = lazy(() => import('./pages/settings'));
 const Profile = lazy(() => import('./pages/profile'));
@@ -66,6 +67,7 @@ function Signed() {
             <Route path="/integrations/provisioning/connections" element={<Provisioning tab="connections" />} />
             <Route path="/integrations/provisioning/rules" element={<Provisioning tab="rules" />} />
             <Route path="/integrations/provisioning/connections/new" element={<Writes><NewConnection /></Writes>} />
+            <Route path="/oauth/slack" element={<Writes><Consent /></Writes>} />
             <Route path="/integrations/provisioning/connections/:id" element={<ConnectionPage />} />
             <Route path="/integrations/provisioning/connections/:id/:tab" element={<ConnectionPage />} />
             <Route path="/integrations/provisioning/rules/new" element={<Writes><NewRule /></Writes>} />

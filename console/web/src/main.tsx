@@ -10,7 +10,10 @@ import { createRoot } from 'react-dom/client';
 import { BrowserRouter } from 'react-router';
 import { App } from './app';
 import { ApiError } from './api';
+import { takeAnswer } from './consent';
 import { cssVariables, theme } from './theme';
+
+takeAnswer('/console');
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
 setNonce(nonce);

@@ -109,6 +109,33 @@ export const tripwireTexts = {
 export const managedLabel = 'Deprovision on rule deletion';
 export const managedHelp = 'Determines whether to deprovision users that were provisioned using this rule if the rule is deleted.';
 
+/** Getting the Slack token by OAuth. */
+export const tokenTexts = {
+  title: 'Get the token from Slack',
+  lead: 'Lockstep gets the token by a Slack app of your own. It goes from Slack to this server and is kept sealed; this browser never sees it.',
+  unreachable: 'Slack cannot lead back to this address',
+  make: 'Make a Slack app',
+  organization: 'Enterprise organisation',
+  rotation: 'Tokens that expire',
+  rotationHelp: 'Token rotation. Lockstep refreshes them by itself. Slack cannot switch it off again.',
+  redirect: 'Redirect URL',
+  scope: 'User token scope',
+  manifest: 'App manifest',
+  credentials: 'Enter its credentials',
+  secretHelp: 'It is kept sealed with a token that expires, and forgotten with one that does not.',
+  consent: 'Allow it at Slack',
+  consentWorkspace: 'Connect opens Slack, which asks you to allow the app. Allow it as a Workspace Owner, within ten minutes. You come back here.',
+  consentOrganization: 'Connect opens Slack, which asks you to allow the app. Choose the organisation at the top right, not a workspace, and allow it as an Org Owner, within ten minutes. You come back here.',
+  again: 'The app is known already: Client ID',
+  other: 'Use another app',
+  proving: 'The token is exchanged and tested …',
+  failed: 'There is no new token',
+  nothing: 'Nothing came back from Slack',
+  nothingHelp: 'This page is where Slack leads back to after consent. It was opened without, or loaded again. Press Get token at the connection.',
+  otherTitle: 'The token is for another workspace',
+  otherHelp: 'Everybody in the rules of this connection would be created again in the other workspace, and nobody would be kept in step in the one before.',
+};
+
 /** A number as people write it. */
 export const number = (n: number) => new Intl.NumberFormat().format(n);
 

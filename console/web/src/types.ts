@@ -41,7 +41,7 @@ export interface Metadata {
   attributeMetadata: { userAttributes: Record<string, TargetAttribute> };
   defaultMappings: { sourceAttribute?: string; targetAttribute: string; createOnly?: boolean }[];
 }
-export interface Check { name: string; status: 'OK' | 'FAILED' | 'SKIPPED'; message: string; hint?: string }
+export interface Check { name: string; status: 'OK' | 'FAILED' | 'WARNING' | 'SKIPPED'; message: string; hint?: string }
 export interface TestResult { status: 'OK' | 'FAILED'; checks: Check[] }
 export interface StoreStatus {
   paused: boolean; lastSyncAt: string | null; ratePerMinute: number;
@@ -49,6 +49,17 @@ export interface StoreStatus {
   tripwire?: Tripwire; drift: { open: number; accepted: number }; lastScanAt: string | null;
   halt: { message: string; hint?: string; since?: string; probeAt?: string } | null;
   test: { status: 'OK' | 'FAILED'; at: string; checks: Check[] } | null;
+  token?: TokenState;
+}
+export interface Workspace { id: string; name: string; organization: boolean }
+export interface TokenState {
+  obtained: 'OAUTH' | 'MANUAL'; workspace?: Workspace; owner?: string; scopes?: string[]; clientId?: string; obtainedAt: string | null; expiresAt: string | null;
+  refreshed: boolean; refreshAt: string | null; problem?: { message: string; hint?: string; at: string; nextAt: string | null };
+}
+export interface AuthorizationSetup { redirectUrl: string; scopes: string[]; manifest: string; createUrl: string; steps: string[]; warnings: string[] }
+export interface Authorization {
+  id: string; status: 'PENDING' | 'GRANTED' | 'TAKEN_OVER' | 'OTHER_WORKSPACE'; authorizeUrl?: string; redirectUrl: string; expiresAt: string; store?: { id: string };
+  token?: TokenState; known?: Workspace;
 }
 
 export interface Tripwire {

@@ -11,6 +11,7 @@ import { accountStates, managedHelp, managedLabel, number, ownerships, plural, s
 import type { Account, Candidate, Store, StoreStatus, TestResult } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Checks } from '../ui/checks';
+import { GetToken, TokenFacts } from '../ui/gettoken';
 import { Ago, Confirm, Empty, Facts, Failed, List, Loading, PageHead, Search, Section, Status } from '../ui/parts';
 import { Rename } from '../ui/rename';
 import { labelOf, Preferences, SettingField, type Values } from '../ui/settings';
@@ -85,8 +86,7 @@ function Actions({ store }: { store: Store }) {
   const pause = useAct((p: boolean) => post(`/propagation/stores/${store.id}/${p ? 'pause' : 'resume'}`), staleStores, 'That did not work');
   const test = useAct(async () => {
     const result = await post<TestResult>(`/propagation/stores/${store.id}/connection/status`);
-    if (result.status === 'OK') done('Connection Successful');
-    else setFailed(result);
+    setFailed(result);
   }, [['live']], 'The connection could not be tested');
   const del = useAct(async () => {
     await remove('/propagation/stores/' + store.id);
@@ -123,14 +123,15 @@ function Actions({ store }: { store: Store }) {
       <Confirm opened={stopping} onClose={stops.close} title={`Switch ${store.name} off?`} action="Switch off" color="orange" onConfirm={() => { stops.close(); switchOff.mutate(undefined); }}>
         {plural(using.filter((r) => r.active).length, 'rule stops', 'rules stop')}: {using.filter((r) => r.active).map((r) => r.name).join(', ')}. Nobody is deprovisioned; what changes meanwhile is written when the connection is on again.
       </Confirm>
-      <Modal opened={failed !== undefined} onClose={() => setFailed(undefined)} title={<Text fw={650}>Test Connection Failed</Text>} size="lg">
+      <Modal opened={failed !== undefined} onClose={() => setFailed(undefined)} title={<Text fw={650}>{failed?.status === 'OK' ? 'Connection Successful' : 'Test Connection Failed'}</Text>} size="lg">
         <Stack>
           {failed && <Checks checks={failed.checks} />}
-          <Text size="sm" c="dimmed">The connection cannot be used for provisioning until it tests valid. Correct it under Configuration, then test again.</Text>
+          {failed?.status === 'OK' && <Group justify="flex-end"><Button variant="default" onClick={() => setFailed(undefined)} data-autofocus>Close</Button></Group>}
+          {failed?.status === 'FAILED' && <><Text size="sm" c="dimmed">The connection cannot be used for provisioning until it tests valid. Correct it under Configuration, then test again.</Text>
           <Group justify="flex-end">
             <Button variant="default" onClick={() => setFailed(undefined)}>Close</Button>
             <Button component={Link} to={`${root}/connections/${store.id}/configuration`} onClick={() => setFailed(undefined)}>Go to the configuration</Button>
-          </Group>
+          </Group></>}
         </Stack>
       </Modal>
     </>
@@ -153,6 +154,13 @@ function Overview({ store }: { store: Store }) {
           {s.halt.probeAt && <Text size="sm" mt={4}>It is tried again by itself, next <Ago at={s.halt.probeAt} />. A replaced token is tried at once.</Text>}
         </Alert>
       )}
+      {s?.token?.problem && (
+        <Alert color={s.token.problem.nextAt ? 'orange' : 'red'} icon={<IconAlertTriangle aria-hidden />} title="The token could not be refreshed" role="alert">
+          <Text size="sm">{sentence(s.token.problem.message)} {s.token.problem.hint && sentence(s.token.problem.hint)}</Text>
+          <Text size="sm" mt={4}>{s.token.expiresAt && <>The token works until <Ago at={s.token.expiresAt} />. </>}{s.token.problem.nextAt ? <>It is tried again by itself, next <Ago at={s.token.problem.nextAt} />.</> : 'It is not tried again by itself.'}</Text>
+          {may.editAll && !s.token.problem.nextAt && <Group mt="sm"><GetToken store={store.id} token={s.token} draft={{ path: `${root}/connections/${store.id}` }} /></Group>}
+        </Alert>
+      )}
       {s?.paused && <Alert color="yellow" title="The connection is paused">Nothing is written. What changes is kept and goes on when the connection is resumed.</Alert>}
       {s?.test?.status === 'FAILED' && !s.halt && (
         <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title="The last test failed">
@@ -166,6 +174,8 @@ function Overview({ store }: { store: Store }) {
             of={[
               ['Type', <Group gap={8} key="t"><StoreIcon type={store.type} size={24} />{store.type}</Group>],
               ['Description', store.description || '—'],
+              ...(s?.token ? [['Token', <TokenFacts key="k" token={s.token} />] as [string, React.ReactNode]] : []),
+              ...(s?.token?.expiresAt ? [['Token expires', <Group gap={8} key="e"><Ago at={s.token.expiresAt} />{s.token.refreshed && s.token.refreshAt && <Text span size="sm" c="dimmed">refreshed <Ago at={s.token.refreshAt} /></Text>}</Group>] as [string, React.ReactNode]] : []),
               ['Last test', s?.test ? <Group gap={8} key="l"><Status label={s.test.status === 'OK' ? 'Valid' : 'Invalid'} color={s.test.status === 'OK' ? 'teal' : 'red'} /><Ago at={s.test.at} /></Group> : 'not tested with these credentials'],
               ['Last sync', <Ago key="a" at={s?.lastSyncAt} />],
               ['Created', <Ago key="c" at={store.createdAt} />],
@@ -223,6 +233,7 @@ function Budgets({ status }: { status: StoreStatus }) {
 function Configuration({ store }: { store: Store }) {
   const may = useMay();
   const metadata = useMetadata(store.type);
+  const status = useStoreStatus(store.id);
   const [editing, setEditing] = useState(false);
   if (metadata.isLoading) return <Loading />;
   const fields = metadata.data?.connectionProfiles[0].connectionAttributes ?? [];
@@ -233,9 +244,10 @@ function Configuration({ store }: { store: Store }) {
     return f.type === 'BOOLEAN' ? (v ? 'Yes' : 'No') : shown(v);
   };
   const edit = may.editAll && <Button variant="default" size="xs" leftSection={<IconPencil size={14} />} onClick={() => setEditing(true)}>Edit</Button>;
+  const token = may.editAll && store.type === 'Slack' && <GetToken size="xs" store={store.id} token={status.data?.token} draft={{ path: `${root}/connections/${store.id}` }} />;
   return (
     <Stack>
-      <Section title="Authentication" actions={edit}><Facts of={fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => [labelOf(f), value(f)])} /></Section>
+      <Section title="Authentication" actions={<>{token}{edit}</>}><Facts of={fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => [labelOf(f), value(f)])} /></Section>
       <Section title="Preferences and Actions" actions={edit}>
         <Facts of={[...fields.filter((f) => f.section !== 'AUTHENTICATION').map((f): [string, React.ReactNode] => [labelOf(f), value(f)]), [managedLabel, <Tooltip key="m" label={managedHelp} multiline maw={300}><span>{store.managed ? 'Yes' : 'No'}</span></Tooltip>]]} />
       </Section>
@@ -249,8 +261,10 @@ function EditConfiguration({ store, onDone }: { store: Store; onDone: () => void
   const [values, setValues] = useState<Values>(store.configuration);
   const [managed, setManaged] = useState(store.managed);
   const [failed, setFailed] = useState<TestResult>();
+  const [otherWorkspace, setOtherWorkspace] = useState(false);
+  const status = useStoreStatus(store.id);
   const set = (key: string, v: unknown) => setValues((old) => ({ ...old, [key]: v }));
-  const body = () => ({ ...storeBody(store), managed, configuration: Object.fromEntries(Object.entries(values).filter(([, v]) => v !== '' && v !== null)) });
+  const body = () => ({ ...storeBody(store), managed, ...(otherWorkspace ? { confirmWorkspace: true } : {}), configuration: Object.fromEntries(Object.entries(values).filter(([, v]) => v !== '' && v !== null)) });
   const credentials = fields.filter((f) => f.section === 'AUTHENTICATION').some((f) => (values[f.name] ?? '') !== (store.configuration[f.name] ?? ''));
   const write = async () => {
     await put('/propagation/stores/' + store.id, body());
@@ -272,6 +286,7 @@ function EditConfiguration({ store, onDone }: { store: Store; onDone: () => void
     onError: (e) => { if (!(e instanceof ApiError && e.details.length)) fail('The configuration was not saved', e); },
   });
   const error = save.error instanceof ApiError ? save.error : undefined;
+  const wrongWorkspace = error?.details.some((d) => d.code === 'CONSTRAINT_VIOLATION' && d.target.startsWith('configuration.')) || failed?.checks.some((c) => c.name === 'Workspace' && c.status === 'FAILED');
   return (
     <form onSubmit={(e) => { e.preventDefault(); save.mutate(false); }}>
       <Stack maw={820}>
@@ -280,6 +295,10 @@ function EditConfiguration({ store, onDone }: { store: Store; onDone: () => void
             {fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => (
               <SettingField key={f.name} field={f} value={values[f.name]} onChange={(v) => set(f.name, v)} saved={f.type === 'SECRET'} error={error?.at('configuration.' + f.name)} />
             ))}
+            {store.type === 'Slack' && <Group gap="sm"><GetToken store={store.id} token={status.data?.token} draft={{ path: `${root}/connections/${store.id}` }} /><Text size="sm" c="dimmed" flex="1 1 240px">What is edited here and not saved is lost.</Text></Group>}
+            {(otherWorkspace || wrongWorkspace) && (
+              <Switch color="red" checked={otherWorkspace} onChange={(e) => setOtherWorkspace(e.currentTarget.checked)} label="This connection provisions another workspace from now on" description="Everybody in its rules is created again there." />
+            )}
           </Stack>
         </Section>
         <Section title="Configure Preferences and Actions"><Preferences fields={fields} values={values} onChange={set} managed={managed} onManaged={setManaged} error={error} /></Section>

@@ -1,12 +1,14 @@
 import { Alert, Anchor, Button, Group, Modal, Paper, SimpleGrid, Stack, Text, Textarea, TextInput, Title, UnstyledButton } from '@mantine/core';
 import { IconAddressBook, IconCircleCheck, IconPlugConnected } from '@tabler/icons-react';
-import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
-import { Link, useNavigate } from 'react-router';
-import { ApiError, post } from '../api';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { Link, useNavigate, useSearchParams } from 'react-router';
+import { ApiError, get, post, remove } from '../api';
+import { dropDraft, takeDraft } from '../consent';
 import { done, useCatalogue, useMetadata } from '../data';
-import type { Check, Store, StoreType, TestResult } from '../types';
+import type { Authorization, Check, Store, StoreType, TestResult } from '../types';
 import { Checks } from '../ui/checks';
+import { GetToken, TokenFacts } from '../ui/gettoken';
 import { Failed, Loading, PageHead } from '../ui/parts';
 import { Preferences, SettingField, type Values } from '../ui/settings';
 import { Steps } from '../ui/steps';
@@ -16,11 +18,25 @@ const root = '/integrations/provisioning';
 
 /** The wizard keeps exactly to the order of PingOne's: type, name, authentication with its test, preferences and actions. */
 export default function NewConnection() {
-  const [step, setStep] = useState(0);
+  const [search, setSearch] = useSearchParams();
+  const authorization = search.get('authorization') ?? '';
+  // Back from Slack's consent, the wizard goes on where it was left.
+  const [draft] = useState(() => (search.has('authorization') || search.has('resume') ? takeDraft()?.wizard : undefined));
+  const catalogue = useCatalogue();
+  const [step, setStep] = useState(draft ? 2 : 0);
   const [chosen, setChosen] = useState<StoreType>();
-  const [name, setName] = useState('');
-  const [description, setDescription] = useState('');
-  const [values, setValues] = useState<Values>({});
+  const [name, setName] = useState(draft?.name ?? '');
+  const [description, setDescription] = useState(draft?.description ?? '');
+  const [values, setValues] = useState<Values>(draft?.baseUrl ? { BASE_URL: draft.baseUrl } : {});
+  useEffect(() => {
+    if (draft && !chosen) setChosen(catalogue.data?.find((t) => t.type === draft.type));
+  }, [draft, chosen, catalogue.data]);
+  const obtained = useQuery({ queryKey: ['authorizations', authorization], enabled: authorization !== '', retry: false, staleTime: Infinity, queryFn: ({ signal }) => get<Authorization>('/propagation/authorizations/' + authorization, signal) });
+  const forget = () => {
+    void remove('/propagation/authorizations/' + authorization).catch(() => undefined);
+    setSearch({}, { replace: true });
+    setTested(undefined);
+  };
   const [managed, setManaged] = useState(false);
   const [failed, setFailed] = useState<Check[]>();
   const [tested, setTested] = useState<'valid' | 'invalid'>();
@@ -29,7 +45,7 @@ export default function NewConnection() {
   const metadata = useMetadata(chosen?.type ?? '');
   const fields = metadata.data?.connectionProfiles[0].connectionAttributes ?? [];
   const set = (key: string, v: unknown) => setValues((old) => ({ ...old, [key]: v }));
-  const body = () => ({ name: name.trim(), description, type: chosen?.type, managed, status: 'INACTIVE', configuration: Object.fromEntries(Object.entries(values).filter(([, v]) => v !== '' && v !== null)) });
+  const body = () => ({ name: name.trim(), description, type: chosen?.type, managed, status: 'INACTIVE', ...(authorization ? { authorization: { id: authorization } } : {}), configuration: Object.fromEntries(Object.entries(values).filter(([, v]) => v !== '' && v !== null)) });
 
   const test = useMutation({
     mutationFn: () => post<TestResult>('/propagation/stores/connection/status', body()),
@@ -48,6 +64,7 @@ export default function NewConnection() {
     },
     onSuccess: async (made) => {
       await Promise.all([client.invalidateQueries({ queryKey: ['stores'] }), client.invalidateQueries({ queryKey: ['live'] })]);
+      dropDraft();
       done('The connection is saved. It is off until you switch it on.');
       void navigate(`${root}/connections/${made.id}`);
     },
@@ -84,19 +101,34 @@ export default function NewConnection() {
             <Stack gap="lg">
               <Title order={2}>Configure authentication</Title>
               {metadata.isLoading && <Loading rows={2} />}
-              {fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => (
-                <SettingField key={f.name} field={f} value={values[f.name]} onChange={(v) => edit(f.name, v)} error={testError?.at('configuration.' + f.name)} />
-              ))}
-              {chosen?.type === 'Slack' && (
-                <Text size="sm" c="dimmed">
-                  A Workspace Owner creates the token with the user scope <b>admin</b>. <Anchor href="https://docs.slack.dev/admins/scim-api" target="_blank" rel="noreferrer" size="sm">How to get a Slack API access token</Anchor>
-                </Text>
+              {authorization && obtained.data?.token && (
+                <Alert color="teal" icon={<IconCircleCheck aria-hidden />} title="The token is here">
+                  <Text size="sm"><TokenFacts token={obtained.data.token} /> It is kept sealed at the server and waits for an hour to be saved.</Text>
+                  <Button size="compact-sm" variant="default" mt="xs" onClick={forget}>Use another token</Button>
+                </Alert>
               )}
+              {authorization && obtained.error && (
+                <Alert color="orange" title="The token is gone">
+                  <Text size="sm">It was used already, or waited for more than an hour. Get it again, or paste one.</Text>
+                  <Button size="compact-sm" variant="default" mt="xs" onClick={forget}>Start again</Button>
+                </Alert>
+              )}
+              {fields.filter((f) => f.section === 'AUTHENTICATION' && !(authorization && f.type === 'SECRET')).map((f) => (
+                <Stack key={f.name} gap="xs">
+                  <SettingField field={f} value={values[f.name]} onChange={(v) => edit(f.name, v)} error={testError?.at('configuration.' + f.name)} />
+                  {f.type === 'SECRET' && chosen?.type === 'Slack' && (
+                    <Group gap="sm">
+                      <GetToken type={chosen.type} baseUrl={String(values.BASE_URL ?? '')} draft={{ path: root + '/connections/new', wizard: { type: chosen.type, name, description, baseUrl: String(values.BASE_URL ?? '') } }} />
+                      <Text size="sm" c="dimmed" flex="1 1 240px">Get it by a Slack app of your own, or paste one. <Anchor href="https://docs.slack.dev/admins/scim-api" target="_blank" rel="noreferrer" size="sm">How to get a Slack API access token</Anchor></Text>
+                    </Group>
+                  )}
+                </Stack>
+              ))}
               {test.error && !testError?.details.length && <Failed error={test.error} title="The connection could not be tested" />}
               {test.error && testError?.details.some((d) => !fields.some((f) => 'configuration.' + f.name === d.target && f.section === 'AUTHENTICATION')) && <Failed error={test.error} title="The connection could not be tested" />}
               {tested === 'valid' && <Alert color="teal" icon={<IconCircleCheck aria-hidden />} title="Connection Successful" role="status">{test.data && <Checks checks={test.data.checks} />}</Alert>}
               <Group>
-                <Button variant="default" leftSection={<IconPlugConnected size={16} />} loading={test.isPending} onClick={() => test.mutate()} disabled={fields.some((f) => f.section === 'AUTHENTICATION' && f.required && !values[f.name])}>Test connection</Button>
+                <Button variant="default" leftSection={<IconPlugConnected size={16} />} loading={test.isPending} onClick={() => test.mutate()} disabled={fields.some((f) => f.section === 'AUTHENTICATION' && f.required && !values[f.name] && !(authorization && f.type === 'SECRET'))}>Test connection</Button>
               </Group>
               <Buttons back={() => setStep(1)} next="Next" disabled={tested !== 'valid'} />
             </Stack>

@@ -43,7 +43,7 @@ export function SettingField({ field, value, onChange, error, saved }: { field: 
 /** A secret can be set and replaced, and never be seen again. */
 function Secret({ label, help, value, onChange, error, saved, required }: { label: string; help?: string; value: unknown; onChange: (v: unknown) => void; error?: string; saved?: boolean; required?: boolean }) {
   const [replacing, setReplacing] = useState(false);
-  if (saved && !replacing) {
+  if (saved && !replacing && !error) {
     return (
       <Box>
         <Text size="sm" fw={500}>{label}</Text>

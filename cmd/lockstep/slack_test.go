@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"lockstep/provision"
+	sandbox "lockstep/sandbox/slack"
+)
+
+// command is this program on a data folder of its own.
+func command(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "lockstep")
+	_ = os.Symlink(self, link)
+	return exec.Command(link, append(args, "--data="+filepath.Join(dir, "data"), "--allow-private-targets")...)
+}
+
+// token runs `lockstep slack token` and consents; paste says that the address is pasted, and not asked for by a browser.
+func token(t *testing.T, c *exec.Cmd, paste bool) (out, log string, failed error) {
+	t.Helper()
+	stdin, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout, said bytes.Buffer
+	c.Stdout = &stdout
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.WriteString(stdin, sandbox.BuiltInClientSecret+"\n")
+	lines := bufio.NewScanner(io.TeeReader(stderr, &said))
+	for lines.Scan() {
+		page := strings.TrimSpace(lines.Text())
+		if !strings.Contains(page, "/oauth/v2/authorize?") {
+			continue
+		}
+		u, err := url.Parse(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		form := u.Query()
+		form.Set("decision", "allow")
+		client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		response, err := client.PostForm(u.Scheme+"://"+u.Host+u.Path, form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if back := response.Header.Get("Location"); paste {
+			_, _ = io.WriteString(stdin, back+"\n")
+		} else if came, err := http.Get(back); err == nil {
+			_ = came.Body.Close()
+		} else {
+			t.Error(err)
+		}
+	}
+	failed = c.Wait()
+	return stdout.String(), said.String(), failed
+}
+
+// TestSlackToken: a token from the command line, by the browser and by pasting, and what the doctor says of it.
+func TestSlackToken(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	apps := []sandbox.App{
+		{ClientID: sandbox.BuiltInClientID, ClientSecret: sandbox.BuiltInClientSecret, Loopback: true, Rotation: true},
+		{ClientID: "pasted", ClientSecret: sandbox.BuiltInClientSecret, RedirectURLs: []string{"https://localhost/lockstep"}},
+	}
+	workspace := httptest.NewServer(sandbox.New(sandbox.Options{TimeScale: -1, Apps: apps}))
+	defer workspace.Close()
+	out, err := command(t, dir, "doctor").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "There is no connection") {
+		t.Errorf("%s %v", out, err)
+	}
+	free := httptest.NewServer(nil) // its address is free again in a moment
+	back := strings.TrimPrefix(free.URL, "http://")
+	free.Close()
+	said, log, err := token(t, command(t, dir, "slack", "token", "--create=Acme", "--base-url="+workspace.URL+"/scim/v2/", "--client-id="+sandbox.BuiltInClientID, "--redirect-url=http://"+back+"/slack", "--json"), false)
+	if err != nil || !strings.Contains(said, `"name":"Lockstep Sandbox"`) || !strings.Contains(said, `"expires":true`) {
+		t.Fatalf("%s %s %v", said, log, err)
+	}
+	for _, text := range []string{said, log} {
+		if strings.Contains(text, "xoxp") || strings.Contains(text, sandbox.BuiltInClientSecret) {
+			t.Errorf("a secret is shown: %s", text)
+		}
+	}
+	said, log, err = token(t, command(t, dir, "slack", "token", "--client-id=pasted"), true)
+	if err != nil || !strings.Contains(said, "The connection Acme has a token of owner for Lockstep Sandbox") {
+		t.Fatalf("%s %s %v", said, log, err)
+	}
+	out, err = command(t, dir, "doctor", "--json").Output()
+	var found struct {
+		Connections []diagnosis `json:"connections"`
+	}
+	if err != nil || json.Unmarshal(out, &found) != nil || len(found.Connections) != 1 || found.Connections[0].Status != provision.CheckOK {
+		t.Fatalf("%s %v", out, err)
+	}
+	var names []string
+	for _, c := range found.Connections[0].Checks {
+		names = append(names, c.Name)
+	}
+	if got, want := strings.Join(names, ", "), "DNS, TLS, Reachability, Credentials, Workspace, Admin scope, Owner's role, Plan, IP allow-list, Read members, Rate budget, Display name changes"; got != want {
+		t.Errorf("the checks are\n%s, not\n%s", got, want)
+	}
+	workspace.Close()
+	out, err = command(t, dir, "doctor", "--connection=Acme").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "failed   Reachability") || !strings.Contains(string(out), "-> check the base URL") {
+		t.Errorf("%s %v", out, err)
+	}
+	out, err = command(t, dir, "slack", "token", "--connection=Other").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "there are: Acme") {
+		t.Errorf("%s %v", out, err)
+	}
+	out, err = command(t, dir, "slack", "token", "--connection=Acme").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), `"redirect_urls"`) || !strings.Contains(string(out), "--client-id is needed") {
+		t.Errorf("%s %v", out, err)
+	}
+}

@@ -1,0 +1,165 @@
+package grant_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"lockstep/internal/problem"
+	"lockstep/provision"
+	sandbox "lockstep/sandbox/slack"
+)
+
+func token(c provision.Connection) string { return c.Secrets["OAUTH_ACCESS_TOKEN"].Reveal() }
+
+func refreshes(w *sandbox.Workspace) int64 {
+	return w.Requests().Totals["POST /api/oauth.v2.access"]
+}
+
+// TestRenew: a token that expires is refreshed half-way through its life, again and again, by one of several that try.
+func TestRenew(t *testing.T) {
+	w := newWorld(t)
+	workspace, server := w.workspace(sandbox.Options{Apps: rotating})
+	c := w.create("Acme", server)
+	if !c.Grant.ExpiresAt.Equal(w.clock().Add(12*time.Hour)) || !c.Grant.RenewAt().Equal(w.clock().Add(6*time.Hour)) {
+		t.Errorf("%+v", c.Grant)
+	}
+	must(t, w.Renew(t.Context()))
+	if token(w.connection(c.ID)) != token(c) {
+		t.Error("refreshed too early")
+	}
+	before := token(c)
+	for range 5 {
+		w.pass(6 * time.Hour)
+		workspace.ResetLog()
+		var group sync.WaitGroup
+		for range 4 {
+			group.Go(func() {
+				if err := w.Renew(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		group.Wait()
+		now := w.connection(c.ID)
+		if n := refreshes(workspace); n != 1 || token(now) == before || now.Grant.Renewal != nil || now.Grant.Trouble != nil || now.Grant.Workspace.ID != "T00000001" {
+			t.Fatalf("%d refreshes; %+v", n, now.Grant)
+		}
+		before = token(now)
+	}
+	// The server was down for days: a refresh token does not expire.
+	w.pass(72 * time.Hour)
+	must(t, w.Renew(t.Context()))
+	if now := w.connection(c.ID); token(now) == before || now.Grant.Trouble != nil {
+		t.Errorf("%+v", now.Grant)
+	}
+	// A token that is pasted is not overwritten by the next refresh.
+	workspace.SetToken("xoxp-pasted", sandbox.Owner)
+	_, err := w.Update(t.Context(), w.env, c.ID, provision.Connection{Name: "Acme", Type: "Slack"}, map[string]any{"BASE_URL": server + "/scim/v2/", "OAUTH_ACCESS_TOKEN": "xoxp-pasted"}, false)
+	must(t, err)
+	w.pass(6 * time.Hour)
+	must(t, w.Renew(t.Context()))
+	if now := w.connection(c.ID); token(now) != "xoxp-pasted" || !now.Grant.ExpiresAt.IsZero() || len(now.Secrets) != 1 {
+		t.Errorf("%+v", now)
+	}
+	if _, err := w.RenewNow(t.Context(), w.env, c.ID); !problem.Is(err, problem.Conflict) {
+		t.Errorf("nothing to refresh: %v", err)
+	}
+	if strings.Contains(w.log.String(), "xox") {
+		t.Error("a token is in the log")
+	}
+}
+
+// TestRenewFails: what passes is tried again; the token works meanwhile.
+func TestRenewFails(t *testing.T) {
+	w := newWorld(t)
+	workspace, server := w.workspace(sandbox.Options{Apps: rotating})
+	c := w.create("Acme", server)
+	w.pass(6 * time.Hour)
+	workspace.Inject(sandbox.Fault{PathPrefix: "/api/oauth", ResetBefore: true}, sandbox.Fault{PathPrefix: "/api/oauth", Status: 503}, sandbox.Fault{PathPrefix: "/api/oauth", Status: 200, Code: "ratelimited"})
+	for _, gap := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
+		must(t, w.Renew(t.Context()))
+		now := w.connection(c.ID)
+		if now.Grant.Trouble == nil || now.Grant.Trouble.NextAt.Sub(w.clock()) != gap || token(now) != token(c) || now.Grant.Renewal != nil {
+			t.Fatalf("%v: %+v %+v", gap, now.Grant, now.Grant.Trouble)
+		}
+		must(t, w.Renew(t.Context())) // not yet
+		w.pass(gap)
+	}
+	must(t, w.Renew(t.Context()))
+	if now := w.connection(c.ID); now.Grant.Trouble != nil || token(now) == token(c) {
+		t.Errorf("%+v", now.Grant)
+	}
+	if !strings.Contains(w.log.String(), "could not be refreshed") || strings.Contains(w.log.String(), "xox") {
+		t.Error(w.log.String())
+	}
+}
+
+// TestLostAnswer: a refresh token that was used without an answer, as when the process dies in between, cannot be used again. The
+// token works on, and it is said that somebody has to consent; consent mends it.
+func TestLostAnswer(t *testing.T) {
+	w := newWorld(t)
+	workspace, server := w.workspace(sandbox.Options{Apps: rotating})
+	c := w.create("Acme", server)
+	w.pass(6 * time.Hour)
+	workspace.Inject(sandbox.Fault{PathPrefix: "/api/oauth", ResetAfter: true})
+	must(t, w.Renew(t.Context()))
+	w.pass(time.Minute)
+	must(t, w.Renew(t.Context()))
+	now := w.connection(c.ID)
+	if g := now.Grant.Trouble; g == nil || !g.NextAt.IsZero() || !strings.Contains(g.Hint, "consent again") || token(now) != token(c) {
+		t.Fatalf("%+v", g)
+	}
+	workspace.ResetLog()
+	w.pass(time.Hour)
+	must(t, w.Renew(t.Context()))
+	if n := refreshes(workspace); n != 0 {
+		t.Errorf("it is of no use, and was tried %d times", n)
+	}
+	if _, err := w.RenewNow(t.Context(), w.env, c.ID); err == nil || !strings.Contains(err.Error(), "consent again") {
+		t.Errorf("asked for: %v", err)
+	}
+	r := request(server, c.ID)
+	r.ClientID = "" // those that are saved will do
+	w.obtain(r)
+	if now := w.connection(c.ID); now.Grant.Trouble != nil || token(now) == token(c) {
+		t.Errorf("%+v", now.Grant)
+	}
+}
+
+// TestCrashedRenewal: whoever died with the right to refresh holds nobody up for longer than two minutes.
+func TestCrashedRenewal(t *testing.T) {
+	w := newWorld(t)
+	workspace, server := w.workspace(sandbox.Options{Apps: rotating})
+	c := w.create("Acme", server)
+	w.pass(6 * time.Hour)
+	_, err := w.provisions.Regrant(t.Context(), w.env, c.ID, func(now *provision.Connection) error {
+		now.Grant.Renewal = &provision.Renewal{ID: "dead", Until: w.clock().Add(2 * time.Minute)}
+		return nil
+	})
+	must(t, err)
+	workspace.ResetLog()
+	must(t, w.Renew(t.Context()))
+	if n := refreshes(workspace); n != 0 {
+		t.Error("two processes refresh at once")
+	}
+	w.pass(2 * time.Minute)
+	must(t, w.Renew(t.Context()))
+	if now := w.connection(c.ID); token(now) == token(c) || now.Grant.Renewal != nil {
+		t.Errorf("%+v", now.Grant)
+	}
+}
+
+// TestOwnerLeaves: who consented loses the account; the refresh is refused, and it is said what to do.
+func TestOwnerLeaves(t *testing.T) {
+	w := newWorld(t)
+	workspace, server := w.workspace(sandbox.Options{Apps: rotating})
+	c := w.create("Acme", server)
+	workspace.SetAccount(sandbox.Owner, false)
+	w.pass(6 * time.Hour)
+	must(t, w.Renew(t.Context()))
+	if g := w.connection(c.ID).Grant.Trouble; g == nil || !g.NextAt.IsZero() || g.Hint == "" {
+		t.Errorf("%+v", g)
+	}
+}
