@@ -34,7 +34,10 @@ func New(client *http.Client, dialer *net.Dialer) *Messenger {
 	return &Messenger{client: client, dialer: dialer, now: time.Now}
 }
 
-const maxAnswer = 64 << 10
+const (
+	maxAnswer = 64 << 10
+	mailTime  = 20 * time.Second
+)
 
 // Send implements alert.Sender.
 func (m *Messenger) Send(ctx context.Context, s *alert.Settings, d *alert.Delivery) error {
@@ -115,19 +118,27 @@ func (m *Messenger) mail(ctx context.Context, e *alert.Email, d *alert.Delivery)
 	message.SetMessageIDWithValue(d.ID + "@lockstep.invalid") // the same for every attempt, so that a doubled one can be told
 	message.SetGenHeader("Auto-Submitted", "auto-generated")  // RFC 3834: no out-of-office answers
 	message.SetBodyString(mail.TypeTextPlain, d.Text())
-	options := []mail.Option{
-		mail.WithPort(e.Port), mail.WithTimeout(20 * time.Second), mail.WithDialContextFunc(m.dial(e)),
+	// The library bounds each step by its own clock and not by the context.
+	patience := mailTime
+	if deadline, ok := ctx.Deadline(); ok {
+		patience = min(patience, time.Until(deadline))
 	}
+	options := []mail.Option{mail.WithPort(e.Port), mail.WithTimeout(max(patience, time.Millisecond)), mail.WithDialContextFunc(m.dial(e))}
 	switch e.TLS {
 	case alert.NoTLS:
 		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
 	case alert.ImplicitTLS: // the dialer speaks it
-		options = append(options, mail.WithTLSPolicy(mail.NoTLS))
+		options = append(options, mail.WithSSL())
 	default:
 		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory), mail.WithTLSConfig(m.tls(e.Host)))
 	}
 	if e.Username != "" {
-		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(e.Username), mail.WithPassword(e.Password.Reveal()))
+		// The library does not see that our own connection is TLS already, and would find no way to sign in.
+		way := mail.SMTPAuthAutoDiscover
+		if e.TLS == alert.ImplicitTLS {
+			way = mail.SMTPAuthPlainNoEnc
+		}
+		options = append(options, mail.WithSMTPAuth(way), mail.WithUsername(e.Username), mail.WithPassword(e.Password.Reveal()))
 	}
 	client, err := mail.NewClient(e.Host, options...)
 	if err != nil {
