@@ -93,7 +93,7 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 	for _, it := range items {
 		if it.concerns() && it.mark(r.line, now, p, cause) {
 			it.row.UpdatedAt = now
-			if !it.row.DueAt.IsZero() {
+			if it.row.Cause != "" { // due, or at the guard's gate
 				it.row.Origin = directory.CauseOf(ctx, it.want.Ref.ID)
 			}
 			rows = append(rows, it.row)
