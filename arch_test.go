@@ -34,7 +34,7 @@ type rule struct {
 
 var (
 	pure   = []string{"filter", "scope", "mapping", "plan"}
-	domain = append([]string{"directory", "provision", "access", "audit"}, pure...)
+	domain = append([]string{"directory", "provision", "access", "audit", "alert"}, pure...)
 )
 
 // rules follow the dependency direction: cmd -> doors -> services; engine -> stages, port; connectors -> port; store -> domain.
@@ -52,7 +52,7 @@ var rules = []rule{
 		"a stage gives the same answer for the same input", "pass in what it needs", true,
 	},
 	{
-		[]string{"directory"}, []string{module + "provision", module + "access", module + "audit"},
+		[]string{"directory"}, []string{module + "provision", module + "access", module + "audit", module + "alert"},
 		"who exists does not depend on what follows from it", "put what concerns both into provision", false,
 	},
 	{
@@ -80,6 +80,10 @@ var rules = []rule{
 		"what gets tokens knows the port, not a target, and an interface, not the store", "make it a capability of connector.Type, or a method of grant.Store", false,
 	},
 	{
+		[]string{"messenger"}, []string{"database/sql", module + "store", module + "engine", module + "connector", module + "schedule", module + "api", module + "console", module + "sandbox"},
+		"a messenger hands over what it is given", "decide in alert, and give it the delivery", false,
+	},
+	{
 		[]string{"schedule"}, []string{module + "store", module + "engine", module + "connector", module + "scim", module + "api", module + "console", module + "sandbox"},
 		"the schedule says when, not what", "say what it calls as an interface of its own; cmd wires it", false,
 	},
@@ -90,7 +94,7 @@ var rules = []rule{
 	{
 		[]string{"internal"},
 		[]string{
-			module + "directory", module + "provision", module + "access", module + "audit", module + "filter", module + "scope", module + "mapping", module + "plan", module + "connector",
+			module + "directory", module + "provision", module + "access", module + "audit", module + "alert", module + "filter", module + "scope", module + "mapping", module + "plan", module + "connector",
 			module + "scim", module + "engine", module + "store", module + "schedule", module + "api", module + "console", module + "sandbox",
 		},
 		"what is internal has no domain word in it", "move it to the package whose word it uses", false,

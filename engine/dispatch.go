@@ -95,7 +95,7 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 		over = append(over, r.settledDrifts(it)...)
 		if it.concerns() && it.mark(r.line, now, p, cause) {
 			it.row.UpdatedAt = now
-			if !it.row.DueAt.IsZero() || it.row.Gate.State == provision.GateWaiting {
+			if it.row.Cause != "" { // due, or at the guard's gate
 				it.row.Origin = directory.CauseOf(ctx, it.want.Ref.ID)
 			}
 			rows = append(rows, it.row)

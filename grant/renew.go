@@ -211,8 +211,8 @@ func merged(before, now provision.Identity) provision.Identity {
 }
 
 // trouble notes a failure. What passes is tried again in growing gaps; what somebody has to mend is not.
-func (s *Service) trouble(g *provision.Grant, err error) *provision.Trouble {
-	t := &provision.Trouble{Message: "the token could not be refreshed", Hint: "the server's log says why", At: s.instant(), Tries: 1}
+func (s *Service) trouble(g *provision.Grant, err error) *provision.RenewalFailure {
+	t := &provision.RenewalFailure{Message: "the token could not be refreshed", Hint: "the server's log says why", At: s.instant(), Tries: 1}
 	if g.Trouble != nil {
 		t.Tries += g.Trouble.Tries
 	}

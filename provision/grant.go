@@ -41,7 +41,7 @@ type Grant struct {
 	// Renewal is a refresh that was begun and not concluded: the refresh token may have been used.
 	Renewal *Renewal
 	// Trouble says why the last refresh failed; nil = it did not.
-	Trouble *Trouble
+	Trouble *RenewalFailure
 }
 
 // Renewal is the right to refresh a token, which one process at a time has.
@@ -50,8 +50,8 @@ type Renewal struct {
 	Until time.Time // then somebody else may try
 }
 
-// Trouble is a refresh that failed.
-type Trouble struct {
+// RenewalFailure is a refresh that failed.
+type RenewalFailure struct {
 	Message string
 	Hint    string
 	At      time.Time

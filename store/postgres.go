@@ -46,6 +46,7 @@ func (t *tx) forUpdate(of string) string {
 const (
 	lockEnvironment   = 1 // populations and attributes of an environment
 	lockConfiguration = 2 // what is provisioned
+	lockAlerts        = 3 // the alerts of an environment
 )
 
 // lock waits for a lock that the end of the transaction gives back. It is fair: who wants it alone is not overtaken by those who

@@ -18,6 +18,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"lockstep/access"
+	"lockstep/alert"
 	"lockstep/audit"
 	"lockstep/directory"
 	"lockstep/internal/secret"
@@ -33,6 +34,7 @@ var (
 	_ access.Store             = (*DB)(nil)
 	_ audit.Store              = (*DB)(nil)
 	_ provision.Authorizations = (*DB)(nil)
+	_ alert.Store              = (*DB)(nil)
 )
 
 // Options says where things are kept: a file, or a PostgreSQL URL.

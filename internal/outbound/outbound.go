@@ -26,10 +26,7 @@ const maxRedirects = 3
 // Client makes a client whose whole calls take at most timeout. It honours no proxy of the environment: a proxy would be
 // dialled instead of the target, and the address that is checked would be the proxy's.
 func Client(allowPrivate bool, timeout time.Duration) *http.Client {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	if !allowPrivate {
-		dialer.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error { return check(address) }
-	}
+	dialer := Dialer(allowPrivate)
 	return &http.Client{
 		Timeout: timeout,
 		Transport: &http.Transport{
@@ -41,6 +38,15 @@ func Client(allowPrivate bool, timeout time.Duration) *http.Client {
 		},
 		CheckRedirect: checkRedirect,
 	}
+}
+
+// Dialer makes a dialer with the same check, for what is no HTTP.
+func Dialer(allowPrivate bool) *net.Dialer {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	if !allowPrivate {
+		dialer.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error { return check(address) }
+	}
+	return dialer
 }
 
 // checkRedirect keeps a bearer token at the origin that it was given for. A redirect that would make a GET of a write (301,
