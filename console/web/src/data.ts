@@ -57,11 +57,11 @@ export function usePages<K extends string, T>(key: unknown[], path: string, name
 export const useActivities = (filter: string, limit = 50) => usePages<'activities', Activity>(['activities'], '/activities', 'activities', { filter, limit });
 
 export function fail(title: string, error: unknown) {
-  notifications.show({ color: 'red', title, message: errorText(error), autoClose: 12_000 });
+  notifications.show({ closeButtonProps: { 'aria-label': 'Close' }, color: 'red', title, message: errorText(error), autoClose: 12_000 });
 }
 
 export function done(message: string) {
-  notifications.show({ color: 'teal', message, autoClose: 5_000 });
+  notifications.show({ closeButtonProps: { 'aria-label': 'Close' }, color: 'teal', message, autoClose: 5_000 });
 }
 
 /** Something that is done once, then makes what it touches stale. */

@@ -81,7 +81,7 @@ export function PreviewPanel({ of, preview: q }: { of: Subject; preview: ReturnT
 function Tile({ label, n, color }: { label: string; n: number; color?: string }) {
   return (
     <>
-      <Text size="xs" c="dimmed" fw={600} component="span" display="block">{label}</Text>
+      <Text size="xs" c="dimmed" fw={600} component="span" display="block">{label}</Text>{' '}
       <Text fz={22} fw={650} className="numbers" component="span" display="block" c={n > 0 && (color === 'red' || color === 'orange') ? `light-dark(var(--mantine-color-${color}-9), var(--mantine-color-${color}-3))` : undefined}>{number(n)}</Text>
     </>
   );
