@@ -38,6 +38,10 @@ func (b *bench) previewed(check func(preview) bool) (figures, error) {
 	if !check(p) {
 		return figures{}, fmt.Errorf("the preview says %+v", p.Summary)
 	}
+	out, err := b.spent(took, before, nil)
+	if err != nil {
+		return figures{}, err
+	}
 	start = time.Now()
 	if err := b.client.call(http.MethodGet, "/propagation/previews/"+p.ID, nil, nil); err != nil {
 		return figures{}, err
@@ -48,9 +52,8 @@ func (b *bench) previewed(check func(preview) bool) (figures, error) {
 		return figures{}, err
 	}
 	searched := time.Since(start)
-	out, err := b.spent(took, before, nil)
-	out.text = fmt.Sprintf("%s; still true? %.2f s; searched in %.2f s", out.text, checked.Seconds(), searched.Seconds())
-	return out, err
+	out.text += fmt.Sprintf("; still true? %.2f s; searched in %.2f s", checked.Seconds(), searched.Seconds())
+	return out, nil
 }
 
 // previewNew is the preview of a first day: n people, of whom members have an account already.

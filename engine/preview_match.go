@@ -22,6 +22,7 @@ type matcher struct {
 	// kept until everybody was evaluated. nil: what the link table knows, and a few look-ups, have to do.
 	listed map[string][][]byte
 	taken  map[string]bool // accounts that somebody is linked to in this preview
+	maybe  map[string]bool // accounts that may be somebody's, and nobody can tell whose
 	asked  int             // look-ups made
 }
 
@@ -37,7 +38,7 @@ type verdict struct {
 const previewLookups = 20
 
 func newMatcher(ctx context.Context, f *foresight) (*matcher, error) {
-	m := &matcher{f: f, taken: map[string]bool{}}
+	m := &matcher{f: f, taken: map[string]bool{}, maybe: map[string]bool{}}
 	if f.query.UserID != "" {
 		return m, nil
 	}
@@ -303,6 +304,11 @@ func (m *matcher) judge(it *item, remotes []provision.Remote, held map[string]ho
 			v.why = lostSaid
 		}
 	}
+	if v.problem != "" {
+		for _, remote := range free {
+			m.maybe[remote.ID] = true
+		}
+	}
 	return v
 }
 
@@ -369,7 +375,7 @@ func (m *matcher) nameStrangers(operations []provision.Operation) error {
 
 // foreign shows the accounts that are nobody's whom a rule covers, in the order of their ids.
 func (f *foresight) foreign(ctx context.Context) error {
-	taken := f.match.taken
+	taken := func(id string) bool { return f.match.taken[id] || f.match.maybe[id] }
 	show := func(remote *provision.Remote) error {
 		f.out.Summary.Foreign++
 		return f.yield(provision.Foreseen{Group: provision.ForeseenForeign, Operation: provision.Operation{
@@ -391,7 +397,7 @@ func (f *foresight) foreign(ctx context.Context) error {
 			if remote == nil {
 				remote = &provision.Remote{ID: rows[i].RemoteID}
 			}
-			if taken[rows[i].RemoteID] {
+			if taken(rows[i].RemoteID) {
 				continue
 			}
 			if err := show(remote); err != nil {
@@ -405,7 +411,7 @@ func (f *foresight) foreign(ctx context.Context) error {
 	}
 }
 
-func (f *foresight) foreignListed(ctx context.Context, taken map[string]bool, show func(*provision.Remote) error) error {
+func (f *foresight) foreignListed(ctx context.Context, taken func(id string) bool, show func(*provision.Remote) error) error {
 	for keys := range slices.Chunk(sortedKeys(f.match.listed), sweepBatch) {
 		var remotes []provision.Remote
 		var ids []string
@@ -415,7 +421,7 @@ func (f *foresight) foreignListed(ctx context.Context, taken map[string]bool, sh
 				if err != nil {
 					return err
 				}
-				if !taken[remote.ID] {
+				if !taken(remote.ID) {
 					remotes, ids = append(remotes, remote), append(ids, remote.ID)
 				}
 			}

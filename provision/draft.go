@@ -149,7 +149,7 @@ func (d *Drafts) Unpublished(latest *Revision, connectionID, ruleID string) (dra
 	for i := range current.Connections {
 		current.Connections[i].Secrets, current.Connections[i].Grant = nil, nil // a replaced one works at once, and nobody publishes it
 	}
-	own, gone := map[string]bool{connectionID: true}, map[string]bool{}
+	own, gone := map[string]bool{connectionID: true}, map[string]bool{} // gone: said otherwise, or not at all
 	for _, r := range d.Rules {
 		own[r.ID] = r.ID == ruleID || ruleID == "" && r.TargetID == connectionID
 		if r.DeletedAt.IsZero() {
@@ -163,6 +163,9 @@ func (d *Drafts) Unpublished(latest *Revision, connectionID, ruleID string) (dra
 			}
 			others = append(others, fmt.Sprintf("rule %q is %s", r.Name, said))
 		}
+	}
+	for _, c := range d.Connections {
+		gone[c.ID] = c.Type == TypeDirectory // it says nothing about anybody
 	}
 	for _, m := range DraftsMoved(published.Digests("", ""), current.Digests("", "")) {
 		switch {

@@ -36,7 +36,7 @@ func (w *world) tour(b *browser) [][2]string {
 		{"overview", "/"}, {"users", "/directory/users"}, {"user", "/directory/users/" + user}, {"user-sync", "/directory/users/" + user + "/sync"}, {"user-timeline", "/directory/users/" + user + "/activity"},
 		{"populations", "/directory/populations"}, {"attributes", "/directory/attributes"},
 		{"connections", provisioning + "/connections"}, {"rules", provisioning + "/rules"}, {"new-connection", provisioning + "/connections/new"}, {"new-rule", provisioning + "/rules/new"},
-		{"connection", provisioning + "/connections/" + store}, {"connection-configuration", provisioning + "/connections/" + store + "/configuration"}, {"connection-accounts", provisioning + "/connections/" + store + "/accounts"},
+		{"connection", provisioning + "/connections/" + store}, {"connection-configuration", provisioning + "/connections/" + store + "/configuration"}, {"connection-accounts", provisioning + "/connections/" + store + "/accounts"}, {"connection-preview", provisioning + "/connections/" + store + "/preview"},
 		{"rule", provisioning + "/rules/" + rule}, {"rule-filter", provisioning + "/rules/" + rule + "/filter"}, {"rule-mapping", provisioning + "/rules/" + rule + "/mapping"}, {"rule-users", provisioning + "/rules/" + rule + "/users"},
 		{"rule-preview", provisioning + "/rules/" + rule + "/preview"}, {"rule-setup", provisioning + "/rules/" + rule + "/setup/filter"},
 		{"activity", "/activity"}, {"settings", "/settings/environment"}, {"administrators", "/settings/administrators"}, {"clients", "/settings/clients"}, {"about", "/settings/about"}, {"profile", "/profile"}, {"missing", "/no/such/page"},

@@ -342,7 +342,7 @@ function Accounts({ store }: { store: Store }) {
         more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage}
         empty={<Empty title={name || ownership || status ? 'No account matches' : 'No account is known yet'}>{name || ownership || status ? 'Try another name or status.' : 'They appear when a rule that uses this connection is enabled.'}</Empty>}
         columns={[
-          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Text size="sm">{a.object?.name ?? 'nobody'} <Text span size="xs" c="dimmed">group</Text></Text> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody</Text>) },
+          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Text size="sm">{a.object?.name ?? 'nobody'} <Text span size="xs" c="dimmed">group</Text></Text> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody<Text span size="sm" className="wrap" display="block" hiddenFrom="sm">{accountName(a)}</Text></Text>) },
           { label: 'Account on the target', cell: (a) => (
             <Box>
               <Text size="sm" className="wrap">{accountName(a)}</Text>
@@ -350,7 +350,7 @@ function Accounts({ store }: { store: Store }) {
             </Box>
           ), wide: true },
           { label: 'Ownership', cell: (a) => (!a.ownership ? '—' : kept.has(a.remoteId) ? <KeptForeign /> : <Status of={ownerships[a.ownership]} dot={false} />) },
-          { label: 'Status', cell: (a) => (a.ownership === 'FOREIGN' ? '—' : <Status of={accountStates[a.status]} help={a.error?.message ? sentence(a.error.message) : accountStates[a.status]?.help} />) },
+          { label: 'Status', cell: (a) => (a.ownership === 'FOREIGN' ? '—' : <Status of={accountStates[a.status]} help={a.error?.message ? sentence(a.error.message) : accountStates[a.status]?.help} />), wide: true },
           { label: 'Last sync', cell: (a) => <Text size="sm"><Ago at={a.lastSyncAt} /></Text>, wide: true },
           { label: '', width: 50, cell: (a) => {
             if (!may.editAll || a.kind !== 'USER' || !a.remoteId) return null;

@@ -38,18 +38,20 @@ export function PreviewPanel({ of, preview: q }: { of: Subject; preview: ReturnT
   const s = p.summary;
   const counts = countOf(s);
   const total = s.create + s.update + s.enable + s.disable + s.delete;
+  const now = total - s.held;
   const members = s.memberAdd + s.memberRemove > 0;
   // Always there, so that a zero says something; the others only when there are any.
   const shown = (Object.keys(foreseenGroups) as ForeseenGroup[]).filter((g) => foreseenGroups[g].always || counts[g] > 0);
+  const tiles = shown.length + (members ? 3 : 1);
   return (
     <Stack>
       <Group justify="space-between" gap="sm">
         <Text size="sm" c="dimmed" maw={640}>
-          {total === 0 ? 'Nothing would be written: everybody stands as the rule says.' : `${plural(total, 'person or group', 'people and groups')} would be written. Nothing is written by looking.`} Made <Ago at={p.createdAt} />.
+          {total === 0 ? 'Nothing would be written: everybody stands as the rule says.' : `${now === 0 ? 'Nothing' : plural(now, 'person or group', 'people and groups')} would be written at once${s.held > 0 ? `, and ${number(s.held)} after a decision` : ''}. Nothing is written by looking.`} Made <Ago at={p.createdAt} />.
         </Text>
         <Button variant="default" size="xs" leftSection={<IconRefresh size={14} />} onClick={() => void q.refetch()}>Look again</Button>
       </Group>
-      <SimpleGrid cols={{ base: 2, xs: 3, md: Math.min(6, shown.length + (members ? 3 : 1)) }} spacing="sm">
+      <SimpleGrid cols={{ base: 2, xs: 3, md: tiles <= 7 ? tiles : Math.ceil(tiles / 2) }} spacing="sm">
         {shown.map((g) => {
           const { label, color, help } = foreseenGroups[g];
           return (
@@ -81,7 +83,7 @@ export function PreviewPanel({ of, preview: q }: { of: Subject; preview: ReturnT
 function Tile({ label, n, color }: { label: string; n: number; color?: string }) {
   return (
     <>
-      <Text size="xs" c="dimmed" fw={600} component="span" display="block">{label}</Text>
+      <Text size="xs" c="dimmed" fw={600} component="span" display="block">{label}</Text>{' '}
       <Text fz={22} fw={650} className="numbers" component="span" display="block" c={n > 0 && (color === 'red' || color === 'orange') ? `light-dark(var(--mantine-color-${color}-9), var(--mantine-color-${color}-3))` : undefined}>{number(n)}</Text>
     </>
   );

@@ -48,10 +48,10 @@ export function Candidates({ of: o, store, onDecided }: { of: Foreseen; store: s
             </div>
             {may.editAll && !c.linkedTo && (
               <Group gap={6}>
-                <Button size="compact-xs" variant="default" disabled={busy} aria-label={`Link ${o.object.name} to ${c.name} (${c.remoteId})`} onClick={() => link.mutate({ user: o.object.id, remote: c.remoteId })}>This one</Button>
+                <Button size="compact-xs" variant="default" disabled={busy} aria-label={`This one: link ${o.object.name} to ${c.name} (${c.remoteId})`} onClick={() => link.mutate({ user: o.object.id, remote: c.remoteId })}>This one</Button>
                 {c.keptForeign
-                  ? <Button size="compact-xs" variant="subtle" disabled={busy} aria-label={`Let ${c.name} (${c.remoteId}) be adopted`} onClick={() => release.mutate(c.remoteId)}>May be adopted</Button>
-                  : <Button size="compact-xs" variant="subtle" color="gray" disabled={busy} aria-label={`Keep ${c.name} (${c.remoteId}) foreign`} onClick={() => keep.mutate(c.remoteId)}>Keep foreign</Button>}
+                  ? <Button size="compact-xs" variant="subtle" disabled={busy} aria-label={`May be adopted: ${c.name} (${c.remoteId})`} onClick={() => release.mutate(c.remoteId)}>May be adopted</Button>
+                  : <Button size="compact-xs" variant="subtle" color="gray" disabled={busy} aria-label={`Keep foreign: ${c.name} (${c.remoteId})`} onClick={() => keep.mutate(c.remoteId)}>Keep foreign</Button>}
               </Group>
             )}
           </Group>
