@@ -75,6 +75,14 @@ func (s *storage) Ripe(ctx context.Context, connectionID string, now time.Time, 
 	return read(ctx, s, func() ([]provision.Account, error) { return s.db.Ripe(ctx, connectionID, now, limit) })
 }
 
+func (s *storage) MarkWaiting(ctx context.Context, connectionID string, folded []string, at time.Time, cause string) error {
+	return s.writing(ctx, "account", "who waits", func() error { return s.db.MarkWaiting(ctx, connectionID, folded, at, cause) })
+}
+
+func (s *storage) UsersCalled(ctx context.Context, envID string, folded []string) ([]directory.User, error) {
+	return read(ctx, s, func() ([]directory.User, error) { return s.db.UsersCalled(ctx, envID, folded) })
+}
+
 func (s *storage) FailureCauses(ctx context.Context, connectionID, ruleID string) ([]provision.FailureCause, error) {
 	return read(ctx, s, func() ([]provision.FailureCause, error) { return s.db.FailureCauses(ctx, connectionID, ruleID) })
 }
