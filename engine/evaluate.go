@@ -13,6 +13,7 @@ import (
 
 // item is one object on its way through the stages.
 type item struct {
+	user    *directory.User // nil: deleted, or a group
 	want    provision.Desired
 	row     *provision.Account // what is known; a row without ID is new
 	stored  provision.Account  // the row as it was read, to see whether it changed
@@ -50,7 +51,20 @@ func (l *line) evaluate(ctx context.Context, store Store, envID string, ids []st
 	if err != nil {
 		return nil, err
 	}
-	return l.items(envID, ids, byID, rows, drifts), nil
+	return l.planned(ctx, store, envID, l.items(envID, ids, byID, rows, drifts))
+}
+
+// planned puts references in, and plans.
+func (l *line) planned(ctx context.Context, store Store, envID string, items []*item) ([]*item, error) {
+	if len(l.references) > 0 {
+		if err := l.resolve(ctx, store, envID, items); err != nil {
+			return nil, err
+		}
+	}
+	for _, it := range items {
+		it.plan(l.policy)
+	}
+	return items, nil
 }
 
 func (l *line) read(ctx context.Context, store Store, ids []string) ([]provision.Account, error) {
@@ -79,7 +93,7 @@ func (l *line) evaluateUsers(
 	if err != nil {
 		return nil, err
 	}
-	return l.items(envID, ids, users, rows, drifts), nil
+	return l.planned(ctx, store, envID, l.items(envID, ids, users, rows, drifts))
 }
 
 func (l *line) items(
@@ -96,7 +110,7 @@ func (l *line) items(
 			continue
 		}
 		ref := provision.Ref{Kind: directory.KindUser, ID: id}
-		it := &item{want: l.want(user, ref, have)}
+		it := &item{want: l.want(user, ref, have), user: user}
 		it.want.Drifts = drifts[id]
 		it.row = known(have, &it.want)
 		if have != nil {
@@ -105,7 +119,6 @@ func (l *line) items(
 		if it.row == nil {
 			it.row = &provision.Account{EnvironmentID: envID, ConnectionID: l.connection.ID, Kind: ref.Kind, ObjectID: id}
 		}
-		it.plan(l.policy)
 		items = append(items, it)
 	}
 	return items
@@ -216,14 +229,14 @@ func (it *item) describe() {
 		it.row.InScope = it.want.InScope
 	}
 	if it.want.InScope {
-		it.row.RuleID, it.row.OutSince = it.want.RuleID, time.Time{}
+		it.row.RuleID, it.row.OutSince, it.row.WaitsFor = it.want.RuleID, time.Time{}, it.want.WaitsFor
 	}
 }
 
 // rest says that nothing is to be done about the object.
 func (it *item) rest() {
 	it.row.DueAt, it.row.Priority, it.row.Cause, it.row.Origin, it.row.OutSince = time.Time{}, 0, "", directory.Cause{}, time.Time{}
-	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
+	it.row.Status, it.row.Detail = it.outcome.Status, sentences(it.outcome.Detail, it.want.Waits)
 	it.regate()
 	if it.row.Status == provision.StatusPending { // nothing is to be done now, so nothing is pending
 		it.row.Status = provision.StatusPartial

@@ -32,6 +32,7 @@ type line struct {
 	normalizer connector.Normalizer // nil: stores what it is given
 	target     connector.Target
 
+	references  []string            // target attributes that are mapped and hold accounts of the target
 	carriers    map[string][]string // group -> the active rules that carry it, in deciding order
 	groupPolicy plan.GroupPolicy
 }
@@ -58,6 +59,7 @@ func (e *Engine) compile(
 	l.policy = plan.PolicyOf(&l.connection)
 	l.limits, l.drift, l.grace = provision.DeprovisionLimitsOf(&l.connection), provision.DriftSettingsOf(&l.connection), provision.GraceOf(&l.connection)
 	l.carry(described)
+	l.refer(described)
 	for _, r := range snapshot.RulesFor(c.ID) {
 		table, err := mapping.Compile(snapshot.MappingsFor(r.ID), described, mapping.SchemaOf(schema))
 		if err != nil {

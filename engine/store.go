@@ -29,6 +29,8 @@ type Source interface {
 	// SharedEmails lists, in order, the users who have one of the addresses while others have it too; addresses are compared without
 	// regard to case.
 	SharedEmails(ctx context.Context, envID string, emails []string) ([]string, error)
+	// UsersCalled answers the users whose id, username or e-mail address is one of these, folded.
+	UsersCalled(ctx context.Context, envID string, folded []string) ([]directory.User, error)
 	CountUsers(ctx context.Context, envID string) (int64, error)
 	LatestRevision(ctx context.Context, envID string) (provision.Revision, error)
 	// DeletedSince lists the rules whose deletion was carried out by revisions after the one given; after "" by any.
@@ -67,6 +69,8 @@ type Accounts interface {
 	Account(ctx context.Context, envID, id string) (provision.Account, error)
 	// Orphans lists rows whose user no longer exists although the row is still linked or pending.
 	Orphans(ctx context.Context, connectionID string, after string, limit int) ([]provision.Account, error)
+	// MarkWaiting makes the rows due that wait for somebody who is called like this, folded.
+	MarkWaiting(ctx context.Context, connectionID string, folded []string, at time.Time, cause string) error
 	// CountAccounts counts the rows of a rule by status.
 	CountAccounts(ctx context.Context, connectionID, ruleID string, kind directory.Kind) (provision.Counts, error)
 

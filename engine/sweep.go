@@ -487,6 +487,9 @@ func (r *runner) take(items []*item) error {
 		case err != nil:
 			return fmt.Errorf("adopt an account: %w", err)
 		default:
+			if err := r.referrers(it); err != nil {
+				return err
+			}
 			it.stored = *it.row
 		}
 	}

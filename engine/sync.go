@@ -428,7 +428,7 @@ func (r *runner) conclude(it *item, activities ...directory.Activity) {
 		it.row.Status, it.row.Priority = provision.StatusPending, provision.PriorityLive
 		it.row.Gone = false
 	}
-	err := r.precede(it)
+	err := errors.Join(r.precede(it), r.referrers(it))
 	if err == nil {
 		err = r.save(it, nil, activities...)
 	}

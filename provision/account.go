@@ -142,6 +142,8 @@ type Account struct {
 	DeprovisionedAt time.Time
 	// OutSince is since when no rule covers somebody who keeps access for the grace period; zero otherwise.
 	OutSince time.Time
+	// WaitsFor is who is to be referred to and has no account yet: what they are called, folded; "" = nobody.
+	WaitsFor string
 	// Marks counts how often the row was marked due from outside of its visits. Recording a row keeps it due if it was marked
 	// since it was read.
 	Marks int64
@@ -184,6 +186,8 @@ type Desired struct {
 	Attributes Attributes // normalised; only what the mappings give
 	CreateOnly []string   // of Attributes: sent on create only; sorted
 	Clear      []string   // mapped attributes without a value that are to be cleared on the target; sorted
+	WaitsFor   string     // who is to be referred to and has no account yet, folded
+	Waits      string     // the same in a sentence
 	Drifts     Drifts     // what others changed on the target, as far as it is not settled
 	Problem    *Fault     // the object's data cannot be mapped; a Rejected the administrator can read
 }

@@ -58,6 +58,8 @@ type TargetAttribute struct {
 	MaxLength   int // 0 = no known limit
 	// CreateOnly: the target answers another value than it is sent, or cannot change it, so it is sent on create and never compared.
 	CreateOnly bool
+	// Reference: the value is an account of the target. What somebody is called in the directory may be mapped to it.
+	Reference bool
 	// Lock: a setting at the target lets its own users change the attribute, and others then no longer.
 	Lock *Lock
 }

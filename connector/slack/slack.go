@@ -188,7 +188,7 @@ var attributes = []provision.TargetAttribute{
 	{Name: "organization", Title: "Organisation"},
 	{Name: "division", Title: "Division"},
 	{Name: "department", Title: "Department"},
-	{Name: "manager", Title: "Manager", Description: "a Slack user id"},
+	{Name: "manager", Title: "Manager", Reference: true, Description: "who it is: their username, e-mail address or id in the directory, or a Slack user id"},
 	{Name: "startDate", Title: "Start date", Description: "2026-12-31 or a date with time"},
 }
 

@@ -68,6 +68,8 @@ func (w *world) happen(e event) error {
 		w.mu.Unlock()
 	case gracefulEnd:
 		w.restart(50 * time.Millisecond)
+	case betray, untrip:
+		return w.atTripwire(e)
 	default:
 		w.atWorkspace(e)
 	}

@@ -92,7 +92,7 @@ func (w *world) wasChanged(was, m sandbox.Member) {
 		w.violate("the account of %s got the address %s", name(who), m.PrimaryEmail)
 	}
 	switch {
-	case was.Active && !m.Active && !w.truth.mayBeInactive(who, w.allowance()) && !w.tiedToNobody(m.ID):
+	case was.Active && !m.Active && !w.truth.mayBeInactive(who, w.allowance()) && !w.tiedToNobody(m.ID) && !w.wasBetrayed(who, m.ID):
 		w.violate("%s was deactivated, and should be active", name(who))
 	case !was.Active && m.Active && !w.mayBeActive(who):
 		w.violate("%s was activated, and should not be active", name(who))

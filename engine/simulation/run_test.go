@@ -77,6 +77,9 @@ func (w *world) calm() {
 	clear(w.breaks)
 	w.mu.Unlock()
 	w.current().forgetCrash()
+	if err := w.endBetrayal(); err != nil {
+		w.violate("the connection cannot be resumed: %v", err)
+	}
 	last := []event{{Do: restore}, {Do: resume}}
 	if !w.truth.storeOn {
 		last = append(last, event{Do: storeOn})
@@ -102,6 +105,11 @@ func (w *world) settle() bool {
 		left, next := w.left()
 		if left == "" {
 			return true
+		}
+		if left == "trip" { // by what was on its way when the target began to behave
+			if err := w.endBetrayal(); err != nil {
+				w.violate("the connection cannot be resumed: %v", err)
+			}
 		}
 		if far := time.Until(next); left == "due" && far > time.Minute {
 			w.restart(far - time.Second)
@@ -130,6 +138,8 @@ func (w *world) left() (string, time.Time) {
 		return "the store does not answer", time.Time{}
 	case state.RevisionID != w.truth.latest().id:
 		return "revision", time.Time{}
+	case state.Trip != nil:
+		return "trip", time.Time{}
 	case state.Halt != nil:
 		return "halt", time.Time{}
 	case state.Sweep.ID != "" || state.Resync != "":

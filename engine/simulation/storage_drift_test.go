@@ -74,3 +74,11 @@ func (s *storage) CountLingering(ctx context.Context, connectionID, ruleID strin
 func (s *storage) Ripe(ctx context.Context, connectionID string, now time.Time, limit int) ([]provision.Account, error) {
 	return read(ctx, s, func() ([]provision.Account, error) { return s.db.Ripe(ctx, connectionID, now, limit) })
 }
+
+func (s *storage) MarkWaiting(ctx context.Context, connectionID string, folded []string, at time.Time, cause string) error {
+	return s.writing(ctx, "account", "who waits", func() error { return s.db.MarkWaiting(ctx, connectionID, folded, at, cause) })
+}
+
+func (s *storage) UsersCalled(ctx context.Context, envID string, folded []string) ([]directory.User, error) {
+	return read(ctx, s, func() ([]directory.User, error) { return s.db.UsersCalled(ctx, envID, folded) })
+}

@@ -60,6 +60,8 @@ type world struct {
 	aborted    bool
 	truth      truth
 	tally      tally
+	betrayed   bool                 // the target may deactivate people when they are updated
+	hurt       map[string]time.Time // whom it did, since the connection was last let go on
 	refused    int
 }
 

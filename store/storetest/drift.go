@@ -174,3 +174,23 @@ func testLingering(t *testing.T, s *suite) {
 		t.Errorf("%+v", ripe)
 	}
 }
+
+// testReferences: people are found by what they are called, and who waits for one of them is made due.
+func testReferences(t *testing.T, s *suite) {
+	ctx := t.Context()
+	anna, ben := s.create(t, "Anna"), s.create(t, "ben")
+	users, err := s.db.UsersCalled(ctx, s.env, []string{"anna", anna.ID, "ben@example.com", "nobody"})
+	must(t, err)
+	if len(users) != 2 {
+		t.Errorf("%+v", users)
+	}
+	waits, other := account(s, "o1", "U1"), account(s, "o2", "U2")
+	waits.WaitsFor, other.WaitsFor = "anna", "somebody"
+	must(t, s.db.Record(ctx, []*provision.Account{waits, other}, nil, nil))
+	must(t, s.db.MarkWaiting(ctx, "c", []string{ben.ID, "anna"}, at(50), "because"))
+	rows, err := s.db.DueAccounts(ctx, "c", at(60), nil, 10)
+	must(t, err)
+	if len(rows) != 1 || rows[0].ObjectID != "o1" || rows[0].WaitsFor != "anna" || rows[0].Marks != 1 || rows[0].Cause != "because" {
+		t.Errorf("%+v", rows)
+	}
+}

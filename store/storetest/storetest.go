@@ -12,7 +12,7 @@ import (
 func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, s *suite){
-		"drift": testDrift, "trip": testTrip, "lingering": testLingering,
+		"drift": testDrift, "trip": testTrip, "lingering": testLingering, "references": testReferences,
 		"previews": testPreviews, "known digest": testKnownDigest, "drafts": testDrafts, "failure causes": testFailureCauses, "shared emails": testSharedEmails,
 		"holds": testHolds, "gate": testGatePasses, "setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates, "marks": testMarks, "marks in flight": testMarksInFlight,
 		"narrow": testNarrow, "exact": testExact, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "many accounts": testManyAccounts,
