@@ -73,12 +73,12 @@ func TestPauseStopsWhatIsQueued(t *testing.T) {
 
 // TestPartlyRefusedCreateIsInTheLog: the member was made and a part of it refused; that somebody was made, and why, must be said.
 func TestPartlyRefusedCreateIsInTheLog(t *testing.T) {
-	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w := newWorld(t, sandbox.Options{TimeScale: -1, ProfileFields: 50})
 	u := w.create(1)
 	w.provision("population.id pr", nil)
 	for _, m := range []provision.Mapping{
 		{TargetAttribute: "userName", SourceAttribute: "username"}, {TargetAttribute: "primaryEmail", SourceAttribute: "email"},
-		{TargetAttribute: "manager", Expression: "'nobody'"}, // who does not exist: the profile is dropped, and sent once more
+		{TargetAttribute: "department", SourceAttribute: "title"}, // which the workspace has no field for: the profile is dropped, and sent once more
 	} {
 		_, err := w.provisions.CreateMapping(t.Context(), w.env.ID, w.rule.ID, m)
 		must(t, err)

@@ -274,7 +274,10 @@ func (f *foresight) deleted(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		items := f.line.items(f.envID, ids, nil, rows, drifts)
+		items, err := f.line.planned(ctx, f.engine.store, f.envID, f.line.items(f.envID, ids, nil, rows, drifts))
+		if err != nil {
+			return err
+		}
 		if err := f.show(ctx, items); err != nil {
 			return err
 		}
