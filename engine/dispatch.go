@@ -259,6 +259,10 @@ func (r *runner) takeOver(ctx context.Context) error {
 
 func (r *runner) visited(id string) {
 	r.mu.Lock()
+	if r.ended != nil {
+		r.ended[id] = r.visits
+	}
+	r.visits++
 	delete(r.inflight, id)
 	delete(r.backfill, id)
 	if r.repeat[id] && !r.line.limits.Off() {

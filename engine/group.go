@@ -25,7 +25,7 @@ func (r *runner) syncGroups(ctx context.Context, ids []string, visited func(id s
 
 // visitGroup brings one group to where it should stand, or records why that is not possible now.
 func (r *runner) visitGroup(ctx context.Context, it *groupItem) {
-	it.describe()
+	it.describe(r.engine.now())
 	for range maxRounds {
 		err := r.settleGroup(ctx, it)
 		var fault *provision.Fault
@@ -364,8 +364,8 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 	if it.want.Leave && it.outcome.Status == provision.StatusPending {
 		it.outcome.Status = leftStatus(it, r.line.rules.Active(it.row.RuleID)) // due is all that it was
 	}
-	it.rest()
 	now := r.engine.now()
+	it.rest(now)
 	switch it.outcome.Status {
 	case provision.StatusSuccess, provision.StatusNone:
 		it.row.SyncedAt = now

@@ -145,15 +145,6 @@ func (r *runner) pass(ctx context.Context, held bool) error {
 func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c provision.GateCounts) (bool, error) {
 	now := r.engine.now()
 	switch {
-	case r.line.limits.Above(hold.Limits):
-		exceeded, err := r.exceeded(ctx, c)
-		if err != nil || exceeded {
-			return true, errors.Join(err, r.join(ctx, hold, c))
-		}
-		if err := r.pass(ctx, true); err != nil {
-			return true, err
-		}
-		return true, r.lift(ctx, hold, fmt.Sprintf("the limits were raised: %d deprovisionings go on", c.Held))
 	case c.Held == 0:
 		return false, r.lift(ctx, hold, "nobody is to lose access any more")
 	case !now.Before(hold.ExpiresAt):
@@ -164,6 +155,15 @@ func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c pr
 			err = nil
 		}
 		return true, err
+	case r.line.limits.Above(hold.Limits):
+		exceeded, err := r.exceeded(ctx, c)
+		if err != nil || exceeded {
+			return true, errors.Join(err, r.join(ctx, hold, c))
+		}
+		if err := r.pass(ctx, true); err != nil {
+			return true, err
+		}
+		return true, r.lift(ctx, hold, fmt.Sprintf("the limits were raised: %d deprovisionings go on", c.Held))
 	default:
 		return true, r.join(ctx, hold, c)
 	}
@@ -301,7 +301,7 @@ func (it *item) wait(why, cause string) {
 
 // regate forgets what the guard said about a row when its plan takes nobody's access away any more: leaving once more is another
 // event. A decision that access stays is kept as long as the plan would take it for the same reason.
-func (it *item) regate() {
+func (it *item) regate(now time.Time) {
 	gate := &it.row.Gate
 	switch {
 	case gate.State == provision.GateNone:
@@ -315,9 +315,13 @@ func (it *item) regate() {
 		return
 	}
 	for i := range it.outcome.Operations {
-		if op := &it.outcome.Operations[i]; op.TakesAccess() && (op.Withheld == "" || gate.Refuses(op.Why)) {
+		op := &it.outcome.Operations[i]
+		if op.TakesAccess() && (gate.Refuses(op.Why) || op.Withheld == "" && gate.State != provision.GateRejected) {
 			return
 		}
+	}
+	if gate.State == provision.GatePassed && it.row.Linked() && !it.row.Remote.Active {
+		it.deprovisioned(now) // it was done, and the answer was lost: it counts all the same
 	}
 	*gate = provision.Gate{}
 }

@@ -68,6 +68,7 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if r.line != nil && r.state.RevisionID == revision.ID && r.secretsSeen == digest && !stale {
 		return nil
 	}
+	r.endListing() // it reads with the old line
 	if r.line != nil {
 		r.wait() // visits under way decide by the old line
 	}

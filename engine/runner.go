@@ -51,7 +51,10 @@ type runner struct {
 	pauses   int  // how often paused was set
 	stale    bool // the line was compiled for attributes that have changed
 	groups   groupWork
+	visits   int64            // how many visits have ended
+	ended    map[string]int64 // while the target is listed: when the last visit of an object ended, in visits
 
+	listing            *listing // under way; nil = none
 	gate               gate
 	savedAt, emittedAt time.Time
 	secretsSeen        string
@@ -125,6 +128,7 @@ func (r *runner) keepLease(ctx context.Context, lost context.CancelFunc) {
 // end lets calls in flight finish, keeps the state and gives the lease back.
 func (r *runner) end(ctx context.Context) error {
 	r.halting()
+	r.endListing()
 	timer := time.AfterFunc(lastCalls, r.cancelCalls)
 	r.wait()
 	timer.Stop()

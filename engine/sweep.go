@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"maps"
 	"runtime"
 	"slices"
@@ -56,7 +54,7 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 		if r.engine.now().Before(r.state.Sweep.RetryAt) {
 			return false, nil
 		}
-		return true, r.sweepList(ctx)
+		return r.sweepList(ctx)
 	case provision.SweepWalk:
 		return true, r.sweepWalk(ctx)
 	case provision.SweepAfter:
@@ -68,69 +66,36 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 	}
 }
 
-// sweepList reads all accounts of the target: what we know is refreshed, what we do not know is kept as foreign, so that
-// people can be matched with it. An account of ours that was not listed is asked for by its id: one listing proves nothing.
-func (r *runner) sweepList(ctx context.Context) error {
-	if r.state.Sweep.Total == 0 {
-		total, err := r.engine.store.CountUsers(ctx, r.envID)
-		if err != nil {
-			return fmt.Errorf("count users: %w", err)
-		}
-		r.state.Sweep.Total = total
+// sweepList takes over what the listing of the target has read since the last turn: what we know is refreshed, what we do not know is
+// kept as foreign, so that people can be matched with it. An account of ours that was not listed is asked for by its id: one listing
+// proves nothing. It reports whether there was anything.
+func (r *runner) sweepList(ctx context.Context) (bool, error) {
+	if r.listing == nil || r.listing.sweep != r.state.Sweep.ID {
+		return false, r.startListing(ctx)
 	}
-	lister := r.line.target.(connector.Lister) //nolint:forcetypeassert // begin looked
-	seen := newSeen()
-	list := func(ctx context.Context, page func([]provision.Remote) error) error {
-		return lister.List(withPriority(ctx, provision.PriorityBackfill), directory.KindUser, func(rows []provision.Remote, _ int) error { return page(rows) })
-	}
-	err := ahead(ctx, list, func(rows []provision.Remote) error {
-		for i := range rows {
-			seen.add(rows[i].ID)
-		}
-		return r.refreshPage(ctx, rows)
-	})
-	if errors.Is(err, errStopping) {
-		return nil // paused, halted or over: it is listed when the runner goes on
-	}
-	if err != nil {
+	page, more, err := r.listing.next()
+	switch {
+	case more:
+		return true, r.refreshPage(ctx, page)
+	case err == nil && !r.listing.over:
+		return false, nil // it is being read
+	case errors.Is(err, errStopping):
+		r.endListing()
+		return true, nil // paused, halted or over: it is listed when the runner goes on
+	case err != nil:
+		r.endListing()
 		if fault := asFault(err); fault != nil && ctx.Err() == nil {
-			return r.listFailed(ctx, fault)
+			return true, r.listFailed(ctx, fault)
 		}
-		return fmt.Errorf("list the target's accounts: %w", err)
+		return false, fmt.Errorf("list the target's accounts: %w", err)
 	}
-	if err := r.markUnseen(ctx, seen); err != nil {
-		return err
+	if err := r.markUnseen(ctx, r.listing); err != nil {
+		return false, err
 	}
+	r.endListing()
 	s := &r.state.Sweep
 	s.Phase, s.Fault, s.Attempts, s.RetryAt = provision.SweepWalk, nil, 0, time.Time{}
-	return r.keepState(ctx)
-}
-
-// ahead lets produce fetch the next page while consume is busy with the one before.
-func ahead[T any](ctx context.Context, produce func(context.Context, func(T) error) error, consume func(T) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	pages, produced := make(chan T), make(chan error, 1)
-	go func() {
-		defer close(pages)
-		produced <- produce(ctx, func(page T) error {
-			select {
-			case pages <- page:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	}()
-	var failed error
-	for page := range pages {
-		if failed == nil {
-			if failed = consume(page); failed != nil {
-				cancel()
-			}
-		}
-	}
-	return cmp.Or(failed, <-produced)
+	return true, r.keepState(ctx)
 }
 
 // listFailed tries to list the target again later, with growing gaps, and says so; what is due meanwhile goes on. A halting fault
@@ -156,9 +121,9 @@ func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 }
 
 // refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.
-func (r *runner) refreshPage(ctx context.Context, remotes []provision.Remote) error {
-	visited := r.visiting()
-	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, remotes)
+func (r *runner) refreshPage(ctx context.Context, page listed) error {
+	visited := r.visitedSince(page.asked)
+	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, page.rows)
 	if err != nil {
 		return fmt.Errorf("read accounts: %w", err)
 	}
@@ -203,7 +168,8 @@ func (r *runner) visiting() map[string]bool {
 }
 
 // markUnseen makes accounts of ours that were not listed be read one by one; foreign ones that are gone are forgotten.
-func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
+func (r *runner) markUnseen(ctx context.Context, l *listing) error {
+	seen := l.seen
 	// Every account that was listed has a row by now; if there are no more rows than that, none is missing.
 	known, err := r.engine.store.CountRemote(ctx, r.connectionID, directory.KindUser)
 	if err != nil {
@@ -214,7 +180,7 @@ func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
 	}
 	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Limit: sweepBatch}
 	for {
-		visited := r.visiting()
+		visited := r.visitedSince(l.began)
 		page, err := r.engine.store.AccountPage(ctx, q)
 		if err != nil {
 			return fmt.Errorf("read accounts: %w", err)
@@ -385,7 +351,7 @@ func (r *runner) taking(it *item) *entry {
 	row.RemoteID, row.Remote, row.Ownership = foreign.RemoteID, foreign.Remote, provision.Adopted
 	row.Phase, row.MatchKey, row.UpdatedAt = provision.PhaseNone, "", r.engine.now()
 	it.row = &row
-	it.describe()
+	it.describe(r.engine.now())
 	it.plan(r.line.policy)
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
 	why := "an account with the same " + r.line.identifies() + " was there; it is adopted"
@@ -414,22 +380,4 @@ func (r *runner) sweepAfter(ctx context.Context) error {
 	}
 	r.state.Sweep.Phase, r.state.Sweep.Cursor = provision.SweepGroup, ""
 	return r.keepState(ctx)
-}
-
-// seen is a set of remote ids in eight bytes each: a million accounts are told apart with a chance of error of one in ten
-// million, and an error only means that a vanished account is noticed later.
-type seen struct {
-	seed maphash.Seed
-	set  map[uint64]struct{}
-}
-
-func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), set: map[uint64]struct{}{}} }
-
-func (s *seen) add(id string) { s.set[maphash.String(s.seed, id)] = struct{}{} }
-
-func (s *seen) count() int64 { return int64(len(s.set)) }
-
-func (s *seen) has(id string) bool {
-	_, ok := s.set[maphash.String(s.seed, id)]
-	return ok
 }

@@ -59,7 +59,7 @@ func each[T any](ids []string, items []T, idOf func(T) string, visit func(T), vi
 
 // visit brings one object to where it should stand, or records why that is not possible now.
 func (r *runner) visit(ctx context.Context, it *item) {
-	it.describe()
+	it.describe(r.engine.now())
 	for range maxRounds {
 		err := r.settle(ctx, it)
 		var fault *provision.Fault
@@ -317,8 +317,8 @@ func attributesOf(operations []provision.Operation) []string {
 
 // finish records that the object stands as it should, as far as the policy allows.
 func (r *runner) finish(it *item) {
-	it.rest()
 	now := r.engine.now()
+	it.rest(now)
 	if it.outcome.Status == provision.StatusSuccess || it.outcome.Status == provision.StatusNone {
 		it.row.SyncedAt = now
 	}

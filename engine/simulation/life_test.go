@@ -49,6 +49,7 @@ func (w *world) begin() {
 // run does what the schedule does: slice after slice, while the connection is to be run.
 func (l *life) run() {
 	defer close(l.ended)
+	l.w.rough()
 	for l.ctx.Err() == nil {
 		runnable, err := l.engine.Runnable(l.ctx, l.w.env.ID)
 		if err != nil || len(runnable) == 0 {
@@ -59,6 +60,7 @@ func (l *life) run() {
 		switch {
 		case l.ctx.Err() != nil:
 		case errors.Is(err, provision.ErrLeased):
+			l.w.rough()
 			l.wait(2 * time.Second)
 		case err != nil:
 			l.w.trace("the runner ended: %v", err)

@@ -62,7 +62,10 @@ func (s *storage) DecideHold(ctx context.Context, envID string, d provision.Hold
 	var n int64
 	var h provision.DeprovisionHold
 	err := s.writing(ctx, "account", "a hold", func() (err error) {
-		h, n, err = s.db.DecideHold(ctx, envID, d)
+		rows, _ := s.db.HeldRows(ctx, d.HoldID, "", 100)
+		if h, n, err = s.db.DecideHold(ctx, envID, d); err == nil {
+			s.w.decided(d, rows)
+		}
 		return err
 	})
 	return h, n, err
