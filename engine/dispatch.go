@@ -91,6 +91,9 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 		return nil
 	}
 	err = r.engine.store.Record(ctx, rows, nil, nil)
+	for _, it := range items {
+		r.gated(it)
+	}
 	if errors.Is(err, provision.ErrLinked) {
 		return errRaced
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"lockstep/directory"
@@ -52,48 +53,71 @@ const (
 
 // gate is what a runner knows about its waiting rows. It is all right to lose it.
 type gate struct {
-	waitingSince time.Time // zero: nobody waits
-	fedAt        time.Time // when the feed last had something
-	access       int64     // people with access
-	accessAt     time.Time
+	known  atomic.Bool // nobody waits, and nothing has come to the gate or left a hold since that was seen; a new slice knows nothing
+	expiry time.Time   // of the open hold; zero = none is open
+
+	fedAt    time.Time // when the feed last had something
+	access   int64     // people with access
+	accessAt time.Time
 }
 
-// guard lets waiting rows pass, or holds them. drained says that the feed had nothing more in this turn.
+// guard lets waiting rows pass, or holds them. drained says that the feed had nothing more in this turn. While there is nothing to do it
+// asks nothing: only this runner brings rows to the gate, and it looks once when it starts.
 func (r *runner) guard(ctx context.Context, drained bool) error {
 	now := r.engine.now()
 	if !drained {
 		r.gate.fedAt = now
 	}
+	if r.gate.known.Load() && (r.gate.expiry.IsZero() || now.Before(r.gate.expiry)) {
+		return nil
+	}
+	r.gate.known.Store(true) // until somebody comes, or has to be looked after still
+	waits, err := r.weighWaiting(ctx, now, drained)
+	if err != nil || waits {
+		r.gate.known.Store(false)
+	}
+	return err
+}
+
+// weighWaiting reports whether it has to be looked again in the next turn.
+func (r *runner) weighWaiting(ctx context.Context, now time.Time, drained bool) (bool, error) {
+	r.gate.expiry = time.Time{}
 	counts, err := r.engine.store.GateCounts(ctx, r.connectionID, now.Add(-provision.GuardWindow))
 	if err != nil {
-		return fmt.Errorf("count who loses access: %w", err)
+		return false, fmt.Errorf("count who loses access: %w", err)
 	}
 	hold, err := r.engine.store.OpenHold(ctx, r.connectionID)
 	if err != nil && !notFound(err) {
-		return fmt.Errorf("read the hold: %w", err)
+		return false, fmt.Errorf("read the hold: %w", err)
 	}
 	if err == nil {
+		r.gate.expiry = hold.ExpiresAt
 		if open, err := r.tend(ctx, &hold, counts); err != nil || open {
-			return err
+			return counts.Waiting > 0 || hold.Status != provision.HoldOpen, err
 		}
 	}
 	if counts.Waiting == 0 {
-		r.gate.waitingSince = time.Time{}
-		return nil
+		r.state.WaitingSince = time.Time{}
+		return false, nil
 	}
-	if r.gate.waitingSince.IsZero() {
-		r.gate.waitingSince = now
+	if r.state.WaitingSince.IsZero() {
+		r.state.WaitingSince = now
 	}
 	exceeded, known, err := r.weigh(ctx, counts, drained)
 	switch {
-	case err != nil:
-		return err
-	case !known:
-		return nil
+	case err != nil || !known:
+		return true, err
 	case exceeded:
-		return r.openHold(ctx, counts)
+		return false, r.openHold(ctx, counts)
 	default:
-		return r.pass(ctx, false)
+		return false, r.pass(ctx, false)
+	}
+}
+
+// gated notes, after an item was kept, that it came to the gate or left a hold.
+func (r *runner) gated(it *item) {
+	if it.row.Gate.State == provision.GateWaiting || it.stored.Gate.State == provision.GateHeld {
+		r.gate.known.Store(false)
 	}
 }
 
@@ -102,7 +126,7 @@ func (r *runner) guard(ctx context.Context, drained bool) error {
 func (r *runner) weigh(ctx context.Context, c provision.GateCounts, drained bool) (exceeded, known bool, err error) {
 	now, limits := r.engine.now(), r.line.limits
 	total := c.Done + c.Waiting + c.Passed
-	patient := now.Sub(r.gate.waitingSince) < gatePatience
+	patient := now.Sub(r.state.WaitingSince) < gatePatience
 	walking := r.state.Sweep.Phase == provision.SweepWalk || r.state.Sweep.Phase == provision.SweepAfter
 	if !limits.OverCount(total) {
 		// Those whose visits have to be taken again may be part of it.
@@ -134,7 +158,7 @@ func (r *runner) access(ctx context.Context) (int64, error) {
 }
 
 func (r *runner) pass(ctx context.Context, held bool) error {
-	r.gate.waitingSince = time.Time{}
+	r.state.WaitingSince = time.Time{}
 	if _, err := r.engine.store.PassWaiting(ctx, r.connectionID, held, r.engine.now()); err != nil {
 		return fmt.Errorf("let deprovisioning go on: %w", err)
 	}
@@ -181,7 +205,7 @@ func (r *runner) exceeded(ctx context.Context, c provision.GateCounts) (bool, er
 
 // join adds what waits to the hold that is open.
 func (r *runner) join(ctx context.Context, hold *provision.DeprovisionHold, c provision.GateCounts) error {
-	r.gate.waitingSince = time.Time{}
+	r.state.WaitingSince = time.Time{}
 	if c.Waiting == 0 {
 		return nil
 	}
@@ -212,7 +236,7 @@ func (r *runner) openHold(ctx context.Context, c provision.GateCounts) error {
 	if err != nil {
 		return fmt.Errorf("hold deprovisioning: %w", err)
 	}
-	r.gate.waitingSince = time.Time{}
+	r.state.WaitingSince, r.gate.expiry = time.Time{}, hold.ExpiresAt
 	hold.Held = n
 	r.engine.tellHold(&hold)
 	return nil

@@ -94,6 +94,7 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	r.pacer = pacer
 	r.mu.Unlock()
 	r.line, r.secretsSeen = line, digest
+	r.gate.known.Store(false) // the limits may be others
 	if reconnected {
 		r.mu.Lock()
 		if h := r.state.Halt; h == nil || h.Fault.RetryAfter == 0 {

@@ -345,6 +345,7 @@ func (r *runner) leave(it *item) {
 // conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
 func (r *runner) conclude(it *item, activities ...directory.Activity) {
 	defer r.touch(it, it.stored.Priority < provision.PriorityBackfill)
+	defer r.gated(it)
 	if r.overtaken(it.want.Ref.ID) {
 		it.row.DueAt = it.notBefore(r.engine.now())
 		it.row.Status, it.row.Priority = provision.StatusPending, provision.PriorityLive

@@ -129,13 +129,12 @@ func (l *life) stop() {
 // restart ends the process in good order and starts another after a time.
 func (w *world) restart(after time.Duration) {
 	l := w.current()
-	l.stop()
+	for l.stop(); l != w.current(); l.stop() { // it crashed while it was ending
+		l = w.current()
+	}
 	w.rest(after)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.life != l { // it crashed while it was ending
-		return
-	}
 	next := w.newLife(l.n + 1)
 	w.life = next
 	clear(w.memory)
