@@ -108,6 +108,9 @@ type groupItem struct {
 	unmade  map[string]bool // in a preview: users without an account who get none: their rule wants them closed, or cannot say what to send
 	consent bool
 	taken   bool // the name was found taken once
+
+	leaving []string // members whom the plan takes out, and who wait at the guard; see guardGroup
+	counted int64    // of leaving: those who keep their access
 }
 
 // evaluateGroups says how groups should stand, without their members. Groups that concern the connection in no way are left out.

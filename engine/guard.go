@@ -93,10 +93,10 @@ func (r *runner) weighWaiting(ctx context.Context, now time.Time, drained bool) 
 	if err == nil {
 		r.gate.expiry = hold.ExpiresAt
 		if open, err := r.tend(ctx, &hold, counts); err != nil || open {
-			return counts.Waiting > 0 || hold.Status != provision.HoldOpen, err
+			return counts.WaitingRows > 0 || hold.Status != provision.HoldOpen, err
 		}
 	}
-	if counts.Waiting == 0 {
+	if counts.WaitingRows == 0 {
 		r.state.WaitingSince = time.Time{}
 		return false, nil
 	}
@@ -128,6 +128,11 @@ func (r *runner) weigh(ctx context.Context, c provision.GateCounts, drained bool
 	total := c.Done + c.Waiting + c.Passed
 	patient := now.Sub(r.state.WaitingSince) < gatePatience
 	walking := r.state.Sweep.Phase == provision.SweepWalk || r.state.Sweep.Phase == provision.SweepAfter
+	if c.Groups > 0 { // groups that are looked at may lose members as well
+		r.mu.Lock()
+		walking = walking || len(r.groups.inflight) > 0
+		r.mu.Unlock()
+	}
 	if !limits.OverCount(total) {
 		// Those whose visits have to be taken again may be part of it.
 		known = drained && !walking && !limits.OverCount(total+r.unsettled())
@@ -169,7 +174,7 @@ func (r *runner) pass(ctx context.Context, held bool) error {
 func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c provision.GateCounts) (bool, error) {
 	now := r.engine.now()
 	switch {
-	case c.Held == 0:
+	case c.HeldRows == 0:
 		return false, r.lift(ctx, hold, "nobody is to lose access any more")
 	case !now.Before(hold.ExpiresAt):
 		_, _, err := r.engine.decide(ctx, hold.EnvironmentID, provision.HoldDecision{
@@ -187,7 +192,7 @@ func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c pr
 		if err := r.pass(ctx, true); err != nil {
 			return true, err
 		}
-		return true, r.lift(ctx, hold, fmt.Sprintf("the limits were raised: %d deprovisionings go on", c.Held))
+		return true, r.lift(ctx, hold, fmt.Sprintf("the limits were raised: %d deprovisionings go on", c.HeldRows))
 	default:
 		return true, r.join(ctx, hold, c)
 	}
@@ -206,7 +211,7 @@ func (r *runner) exceeded(ctx context.Context, c provision.GateCounts) (bool, er
 // join adds what waits to the hold that is open.
 func (r *runner) join(ctx context.Context, hold *provision.DeprovisionHold, c provision.GateCounts) error {
 	r.state.WaitingSince = time.Time{}
-	if c.Waiting == 0 {
+	if c.WaitingRows == 0 {
 		return nil
 	}
 	n, err := r.engine.store.HoldWaiting(ctx, *hold)
@@ -229,7 +234,7 @@ func (r *runner) openHold(ctx context.Context, c provision.GateCounts) error {
 	}
 	hold := provision.DeprovisionHold{
 		ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Status: provision.HoldOpen, Limits: r.line.limits, CreatedAt: now,
-		ExpiresAt: now.Add(provision.HoldFor), Cause: fmt.Sprintf("%d of %d people with access would lose it: %s", c.Waiting, r.gate.access, cause),
+		ExpiresAt: now.Add(provision.HoldFor), Cause: r.wouldLose(c) + ": " + cause,
 	}
 	said := fmt.Sprintf("held until an administrator decides, above the limits of %g %% and %g: %s", hold.Limits.Share, hold.Limits.Count, hold.Cause)
 	n, err := r.engine.store.HoldWaiting(ctx, hold, r.connectionActivity("PROVISIONING_HOLD.CREATED", false, said))
@@ -240,6 +245,20 @@ func (r *runner) openHold(ctx context.Context, c provision.GateCounts) error {
 	hold.Held = n
 	r.engine.tellHold(&hold)
 	return nil
+}
+
+// wouldLose says how many people would lose what.
+func (r *runner) wouldLose(c provision.GateCounts) string {
+	people := c.WaitingRows - c.Groups
+	said := fmt.Sprintf("%d of %d people with access would lose it", people, r.gate.access)
+	switch {
+	case c.Groups == 0:
+		return said
+	case people == 0:
+		return fmt.Sprintf("%d memberships of %d groups would end (%d people have access)", c.Removals, c.Groups, r.gate.access)
+	default:
+		return fmt.Sprintf("%s, and %d memberships of %d groups would end", said, c.Removals, c.Groups)
+	}
 }
 
 // lift ends a hold that nobody has to decide about any more.
@@ -320,6 +339,12 @@ func (it *item) wait(why, cause string) {
 	}
 	row.Gate.Why = why
 	row.InScope = it.stored.InScope // also to their groups they belong as before
+	it.rowAtGate()
+}
+
+// rowAtGate puts the row to rest until the guard, or somebody, has decided.
+func (it *item) rowAtGate() {
+	row := it.row
 	row.DueAt, row.Status, row.Priority, row.Attempts, row.Fault = time.Time{}, provision.StatusPending, provision.PriorityDeprovision, 0, nil
 }
 
@@ -328,7 +353,7 @@ func (it *item) wait(why, cause string) {
 func (it *item) regate(now time.Time) {
 	gate := &it.row.Gate
 	switch {
-	case gate.State == provision.GateNone:
+	case gate.State == provision.GateNone || it.row.Kind == directory.KindGroup: // see guardGroup
 		return
 	case it.want.Leave:
 		if gate.State != provision.GateRejected {

@@ -164,10 +164,25 @@ func (r *runner) reconsiderRule(ctx context.Context, rule provision.Rule) error 
 			return err
 		}
 		if len(rows) < q.Limit {
-			return nil
+			return r.reconsiderGroups(ctx, rule.ID, cause)
 		}
 		q.After = rows[len(rows)-1].ID
 	}
+}
+
+// reconsiderGroups looks again at the groups that a deleted rule had carried: no reconciliation does when it was the last rule.
+func (r *runner) reconsiderGroups(ctx context.Context, ruleID, cause string) error {
+	rows, err := r.groupRows(ctx)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for i := range rows {
+		if rows[i].RuleID == ruleID && rows[i].ObjectID != "" {
+			ids = append(ids, rows[i].ObjectID)
+		}
+	}
+	return r.remark(ctx, ids, r.engine.now(), provision.PriorityBackfill, cause)
 }
 
 // healthy makes sure that the connection works before anything is written: a configuration that was not tested is tested,
