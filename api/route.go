@@ -103,7 +103,7 @@ func (s *server) storeRoutes() []route {
 		{post, store + "/resume", "resumeStore", all, "Resume a connection", does(s.resumeStore), nil},
 		{get, store + "/accounts", "listAccounts", read, "The link table of a connection", reads(s.listAccounts), paged(statusParameter, ownership, object, name)},
 		{del, store + "/accounts/{accountID}", "deleteAccount", all, "Unlink an account", does(s.unlink), nil},
-		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paging},
+		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paged(parameter{name: "name", doc: "Of a mass deprovisioning: only objects whose name has this in it."})},
 		{post, propagation + "/holds/{holdID}", "decideHold", all, "Decide about held operations", takes(http.StatusOK, s.decideHold), nil},
 		{post, propagation + "/storeMetadata/{type}", "readStoreMetadata", read, "What a type of store asks for and can hold", mayTake(http.StatusOK, s.storeMetadata), nil},
 	}

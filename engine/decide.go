@@ -22,9 +22,10 @@ func (e *Engine) DeprovisionHolds(ctx context.Context, envID, connectionID strin
 	return []provision.DeprovisionHold{hold}, nil
 }
 
-// HeldOperations lists the operations of a hold, whole, as they would be done now, in the order of their rows' ids.
-func (e *Engine) HeldOperations(ctx context.Context, h *provision.DeprovisionHold, after string, limit int) ([]provision.HeldOperation, error) {
-	rows, err := e.store.HeldRows(ctx, h.ID, after, limit)
+// HeldOperations lists the operations of a hold, whole, as they would be done now, in the order of their rows' ids; name narrows to
+// objects whose name contains it.
+func (e *Engine) HeldOperations(ctx context.Context, h *provision.DeprovisionHold, name, after string, limit int) ([]provision.HeldOperation, error) {
+	rows, err := e.store.HeldRows(ctx, h.ID, name, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read what is held: %w", err)
 	}

@@ -29,8 +29,8 @@ type Guard interface {
 	// OpenHold is a problem.NotFound when nothing is held.
 	OpenHold(ctx context.Context, connectionID string) (provision.DeprovisionHold, error)
 	DeprovisionHold(ctx context.Context, envID, id string) (provision.DeprovisionHold, error)
-	// HeldRows lists the rows of a hold in the order of their ids.
-	HeldRows(ctx context.Context, holdID, after string, limit int) ([]provision.Account, error)
+	// HeldRows lists the rows of a hold in the order of their ids; name narrows to objects whose name contains it.
+	HeldRows(ctx context.Context, holdID, name, after string, limit int) ([]provision.Account, error)
 	CountHeld(ctx context.Context, connectionID, ruleID string) (int64, error)
 	// HoldWaiting puts the waiting rows into a hold, new or open; it is a problem.Conflict when that one is decided already.
 	HoldWaiting(ctx context.Context, h provision.DeprovisionHold, activities ...directory.Activity) (int64, error)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,6 +100,33 @@ func (r *runner) sweepList(ctx context.Context) (bool, error) {
 	s := &r.state.Sweep
 	s.Phase, s.Fault, s.Attempts, s.RetryAt = provision.SweepWalk, nil, 0, time.Time{}
 	return true, r.keepState(ctx)
+}
+
+// ahead lets produce fetch the next page while consume is busy with the one before.
+func ahead[T any](ctx context.Context, produce func(context.Context, func(T) error) error, consume func(T) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pages, produced := make(chan T), make(chan error, 1)
+	go func() {
+		defer close(pages)
+		produced <- produce(ctx, func(page T) error {
+			select {
+			case pages <- page:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+	}()
+	var failed error
+	for page := range pages {
+		if failed == nil {
+			if failed = consume(page); failed != nil {
+				cancel()
+			}
+		}
+	}
+	return cmp.Or(failed, <-produced)
 }
 
 // listFailed tries to list the target again later, with growing gaps, and says so; what is due meanwhile goes on. A halting fault

@@ -126,10 +126,13 @@ func (db *DB) DeprovisionHold(ctx context.Context, envID, id string) (provision.
 	return one(db.read.QueryRowContext(ctx, selectHolds+` WHERE h.environment_id = $1 AND h.id = $2`, envID, id), scanHold, "hold")
 }
 
-// HeldRows lists the rows of a hold in the order of their ids.
-func (db *DB) HeldRows(ctx context.Context, holdID, after string, limit int) ([]provision.Account, error) {
-	const query = `SELECT ` + accountColumns + ` FROM accounts WHERE hold_id <> '' AND hold_id = $1 AND id > $2 ORDER BY id LIMIT $3`
-	return collect(ctx, db.read, scanAccount, query, holdID, after, limit)
+// HeldRows lists the rows of a hold in the order of their ids; name narrows to objects whose name contains it.
+func (db *DB) HeldRows(ctx context.Context, holdID, name, after string, limit int) ([]provision.Account, error) {
+	query, args := `SELECT `+accountColumns+` FROM accounts WHERE hold_id <> '' AND hold_id = $1 AND id > $2`, []any{holdID, after, limit}
+	if name != "" {
+		query, args = query+` AND lower(object_name) LIKE $4 ESCAPE '!'`, append(args, likePattern(name))
+	}
+	return collect(ctx, db.read, scanAccount, query+` ORDER BY id LIMIT $3`, args...)
 }
 
 // CountHeld counts the held rows of a rule.

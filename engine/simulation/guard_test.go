@@ -235,7 +235,7 @@ func (w *world) decideHeld(e event) error {
 	if err != nil || len(holds) == 0 {
 		return err
 	}
-	rows, err := w.db.HeldRows(w.ctx, holds[0].ID, "", 100)
+	rows, err := w.db.HeldRows(w.ctx, holds[0].ID, "", "", 100)
 	if err != nil || len(rows) == 0 {
 		return err
 	}

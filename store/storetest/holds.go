@@ -74,9 +74,9 @@ func testHolds(t *testing.T, s *suite) {
 	if open.ID != h.ID || open.Held != 3 || open.Limits != h.Limits || !open.ExpiresAt.Equal(h.ExpiresAt) {
 		t.Errorf("%+v", open)
 	}
-	rows, err := s.db.HeldRows(ctx, h.ID, "", 2)
+	rows, err := s.db.HeldRows(ctx, h.ID, "", "", 2)
 	must(t, err)
-	more, err := s.db.HeldRows(ctx, h.ID, rows[1].ID, 2)
+	more, err := s.db.HeldRows(ctx, h.ID, "", rows[1].ID, 2)
 	must(t, err)
 	if len(rows) != 2 || len(more) != 1 || !rows[0].DueAt.IsZero() || rows[0].Gate != (provision.Gate{State: provision.GateHeld, Why: "left", HoldID: h.ID}) {
 		t.Errorf("%+v %+v", rows, more)
