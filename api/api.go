@@ -49,7 +49,7 @@ type Engine interface {
 	Holds(ctx context.Context, envID, connectionID, after string, limit int) ([]provision.Hold, error)
 	Decide(ctx context.Context, envID, holdID string, approve bool) error
 	DeprovisionHolds(ctx context.Context, envID, connectionID string) ([]provision.DeprovisionHold, error)
-	HeldOperations(ctx context.Context, h *provision.DeprovisionHold, after string, limit int) ([]provision.HeldOperation, error)
+	HeldOperations(ctx context.Context, h *provision.DeprovisionHold, name, after string, limit int) ([]provision.HeldOperation, error)
 	DecideDeprovision(ctx context.Context, envID, holdID string, approve bool, objects []string) (provision.DeprovisionHold, int64, error)
 	ConnectionStatus(ctx context.Context, envID, connectionID string) (provision.ConnectionStatus, error)
 	Drift(ctx context.Context, q provision.DriftQuery) ([]provision.Drift, error)

@@ -54,7 +54,7 @@ func (s *server) massHold(r *request, p page) (*Hold, string, error) {
 		return nil, "", err
 	}
 	h := &holds[0]
-	held, err := s.Engine.HeldOperations(r.Context(), h, strings.TrimPrefix(p.after, massPosition), p.limit+1)
+	held, err := s.Engine.HeldOperations(r.Context(), h, r.parameter("name"), strings.TrimPrefix(p.after, massPosition), p.limit+1)
 	if err != nil {
 		return nil, "", err
 	}

@@ -118,7 +118,7 @@ func (s *server) storeRoutes() []route {
 		{get, store + "/preview", "continueStorePreview", read, "Read on in a preview, with the cursor of its next link", reads(s.continuePreview), paging},
 		{get, preview, "readPreview", read, "A preview that was made, and what changed since", reads(s.readPreview), nil},
 		{get, preview + "/operations", "listPreviewOperations", read, "All that a preview shows, by kind and text", reads(s.listForeseen), paged(groupParameter, textParameter)},
-		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paging},
+		{get, store + "/holds", "listHolds", read, "Operations that are held until somebody decides", reads(s.listHolds), paged(parameter{name: "name", doc: "Of a mass deprovisioning: only objects whose name has this in it."})},
 		{post, propagation + "/holds/{holdID}", "decideHold", all, "Decide about held operations", takes(http.StatusOK, s.decideHold), nil},
 		{get, store + "/drift", "listStoreDrift", read, "What others changed on the target of a store", reads(s.storeDrift), paged(driftStatus, endedDrift, object)},
 		{post, store + "/drift", "decideStoreDrift", all, "Repair or accept drift of a store: some, or all that is open", takes(http.StatusOK, s.decideStoreDrift), nil},

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"lockstep/directory"
 	"lockstep/internal/problem"
@@ -21,9 +22,10 @@ func (e *Engine) DeprovisionHolds(ctx context.Context, envID, connectionID strin
 	return []provision.DeprovisionHold{hold}, nil
 }
 
-// HeldOperations lists the operations of a hold, whole, as they would be done now, in the order of their rows' ids.
-func (e *Engine) HeldOperations(ctx context.Context, h *provision.DeprovisionHold, after string, limit int) ([]provision.HeldOperation, error) {
-	rows, err := e.store.HeldRows(ctx, h.ID, after, limit)
+// HeldOperations lists the operations of a hold, whole, as they would be done now, in the order of their rows' ids; name narrows to
+// objects whose name contains it.
+func (e *Engine) HeldOperations(ctx context.Context, h *provision.DeprovisionHold, name, after string, limit int) ([]provision.HeldOperation, error) {
+	rows, err := e.store.HeldRows(ctx, h.ID, name, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("read what is held: %w", err)
 	}
@@ -35,7 +37,17 @@ func (e *Engine) HeldOperations(ctx context.Context, h *provision.DeprovisionHol
 	for i := range rows {
 		row := &rows[i]
 		op, ok := planned[row.ObjectID]
-		if !ok { // it changes at this moment: say what was held
+		if row.Kind == directory.KindGroup {
+			names, err := e.memberNames(ctx, row.ConnectionID, row.Leaving)
+			if err != nil {
+				return nil, err
+			}
+			slices.Sort(names)
+			op = provision.Operation{
+				Verb: provision.VerbUpdate, Kind: row.Kind, Object: provision.Object{ID: row.ObjectID, Name: row.ObjectName}, RemoteID: row.RemoteID, Why: row.Gate.Why,
+				Members: &provision.MemberChange{Remove: names},
+			}
+		} else if !ok { // it changes at this moment: say what was held
 			op = provision.Operation{
 				Verb: provision.VerbDisable, Kind: row.Kind, Object: provision.Object{ID: row.ObjectID, Name: row.ObjectName}, RemoteID: row.RemoteID, Why: row.Gate.Why,
 			}
@@ -64,9 +76,11 @@ func (e *Engine) planned(ctx context.Context, h *provision.DeprovisionHold, rows
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(rows))
+	ids := make([]string, 0, len(rows))
 	for i := range rows {
-		ids[i] = rows[i].ObjectID
+		if rows[i].Kind == directory.KindUser {
+			ids = append(ids, rows[i].ObjectID)
+		}
 	}
 	items, err := l.evaluate(ctx, e.store, h.EnvironmentID, ids)
 	if err != nil {

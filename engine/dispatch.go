@@ -108,6 +108,9 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 		return err
 	}
 	err = r.engine.store.Record(ctx, rows, nil, nil)
+	for _, it := range items {
+		r.gated(it)
+	}
 	if errors.Is(err, provision.ErrLinked) {
 		return errRaced
 	}
@@ -277,6 +280,10 @@ func (r *runner) takeOver(ctx context.Context) error {
 
 func (r *runner) visited(id string) {
 	r.mu.Lock()
+	if r.ended != nil {
+		r.ended[id] = r.visits
+	}
+	r.visits++
 	delete(r.inflight, id)
 	delete(r.backfill, id)
 	if r.repeat[id] && !r.line.limits.Off() {

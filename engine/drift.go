@@ -129,13 +129,13 @@ func (r *runner) settledDrifts(it *item) []provision.Drift {
 			over = !differs || !provision.SameValue(c.To, d.Ours)
 		}
 		if over {
-			out = append(out, r.ended(d, it.written))
+			out = append(out, r.over(d, it.written))
 		}
 	}
 	return out
 }
 
-func (r *runner) ended(d provision.Drift, written map[string]bool) provision.Drift {
+func (r *runner) over(d provision.Drift, written map[string]bool) provision.Drift {
 	d.Status, d.EndedAt = provision.DriftEnded, r.engine.now()
 	if written[d.Attribute] {
 		d.Status = provision.DriftRepaired
@@ -400,7 +400,7 @@ func (r *runner) settledMembers(it *groupItem) []provision.Drift {
 			over = it.row.Linked() || d.Basis != plan.Fingerprint(&it.want)
 		}
 		if over {
-			out = append(out, r.ended(d, it.written))
+			out = append(out, r.over(d, it.written))
 		}
 	}
 	return out

@@ -182,7 +182,7 @@ func (it *item) priority(otherwise provision.Priority) provision.Priority {
 // mark writes the outcome of an evaluation into the row: due work, or where the object stands. It reports whether the row is
 // to be saved.
 func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause string) bool {
-	it.describe()
+	it.describe(now)
 	if it.due(l) {
 		if _, takes := it.takes(); takes && it.lingers(l, now) {
 			it.linger(l, now, cause)
@@ -203,7 +203,7 @@ func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause 
 	if it.notBefore(now).After(now) {
 		return it.changed() // it rests when the time has come: who forgets the time now would call too early for the next edit
 	}
-	it.rest()
+	it.rest(now)
 	return it.changed()
 }
 
@@ -217,11 +217,11 @@ func (it *item) notBefore(now time.Time) time.Time {
 }
 
 // describe copies what the evaluation found out about the object.
-func (it *item) describe() {
+func (it *item) describe(now time.Time) {
 	if it.want.Name != "" {
 		it.row.ObjectName = it.want.Name
 	}
-	it.regate()
+	it.regate(now)
 	if it.want.Leave {
 		return
 	}
@@ -234,10 +234,10 @@ func (it *item) describe() {
 }
 
 // rest says that nothing is to be done about the object.
-func (it *item) rest() {
+func (it *item) rest(now time.Time) {
 	it.row.DueAt, it.row.Priority, it.row.Cause, it.row.Origin, it.row.OutSince = time.Time{}, 0, "", directory.Cause{}, time.Time{}
 	it.row.Status, it.row.Detail = it.outcome.Status, sentences(it.outcome.Detail, it.want.Waits)
-	it.regate()
+	it.regate(now)
 	if it.row.Status == provision.StatusPending { // nothing is to be done now, so nothing is pending
 		it.row.Status = provision.StatusPartial
 		if !it.row.Linked() {

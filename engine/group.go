@@ -25,13 +25,17 @@ func (r *runner) syncGroups(ctx context.Context, ids []string, visited func(id s
 
 // visitGroup brings one group to where it should stand, or records why that is not possible now.
 func (r *runner) visitGroup(ctx context.Context, it *groupItem) {
-	it.describe()
+	it.describe(r.engine.now())
 	for range maxRounds {
 		err := r.settleGroup(ctx, it)
 		var fault *provision.Fault
 		switch {
 		case err == nil:
 			r.finishGroup(ctx, it)
+			return
+		case errors.Is(err, errGate):
+			it.waitGroup()
+			r.conclude(&it.item)
 			return
 		case errors.Is(err, errDiffers):
 		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
@@ -63,6 +67,7 @@ func (r *runner) staleLine() {
 func (r *runner) settleGroup(ctx context.Context, it *groupItem) error {
 	if it.want.Leave {
 		it.planGroup(r.line.groupPolicy)
+		it.ungate()
 		return nil
 	}
 	if err := r.line.members(ctx, r.engine.store, it, false); err != nil {
@@ -71,7 +76,9 @@ func (r *runner) settleGroup(ctx context.Context, it *groupItem) error {
 	if err := r.linkGroup(ctx, it); err != nil {
 		return err
 	}
-	it.planGroup(r.line.groupPolicy)
+	if err := r.planGroup(ctx, it); err != nil {
+		return err
+	}
 	done := it.outcome.ToDo()
 	for _, op := range done {
 		if r.stopping() {
@@ -81,7 +88,13 @@ func (r *runner) settleGroup(ctx context.Context, it *groupItem) error {
 			return err
 		}
 	}
-	return r.verifyGroup(it, done)
+	if err := r.verifyGroup(ctx, it, done); err != nil {
+		return err
+	}
+	if len(it.leaving) > 0 {
+		return errGate
+	}
+	return nil
 }
 
 // linkGroup makes sure that the group on the target is known, where there is one.
@@ -242,6 +255,9 @@ func (r *runner) doGroup(ctx context.Context, it *groupItem, op provision.Operat
 				return err
 			}
 		}
+		if err := r.countRemoval(it, &op); err != nil {
+			return err
+		}
 		return r.intendMembers(ctx, it, op.Members)
 	})
 	remote, err := r.line.target.Do(calling, call)
@@ -284,8 +300,10 @@ func (r *runner) forgetGroup(ctx context.Context, it *groupItem) error {
 
 // verifyGroup plans once more from what the target answered: what was done and is still to be done would be written for ever. What
 // the answer shows besides is planned anew.
-func (r *runner) verifyGroup(it *groupItem, done []provision.Operation) error {
-	it.planGroup(r.line.groupPolicy)
+func (r *runner) verifyGroup(ctx context.Context, it *groupItem, done []provision.Operation) error {
+	if err := r.planGroup(ctx, it); err != nil {
+		return err
+	}
 	left := it.outcome.ToDo()
 	if len(done) == 0 || len(left) == 0 {
 		return nil
@@ -386,12 +404,12 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 	if it.want.Leave && it.outcome.Status == provision.StatusPending {
 		it.outcome.Status = leftStatus(it, r.line.rules.Active(it.row.RuleID)) // due is all that it was
 	}
-	it.rest()
 	now := r.engine.now()
 	if err := r.saveDrift(r.settledMembers(it)); err != nil {
 		r.fail(err)
 		return
 	}
+	it.rest(now)
 	switch it.outcome.Status {
 	case provision.StatusSuccess, provision.StatusNone:
 		it.row.SyncedAt = now

@@ -110,6 +110,9 @@ type groupItem struct {
 	guarded bool             // in a preview: whoever is barred keeps access
 	consent bool
 	taken   bool // the name was found taken once
+
+	leaving []string // members whom the plan takes out, and who wait at the guard; see guardGroup
+	counted int64    // of leaving: those who keep their access
 }
 
 // evaluateGroups says how groups should stand, without their members. Groups that concern the connection in no way are left out.

@@ -374,7 +374,7 @@ func (r *runner) newGroups(ctx context.Context, ids []string, at time.Time, p pr
 			if it.row.ID != "" || !it.want.InScope {
 				continue
 			}
-			it.describe()
+			it.describe(r.engine.now())
 			it.row.DueAt, it.row.Priority, it.row.Cause, it.row.Status, it.row.UpdatedAt = at, p, cause, provision.StatusPending, r.engine.now()
 			it.row.Origin = directory.CauseOf(ctx, it.row.ObjectID)
 			rows = append(rows, it.row)

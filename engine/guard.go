@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"lockstep/directory"
@@ -28,8 +29,8 @@ type Guard interface {
 	// OpenHold is a problem.NotFound when nothing is held.
 	OpenHold(ctx context.Context, connectionID string) (provision.DeprovisionHold, error)
 	DeprovisionHold(ctx context.Context, envID, id string) (provision.DeprovisionHold, error)
-	// HeldRows lists the rows of a hold in the order of their ids.
-	HeldRows(ctx context.Context, holdID, after string, limit int) ([]provision.Account, error)
+	// HeldRows lists the rows of a hold in the order of their ids; name narrows to objects whose name contains it.
+	HeldRows(ctx context.Context, holdID, name, after string, limit int) ([]provision.Account, error)
 	CountHeld(ctx context.Context, connectionID, ruleID string) (int64, error)
 	// HoldWaiting puts the waiting rows into a hold, new or open; it is a problem.Conflict when that one is decided already.
 	HoldWaiting(ctx context.Context, h provision.DeprovisionHold, activities ...directory.Activity) (int64, error)
@@ -52,48 +53,71 @@ const (
 
 // gate is what a runner knows about its waiting rows. It is all right to lose it.
 type gate struct {
-	waitingSince time.Time // zero: nobody waits
-	fedAt        time.Time // when the feed last had something
-	access       int64     // people with access
-	accessAt     time.Time
+	known  atomic.Bool // nobody waits, and nothing has come to the gate or left a hold since that was seen; a new slice knows nothing
+	expiry time.Time   // of the open hold; zero = none is open
+
+	fedAt    time.Time // when the feed last had something
+	access   int64     // people with access
+	accessAt time.Time
 }
 
-// guard lets waiting rows pass, or holds them. drained says that the feed had nothing more in this turn.
+// guard lets waiting rows pass, or holds them. drained says that the feed had nothing more in this turn. While there is nothing to do it
+// asks nothing: only this runner brings rows to the gate, and it looks once when it starts.
 func (r *runner) guard(ctx context.Context, drained bool) error {
 	now := r.engine.now()
 	if !drained {
 		r.gate.fedAt = now
 	}
+	if r.gate.known.Load() && (r.gate.expiry.IsZero() || now.Before(r.gate.expiry)) {
+		return nil
+	}
+	r.gate.known.Store(true) // until somebody comes, or has to be looked after still
+	waits, err := r.weighWaiting(ctx, now, drained)
+	if err != nil || waits {
+		r.gate.known.Store(false)
+	}
+	return err
+}
+
+// weighWaiting reports whether it has to be looked again in the next turn.
+func (r *runner) weighWaiting(ctx context.Context, now time.Time, drained bool) (bool, error) {
+	r.gate.expiry = time.Time{}
 	counts, err := r.engine.store.GateCounts(ctx, r.connectionID, now.Add(-provision.GuardWindow))
 	if err != nil {
-		return fmt.Errorf("count who loses access: %w", err)
+		return false, fmt.Errorf("count who loses access: %w", err)
 	}
 	hold, err := r.engine.store.OpenHold(ctx, r.connectionID)
 	if err != nil && !notFound(err) {
-		return fmt.Errorf("read the hold: %w", err)
+		return false, fmt.Errorf("read the hold: %w", err)
 	}
 	if err == nil {
+		r.gate.expiry = hold.ExpiresAt
 		if open, err := r.tend(ctx, &hold, counts); err != nil || open {
-			return err
+			return counts.WaitingRows > 0 || hold.Status != provision.HoldOpen, err
 		}
 	}
-	if counts.Waiting == 0 {
-		r.gate.waitingSince = time.Time{}
-		return nil
+	if counts.WaitingRows == 0 {
+		r.state.WaitingSince = time.Time{}
+		return false, nil
 	}
-	if r.gate.waitingSince.IsZero() {
-		r.gate.waitingSince = now
+	if r.state.WaitingSince.IsZero() {
+		r.state.WaitingSince = now
 	}
 	exceeded, known, err := r.weigh(ctx, counts, drained)
 	switch {
-	case err != nil:
-		return err
-	case !known:
-		return nil
+	case err != nil || !known:
+		return true, err
 	case exceeded:
-		return r.openHold(ctx, counts)
+		return false, r.openHold(ctx, counts)
 	default:
-		return r.pass(ctx, false)
+		return false, r.pass(ctx, false)
+	}
+}
+
+// gated notes, after an item was kept, that it came to the gate or left a hold.
+func (r *runner) gated(it *item) {
+	if it.row.Gate.State == provision.GateWaiting || it.stored.Gate.State == provision.GateHeld {
+		r.gate.known.Store(false)
 	}
 }
 
@@ -102,8 +126,13 @@ func (r *runner) guard(ctx context.Context, drained bool) error {
 func (r *runner) weigh(ctx context.Context, c provision.GateCounts, drained bool) (exceeded, known bool, err error) {
 	now, limits := r.engine.now(), r.line.limits
 	total := c.Done + c.Waiting + c.Passed
-	patient := now.Sub(r.gate.waitingSince) < gatePatience
+	patient := now.Sub(r.state.WaitingSince) < gatePatience
 	walking := r.state.Sweep.Phase == provision.SweepWalk || r.state.Sweep.Phase == provision.SweepAfter
+	if c.Groups > 0 { // groups that are looked at may lose members as well
+		r.mu.Lock()
+		walking = walking || len(r.groups.inflight) > 0
+		r.mu.Unlock()
+	}
 	if !limits.OverCount(total) {
 		// Those whose visits have to be taken again may be part of it.
 		known = drained && !walking && !limits.OverCount(total+r.unsettled())
@@ -134,7 +163,7 @@ func (r *runner) access(ctx context.Context) (int64, error) {
 }
 
 func (r *runner) pass(ctx context.Context, held bool) error {
-	r.gate.waitingSince = time.Time{}
+	r.state.WaitingSince = time.Time{}
 	if _, err := r.engine.store.PassWaiting(ctx, r.connectionID, held, r.engine.now()); err != nil {
 		return fmt.Errorf("let deprovisioning go on: %w", err)
 	}
@@ -145,16 +174,7 @@ func (r *runner) pass(ctx context.Context, held bool) error {
 func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c provision.GateCounts) (bool, error) {
 	now := r.engine.now()
 	switch {
-	case r.line.limits.Above(hold.Limits):
-		exceeded, err := r.exceeded(ctx, c)
-		if err != nil || exceeded {
-			return true, errors.Join(err, r.join(ctx, hold, c))
-		}
-		if err := r.pass(ctx, true); err != nil {
-			return true, err
-		}
-		return true, r.lift(ctx, hold, fmt.Sprintf("the limits were raised: %d deprovisionings go on", c.Held))
-	case c.Held == 0:
+	case c.HeldRows == 0:
 		return false, r.lift(ctx, hold, "nobody is to lose access any more")
 	case !now.Before(hold.ExpiresAt):
 		_, _, err := r.engine.decide(ctx, hold.EnvironmentID, provision.HoldDecision{
@@ -164,6 +184,15 @@ func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c pr
 			err = nil
 		}
 		return true, err
+	case r.line.limits.Above(hold.Limits):
+		exceeded, err := r.exceeded(ctx, c)
+		if err != nil || exceeded {
+			return true, errors.Join(err, r.join(ctx, hold, c))
+		}
+		if err := r.pass(ctx, true); err != nil {
+			return true, err
+		}
+		return true, r.lift(ctx, hold, fmt.Sprintf("the limits were raised: %d deprovisionings go on", c.HeldRows))
 	default:
 		return true, r.join(ctx, hold, c)
 	}
@@ -181,8 +210,8 @@ func (r *runner) exceeded(ctx context.Context, c provision.GateCounts) (bool, er
 
 // join adds what waits to the hold that is open.
 func (r *runner) join(ctx context.Context, hold *provision.DeprovisionHold, c provision.GateCounts) error {
-	r.gate.waitingSince = time.Time{}
-	if c.Waiting == 0 {
+	r.state.WaitingSince = time.Time{}
+	if c.WaitingRows == 0 {
 		return nil
 	}
 	n, err := r.engine.store.HoldWaiting(ctx, *hold)
@@ -205,17 +234,31 @@ func (r *runner) openHold(ctx context.Context, c provision.GateCounts) error {
 	}
 	hold := provision.DeprovisionHold{
 		ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Status: provision.HoldOpen, Limits: r.line.limits, CreatedAt: now,
-		ExpiresAt: now.Add(provision.HoldFor), Cause: fmt.Sprintf("%d of %d people with access would lose it: %s", c.Waiting, r.gate.access, cause),
+		ExpiresAt: now.Add(provision.HoldFor), Cause: r.wouldLose(c) + ": " + cause,
 	}
 	said := fmt.Sprintf("held until an administrator decides, above the limits of %g %% and %g: %s", hold.Limits.Share, hold.Limits.Count, hold.Cause)
 	n, err := r.engine.store.HoldWaiting(ctx, hold, r.connectionActivity("PROVISIONING_HOLD.CREATED", false, said))
 	if err != nil {
 		return fmt.Errorf("hold deprovisioning: %w", err)
 	}
-	r.gate.waitingSince = time.Time{}
+	r.state.WaitingSince, r.gate.expiry = time.Time{}, hold.ExpiresAt
 	hold.Held = n
 	r.engine.tellHold(&hold)
 	return nil
+}
+
+// wouldLose says how many people would lose what.
+func (r *runner) wouldLose(c provision.GateCounts) string {
+	people := c.WaitingRows - c.Groups
+	said := fmt.Sprintf("%d of %d people with access would lose it", people, r.gate.access)
+	switch {
+	case c.Groups == 0:
+		return said
+	case people == 0:
+		return fmt.Sprintf("%d memberships of %d groups would end (%d people have access)", c.Removals, c.Groups, r.gate.access)
+	default:
+		return fmt.Sprintf("%s, and %d memberships of %d groups would end", said, c.Removals, c.Groups)
+	}
 }
 
 // lift ends a hold that nobody has to decide about any more.
@@ -296,15 +339,21 @@ func (it *item) wait(why, cause string) {
 	}
 	row.Gate.Why = why
 	row.InScope = it.stored.InScope // also to their groups they belong as before
+	it.rowAtGate()
+}
+
+// rowAtGate puts the row to rest until the guard, or somebody, has decided.
+func (it *item) rowAtGate() {
+	row := it.row
 	row.DueAt, row.Status, row.Priority, row.Attempts, row.Fault = time.Time{}, provision.StatusPending, provision.PriorityDeprovision, 0, nil
 }
 
 // regate forgets what the guard said about a row when its plan takes nobody's access away any more: leaving once more is another
 // event. A decision that access stays is kept as long as the plan would take it for the same reason.
-func (it *item) regate() {
+func (it *item) regate(now time.Time) {
 	gate := &it.row.Gate
 	switch {
-	case gate.State == provision.GateNone:
+	case gate.State == provision.GateNone || it.row.Kind == directory.KindGroup: // see guardGroup
 		return
 	case it.want.Leave:
 		if gate.State != provision.GateRejected {
@@ -315,9 +364,13 @@ func (it *item) regate() {
 		return
 	}
 	for i := range it.outcome.Operations {
-		if op := &it.outcome.Operations[i]; op.TakesAccess() && (op.Withheld == "" || gate.Refuses(op.Why)) {
+		op := &it.outcome.Operations[i]
+		if op.TakesAccess() && (gate.Refuses(op.Why) || op.Withheld == "" && gate.State != provision.GateRejected) {
 			return
 		}
+	}
+	if gate.State == provision.GatePassed && it.row.Linked() && !it.row.Remote.Active {
+		it.deprovisioned(now) // it was done, and the answer was lost: it counts all the same
 	}
 	*gate = provision.Gate{}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"lockstep/directory"
+	"lockstep/provision"
 )
 
 // cause says in a sentence what the waiting rows have in common, and whose edit it was.
@@ -16,7 +17,7 @@ func (r *runner) cause(ctx context.Context) (string, error) {
 	}
 	parts := make([]string, 0, len(causes))
 	for i := range causes {
-		said, err := r.whose(ctx, causes[i].Cause, causes[i].ObjectID)
+		said, err := r.whose(ctx, causes[i])
 		if err != nil {
 			return "", err
 		}
@@ -29,10 +30,11 @@ func (r *runner) cause(ctx context.Context) (string, error) {
 }
 
 // whose adds to a cause who brought it about, as far as the log says.
-func (r *runner) whose(ctx context.Context, cause, objectID string) (string, error) {
+func (r *runner) whose(ctx context.Context, of provision.WaitingCause) (string, error) {
+	cause := of.Cause
 	switch {
 	case cause == editedCause:
-		a, ok, err := r.newest(ctx, directory.ActivityQuery{Kind: directory.KindUser, ObjectID: objectID})
+		a, ok, err := r.newest(ctx, directory.ActivityQuery{Kind: of.Kind, ObjectID: of.ObjectID})
 		if err != nil || !ok {
 			return cause, err
 		}
@@ -78,7 +80,7 @@ func (r *runner) newest(ctx context.Context, q directory.ActivityQuery) (directo
 	q.Limit = 10
 	lines, err := r.engine.store.Activities(ctx, r.envID, q)
 	for i := range lines {
-		if !strings.HasPrefix(lines[i].Type, "PROVISIONING_IDENTITY_SYNC.") {
+		if !strings.HasPrefix(lines[i].Type, "PROVISIONING_IDENTITY_SYNC.") && !strings.HasPrefix(lines[i].Type, "PROVISIONING_GROUP_") {
 			return lines[i], true, err
 		}
 	}

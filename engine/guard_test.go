@@ -80,7 +80,7 @@ func (w *world) decide(approve bool, objects ...string) {
 func (w *world) held(want int) []provision.HeldOperation {
 	w.t.Helper()
 	hold := w.hold()
-	ops, err := w.engine.HeldOperations(w.t.Context(), &hold, "", 100)
+	ops, err := w.engine.HeldOperations(w.t.Context(), &hold, "", "", 100)
 	must(w.t, err)
 	if len(ops) != want || hold.Held != int64(want) {
 		w.t.Fatalf("%d operations are held, the hold says %d, want %d", len(ops), hold.Held, want)

@@ -161,7 +161,7 @@ func (e *Engine) hurry(ctx context.Context, it *item, now time.Time) error {
 		_, err := e.store.MarkDue(ctx, q, now, provision.PriorityLive, cause)
 		return err
 	}
-	it.describe()
+	it.describe(now)
 	it.row.DueAt, it.row.Priority, it.row.Status, it.row.Cause, it.row.UpdatedAt = now, provision.PriorityLive, provision.StatusPending, cause, now
 	it.row.Origin = directory.CauseOf(ctx, it.row.ObjectID)
 	err := e.store.Record(ctx, []*provision.Account{it.row}, nil, nil)

@@ -69,6 +69,7 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if r.line != nil && r.state.RevisionID == revision.ID && r.secretsSeen == digest && !stale {
 		return nil
 	}
+	r.endListing() // it reads with the old line
 	if r.line != nil {
 		r.pacer.flush() // whoever waits for the budget decides anew: a rule that is switched off ends between two calls
 		r.wait()        // visits under way decide by the old line
@@ -99,6 +100,7 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	r.pacer = pacer
 	r.mu.Unlock()
 	r.line, r.secretsSeen = line, digest
+	r.gate.known.Store(false) // the limits may be others
 	if reconnected {
 		r.mu.Lock()
 		if h := r.state.Halt; h == nil || h.Fault.RetryAfter == 0 {
@@ -174,10 +176,25 @@ func (r *runner) reconsiderRule(ctx context.Context, rule provision.Rule) error 
 			return err
 		}
 		if len(rows) < q.Limit {
-			return nil
+			return r.reconsiderGroups(ctx, rule.ID, cause)
 		}
 		q.After = rows[len(rows)-1].ID
 	}
+}
+
+// reconsiderGroups looks again at the groups that a deleted rule had carried: no reconciliation does when it was the last rule.
+func (r *runner) reconsiderGroups(ctx context.Context, ruleID, cause string) error {
+	rows, err := r.groupRows(ctx)
+	if err != nil {
+		return err
+	}
+	var ids []string
+	for i := range rows {
+		if rows[i].RuleID == ruleID && rows[i].ObjectID != "" {
+			ids = append(ids, rows[i].ObjectID)
+		}
+	}
+	return r.remark(ctx, ids, r.engine.now(), provision.PriorityBackfill, cause)
 }
 
 // healthy makes sure that the connection works before anything is written: a configuration that was not tested is tested,

@@ -54,7 +54,10 @@ type runner struct {
 	trips    int  // how often it did
 	stale    bool // the line was compiled for attributes that have changed
 	groups   groupWork
+	visits   int64            // how many visits have ended
+	ended    map[string]int64 // while the target is listed: when the last visit of an object ended, in visits
 
+	listing            *listing // under way; nil = none
 	gate               gate
 	hurtAt             time.Time // when those were counted whom updates deactivated
 	rescueAt           time.Time // not before this are people activated again, after a failure
@@ -131,6 +134,7 @@ func (r *runner) keepLease(ctx context.Context, lost context.CancelFunc) {
 // end lets calls in flight finish, keeps the state and gives the lease back.
 func (r *runner) end(ctx context.Context) error {
 	r.halting()
+	r.endListing()
 	timer := time.AfterFunc(lastCalls, r.cancelCalls)
 	r.wait()
 	timer.Stop()

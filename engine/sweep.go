@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"maps"
 	"runtime"
 	"slices"
@@ -81,7 +80,7 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 		if r.engine.now().Before(r.state.Sweep.RetryAt) {
 			return false, nil
 		}
-		return true, r.sweepList(ctx)
+		return r.sweepList(ctx)
 	case provision.SweepWalk:
 		return true, r.sweepWalk(ctx)
 	case provision.SweepAfter:
@@ -93,56 +92,36 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 	}
 }
 
-// sweepList reads all accounts of the target: what we know is refreshed, what we do not know is kept as foreign, so that
-// people can be matched with it. An account of ours that was not listed is asked for by its id: one listing proves nothing.
-func (r *runner) sweepList(ctx context.Context) error {
-	if r.state.Sweep.Total == 0 {
-		total, err := r.engine.store.CountUsers(ctx, r.envID)
-		if err != nil {
-			return fmt.Errorf("count users: %w", err)
-		}
-		r.state.Sweep.Total = total
+// sweepList takes over what the listing of the target has read since the last turn: what we know is refreshed, what we do not know is
+// kept as foreign, so that people can be matched with it. An account of ours that was not listed is asked for by its id: one listing
+// proves nothing. It reports whether there was anything.
+func (r *runner) sweepList(ctx context.Context) (bool, error) {
+	if r.listing == nil || r.listing.sweep != r.state.Sweep.ID {
+		return false, r.startListing(ctx)
 	}
-	lister := r.line.target.(connector.Lister) //nolint:forcetypeassert // begin looked
-	seen := newSeen()
-	list := func(ctx context.Context, page func(listed) error) error {
-		if r.state.Sweep.Scan {
-			ctx = scanning(ctx)
-		}
-		asked := r.engine.now()
-		return lister.List(withPriority(ctx, provision.PriorityBackfill), directory.KindUser, func(rows []provision.Remote, _ int) error {
-			err := page(listed{rows, asked})
-			asked = r.engine.now()
-			return err
-		})
-	}
-	err := ahead(ctx, list, func(p listed) error {
-		for i := range p.rows {
-			seen.add(p.rows[i].ID)
-		}
-		return r.refreshPage(ctx, p)
-	})
-	if errors.Is(err, errStopping) {
-		return nil // paused, halted or over: it is listed when the runner goes on
-	}
-	if err != nil {
+	page, more, err := r.listing.next()
+	switch {
+	case more:
+		return true, r.refreshPage(ctx, page)
+	case err == nil && !r.listing.over:
+		return false, nil // it is being read
+	case errors.Is(err, errStopping):
+		r.endListing()
+		return true, nil // paused, halted or over: it is listed when the runner goes on
+	case err != nil:
+		r.endListing()
 		if fault := asFault(err); fault != nil && ctx.Err() == nil {
-			return r.listFailed(ctx, fault)
+			return true, r.listFailed(ctx, fault)
 		}
-		return fmt.Errorf("list the target's accounts: %w", err)
+		return false, fmt.Errorf("list the target's accounts: %w", err)
 	}
-	if err := r.markUnseen(ctx, seen); err != nil {
-		return err
+	if err := r.markUnseen(ctx, r.listing); err != nil {
+		return false, err
 	}
+	r.endListing()
 	s := &r.state.Sweep
 	s.Phase, s.Fault, s.Attempts, s.RetryAt = provision.SweepWalk, nil, 0, time.Time{}
-	return r.scanned(ctx)
-}
-
-// listed is a page of a listing, and when it was asked for.
-type listed struct {
-	rows  []provision.Remote
-	asked time.Time
+	return true, r.scanned(ctx)
 }
 
 // scanned ends a listing: nothing is repaired before it is known how much others changed on the target since the one before.
@@ -210,9 +189,9 @@ func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
 }
 
 // refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.
-func (r *runner) refreshPage(ctx context.Context, p listed) error {
-	visited := r.visiting()
-	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, p.rows)
+func (r *runner) refreshPage(ctx context.Context, page listed) error {
+	visited := r.visitedSince(page.asked)
+	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, page.rows)
 	if err != nil {
 		return fmt.Errorf("read accounts: %w", err)
 	}
@@ -226,7 +205,7 @@ func (r *runner) refreshPage(ctx context.Context, p listed) error {
 			row = &provision.Account{
 				EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Ownership: provision.Foreign, RemoteID: news[i].Remote.ID,
 			}
-		case visited[row.ObjectID], row.Linked() && row.UpdatedAt.After(p.asked):
+		case visited[row.ObjectID]:
 			continue // its visit knows better
 		case row.Linked():
 			known[row.ObjectID], said[row.ObjectID] = row.Remote, news[i].Remote
@@ -263,7 +242,8 @@ func (r *runner) visiting() map[string]bool {
 }
 
 // markUnseen makes accounts of ours that were not listed be read one by one; foreign ones that are gone are forgotten.
-func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
+func (r *runner) markUnseen(ctx context.Context, l *listing) error {
+	seen := l.seen
 	// Every account that was listed has a row by now; if there are no more rows than that, none is missing.
 	known, err := r.engine.store.CountRemote(ctx, r.connectionID, directory.KindUser)
 	if err != nil {
@@ -274,7 +254,7 @@ func (r *runner) markUnseen(ctx context.Context, seen *seen) error {
 	}
 	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Limit: sweepBatch}
 	for {
-		visited := r.visiting()
+		visited := r.visitedSince(l.began)
 		page, err := r.engine.store.AccountPage(ctx, q)
 		if err != nil {
 			return fmt.Errorf("read accounts: %w", err)
@@ -508,7 +488,7 @@ func (r *runner) taking(it *item) *entry {
 	row.RemoteID, row.Remote, row.Ownership = foreign.RemoteID, foreign.Remote, provision.Adopted
 	row.Phase, row.MatchKey, row.UpdatedAt = provision.PhaseNone, "", r.engine.now()
 	it.row = &row
-	it.describe()
+	it.describe(r.engine.now())
 	it.plan(r.line.policy)
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
 	why := adoptedSaid(r.line.identifies())
@@ -537,22 +517,4 @@ func (r *runner) sweepAfter(ctx context.Context) error {
 	}
 	r.state.Sweep.Phase, r.state.Sweep.Cursor = provision.SweepGroup, ""
 	return r.keepState(ctx)
-}
-
-// seen is a set of remote ids in eight bytes each: a million accounts are told apart with a chance of error of one in ten
-// million, and an error only means that a vanished account is noticed later.
-type seen struct {
-	seed maphash.Seed
-	set  map[uint64]struct{}
-}
-
-func newSeen() *seen { return &seen{seed: maphash.MakeSeed(), set: map[uint64]struct{}{}} }
-
-func (s *seen) add(id string) { s.set[maphash.String(s.seed, id)] = struct{}{} }
-
-func (s *seen) count() int64 { return int64(len(s.set)) }
-
-func (s *seen) has(id string) bool {
-	_, ok := s.set[maphash.String(s.seed, id)]
-	return ok
 }

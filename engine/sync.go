@@ -59,7 +59,7 @@ func each[T any](ids []string, items []T, idOf func(T) string, visit func(T), vi
 
 // visit brings one object to where it should stand, or records why that is not possible now.
 func (r *runner) visit(ctx context.Context, it *item) {
-	it.describe()
+	it.describe(r.engine.now())
 	for range maxRounds {
 		err := r.settle(ctx, it)
 		var fault *provision.Fault
@@ -391,12 +391,12 @@ func attributesOf(operations []provision.Operation) []string {
 
 // finish records that the object stands as it should, as far as the policy allows.
 func (r *runner) finish(it *item) {
-	it.rest()
 	now := r.engine.now()
 	if err := r.saveDrift(r.settledDrifts(it)); err != nil {
 		r.fail(err)
 		return
 	}
+	it.rest(now)
 	if it.outcome.Status == provision.StatusSuccess || it.outcome.Status == provision.StatusNone {
 		it.row.SyncedAt = now
 	}
@@ -423,6 +423,7 @@ func (r *runner) leave(it *item) {
 // conclude commits the end of a visit. If the object changed meanwhile, it is due again at once.
 func (r *runner) conclude(it *item, activities ...directory.Activity) {
 	defer r.touch(it, it.stored.Priority < provision.PriorityBackfill)
+	defer r.gated(it)
 	if r.overtaken(it.want.Ref.ID) {
 		it.row.DueAt = it.notBefore(r.engine.now())
 		it.row.Status, it.row.Priority = provision.StatusPending, provision.PriorityLive

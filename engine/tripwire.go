@@ -299,7 +299,7 @@ func (r *runner) rescueOne(ctx context.Context, it *item) (bool, error) {
 	if !it.row.Linked() || it.want.Leave {
 		return false, nil
 	}
-	it.describe()
+	it.describe(r.engine.now())
 	remote, err := r.line.target.Get(withPriority(ctx, provision.PriorityDeprovision), it.row.Kind, it.row.RemoteID)
 	if err != nil {
 		return false, err

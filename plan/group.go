@@ -217,6 +217,14 @@ func change(add, remove []string) *provision.MemberChange {
 	return &provision.MemberChange{Add: slices.Compact(add), Remove: slices.Compact(remove)}
 }
 
+// People counts: "1 member stays", "3 members stay".
+func People(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
 // people counts with a verb: "1 member is", "3 members are".
 func people(n int, noun, one, many string) string {
 	verb := many

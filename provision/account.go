@@ -147,6 +147,10 @@ type Account struct {
 	// Marks counts how often the row was marked due from outside of its visits. Recording a row keeps it due if it was marked
 	// since it was read.
 	Marks int64
+	// Leaving lists, of a group at the guard, the members whom it would lose, by the target's ids; sorted.
+	Leaving []string
+	// Removed says, when the row is recorded, that so many members are about to be taken out without a decision.
+	Removed int64
 	// Gone says that nothing is left to remember: recording the row deletes it, unless it was marked since it was read.
 	Gone bool
 }

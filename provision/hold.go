@@ -87,6 +87,8 @@ type Gate struct {
 	Why    string // why access is to be taken away. A decision is good for this reason, and no other
 	Said   string // who decided, in a sentence; "" = nobody
 	HoldID string // the hold that it is part of
+	// Members is how many of a group's members would lose their place, who keep their access: each counts like a person.
+	Members int64
 }
 
 // Lets reports whether access may be taken away for this reason.
@@ -97,8 +99,13 @@ func (g *Gate) Lets(why string) bool {
 // Refuses reports whether it was decided that access stays, as far as this reason goes.
 func (g *Gate) Refuses(why string) bool { return g.State == GateRejected && g.Why == why }
 
-// GateCounts is how many rows of a connection stand where at the guard. Done were carried out lately without a decision.
-type GateCounts struct{ Waiting, Passed, Held, Done int64 }
+// GateCounts is how much stands where at the guard: people who lose access, and members who lose their place in a group. Done were
+// carried out lately without a decision.
+type GateCounts struct {
+	Waiting, Passed, Held, Done int64
+	WaitingRows, HeldRows       int64 // how many rows that is
+	Groups, Removals            int64 // of Waiting: groups, and the members that they lose
+}
 
 // HoldStatus says what became of a hold.
 type HoldStatus string
@@ -150,6 +157,7 @@ type HoldDecision struct {
 // WaitingCause is a cause of rows that wait at the guard, with how many have it and the object of one of them.
 type WaitingCause struct {
 	Cause    string
+	Kind     directory.Kind
 	Rows     int64
 	ObjectID string
 }

@@ -38,6 +38,7 @@ type RunnerState struct {
 	Working       bool                 // a runner is at work, or died at it: then nobody knows what is left of the budgets
 	NotBefore     map[string]time.Time // by budget: the target wants to be left alone until then
 	LastSyncAt    time.Time            // the last operation that succeeded, or the last reconciliation that found nothing to do
+	WaitingSince  time.Time            // since when somebody waits at the mass-deprovision guard; zero = nobody does
 	Owner         string
 	LeasedUntil   time.Time
 	Term          int64

@@ -15,17 +15,17 @@ import (
 
 const accountColumns = `id, environment_id, connection_id, kind, object_id, object_name, rule_id, in_scope, ownership, remote_id, match_key, remote,
  assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, origin, synced_at, updated_at, marks,
- gate, gate_why, gate_said, hold_id, deprovisioned_at, out_since, waits_for`
+ gate, gate_why, gate_said, hold_id, deprovisioned_at, out_since, waits_for, gate_members, gate_leaving`
 
 const selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE connection_id = $1`
 
 func scanAccount(s scanner) (provision.Account, error) {
 	var a provision.Account
-	var remote, assigned, fault, code, origin string
+	var remote, assigned, fault, code, origin, leaving string
 	var due, synced, updated, deprovisioned, out int64
 	err := s.Scan(&a.ID, &a.EnvironmentID, &a.ConnectionID, &a.Kind, &a.ObjectID, &a.ObjectName, &a.RuleID, &a.InScope, &a.Ownership, &a.RemoteID,
 		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &origin, &synced, &updated, &a.Marks,
-		&a.Gate.State, &a.Gate.Why, &a.Gate.Said, &a.Gate.HoldID, &deprovisioned, &out, &a.WaitsFor)
+		&a.Gate.State, &a.Gate.Why, &a.Gate.Said, &a.Gate.HoldID, &deprovisioned, &out, &a.WaitsFor, &a.Gate.Members, &leaving)
 	if err != nil {
 		return a, err
 	}
@@ -44,6 +44,11 @@ func scanAccount(s scanner) (provision.Account, error) {
 	}
 	if assigned != "" {
 		if err := json.Unmarshal([]byte(assigned), &a.Assigned); err != nil {
+			return a, fmt.Errorf("read account %s: %w", a.ID, err)
+		}
+	}
+	if leaving != "" {
+		if err := json.Unmarshal([]byte(leaving), &a.Leaving); err != nil {
 			return a, fmt.Errorf("read account %s: %w", a.ID, err)
 		}
 	}
@@ -95,6 +100,10 @@ func accountRow(a *provision.Account) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
+	leaving, err := optional(a.Leaving, len(a.Leaving) > 0)
+	if err != nil {
+		return nil, err
+	}
 	code := ""
 	if a.Fault != nil {
 		code = a.Fault.Code
@@ -103,7 +112,7 @@ func accountRow(a *provision.Account) ([]any, error) {
 		a.ID, a.EnvironmentID, a.ConnectionID, string(a.Kind), a.ObjectID, a.ObjectName, a.RuleID, a.InScope, string(a.Ownership), a.RemoteID, a.MatchKey,
 		remote, assigned, string(a.Phase), string(a.Status), fault, code, a.Detail, a.Attempts, micros(a.DueAt), int(a.Priority), a.Cause, origin,
 		micros(a.SyncedAt), micros(a.UpdatedAt), a.Marks,
-		string(a.Gate.State), a.Gate.Why, a.Gate.Said, a.Gate.HoldID, micros(a.DeprovisionedAt), micros(a.OutSince), a.WaitsFor,
+		string(a.Gate.State), a.Gate.Why, a.Gate.Said, a.Gate.HoldID, micros(a.DeprovisionedAt), micros(a.OutSince), a.WaitsFor, a.Gate.Members, leaving,
 	}, nil
 }
 
@@ -113,7 +122,7 @@ var upsertAccount = func() string {
 	for column := range strings.SplitSeq(accountColumns, ",") {
 		switch column = strings.TrimSpace(column); column {
 		case "id", "marks":
-		case "due_at", "priority", "cause", "origin", "status", "gate", "gate_why", "gate_said", "hold_id":
+		case "due_at", "priority", "cause", "origin", "status", "gate", "gate_why", "gate_said", "hold_id", "gate_members", "gate_leaving":
 			set = append(set, column+" = CASE WHEN accounts.marks > excluded.marks THEN accounts."+column+" ELSE excluded."+column+" END")
 		default:
 			set = append(set, column+" = excluded."+column)
@@ -152,6 +161,11 @@ func (db *DB) Record(ctx context.Context, rows []*provision.Account, remove []st
 				return err
 			}
 			values = append(values, row)
+			if a.Removed > 0 {
+				if err := t.countRemoved(ctx, a); err != nil {
+					return err
+				}
+			}
 		}
 		if err := insertMany(ctx, t, `INSERT INTO accounts (`+accountColumns+`)`, values, upsertAccount); err != nil {
 			return err
@@ -443,7 +457,7 @@ func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Tim
 func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, error) {
 	var released int64
 	err := db.transact(ctx, func(t *tx) error {
-		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5, gate = '', hold_id = '', out_since = 0
+		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5, gate = '', hold_id = '', gate_members = 0, gate_leaving = '', out_since = 0
  WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
 			connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
 		if err != nil {

@@ -16,30 +16,59 @@ import (
 func (db *DB) GateCounts(ctx context.Context, connectionID string, since time.Time) (provision.GateCounts, error) {
 	var out provision.GateCounts
 	type row struct {
-		state provision.GateState
-		n     int64
+		state          provision.GateState
+		group          bool
+		rows, removals int64
 	}
+	// A group counts as often as it loses a member.
 	rows, err := collect(ctx, db.read, func(s scanner) (row, error) {
 		var r row
-		return r, s.Scan(&r.state, &r.n)
-	}, `SELECT gate, count(*) FROM accounts WHERE connection_id = $1 AND gate <> '' GROUP BY gate`, connectionID)
+		return r, s.Scan(&r.state, &r.rows, &r.removals, &r.group)
+	}, `SELECT gate, count(*), 0, FALSE FROM accounts WHERE connection_id = $1 AND gate <> '' GROUP BY gate
+ UNION ALL SELECT gate, count(*), CAST(sum(gate_members) AS BIGINT), TRUE FROM accounts WHERE connection_id = $1 AND gate <> '' AND kind = 'GROUP' GROUP BY gate`, connectionID)
 	if err != nil {
 		return out, err
 	}
 	for _, r := range rows {
-		switch r.state {
-		case provision.GateWaiting:
-			out.Waiting = r.n
-		case provision.GatePassed:
-			out.Passed = r.n
-		case provision.GateHeld:
-			out.Held = r.n
+		n := r.rows
+		if r.group {
+			n = r.removals - r.rows // it was counted as one person
+		}
+		switch {
+		case r.state == provision.GateWaiting && r.group:
+			out.Waiting, out.Groups, out.Removals = out.Waiting+n, r.rows, r.removals
+		case r.state == provision.GateWaiting:
+			out.Waiting, out.WaitingRows = out.Waiting+n, r.rows
+		case r.state == provision.GatePassed:
+			out.Passed += n
+		case r.state == provision.GateHeld && r.group:
+			out.Held += n
+		case r.state == provision.GateHeld:
+			out.Held, out.HeldRows = out.Held+n, r.rows
 		}
 	}
 	// Who lost access and is to lose it again is one person.
 	const done = `SELECT count(*) FROM accounts WHERE connection_id = $1 AND deprovisioned_at > 0 AND deprovisioned_at > $2
  AND gate NOT IN ('WAITING', 'PASSED', 'HELD')`
-	return out, db.read.QueryRowContext(ctx, done, connectionID, micros(since)).Scan(&out.Done)
+	if err := db.read.QueryRowContext(ctx, done, connectionID, micros(since)).Scan(&out.Done); err != nil {
+		return out, err
+	}
+	var removed int64
+	const lately = `SELECT CAST(coalesce(sum(members), 0) AS BIGINT) FROM member_removals WHERE connection_id = $1 AND removed_at > $2`
+	err = db.read.QueryRowContext(ctx, lately, connectionID, micros(since)).Scan(&removed)
+	out.Done += removed
+	return out, err
+}
+
+// countRemoved notes how many members a group is about to lose without a decision.
+func (t *tx) countRemoved(ctx context.Context, a *provision.Account) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM member_removals WHERE connection_id = $1 AND removed_at < $2`,
+		a.ConnectionID, micros(a.UpdatedAt.Add(-2*provision.GuardWindow))); err != nil {
+		return err
+	}
+	_, err := t.ExecContext(ctx, `INSERT INTO member_removals (connection_id, removed_at, members) VALUES ($1, $2, $3)`,
+		a.ConnectionID, micros(a.UpdatedAt), a.Removed)
+	return err
 }
 
 // CountAccess counts the people whom the connection gives access, or gave it until they lost it after a time. Accounts that are ours
@@ -56,9 +85,9 @@ func (db *DB) CountAccess(ctx context.Context, connectionID string, since time.T
 func (db *DB) WaitingCauses(ctx context.Context, connectionID string, limit int) ([]provision.WaitingCause, error) {
 	return collect(ctx, db.read, func(s scanner) (provision.WaitingCause, error) {
 		var c provision.WaitingCause
-		return c, s.Scan(&c.Cause, &c.Rows, &c.ObjectID)
-	}, `SELECT cause, count(*) AS n, min(object_id) FROM accounts WHERE connection_id = $1 AND gate <> '' AND gate = 'WAITING'
- GROUP BY cause ORDER BY n DESC, cause LIMIT `+strconv.Itoa(limit), connectionID)
+		return c, s.Scan(&c.Cause, &c.Kind, &c.Rows, &c.ObjectID)
+	}, `SELECT cause, kind, count(*) AS n, min(object_id) FROM accounts WHERE connection_id = $1 AND gate <> '' AND gate = 'WAITING'
+ GROUP BY cause, kind ORDER BY n DESC, cause LIMIT `+strconv.Itoa(limit), connectionID)
 }
 
 // PassWaiting lets the waiting rows of a connection be carried out; with held, those in a hold as well.
@@ -97,10 +126,13 @@ func (db *DB) DeprovisionHold(ctx context.Context, envID, id string) (provision.
 	return one(db.read.QueryRowContext(ctx, selectHolds+` WHERE h.environment_id = $1 AND h.id = $2`, envID, id), scanHold, "hold")
 }
 
-// HeldRows lists the rows of a hold in the order of their ids.
-func (db *DB) HeldRows(ctx context.Context, holdID, after string, limit int) ([]provision.Account, error) {
-	const query = `SELECT ` + accountColumns + ` FROM accounts WHERE hold_id <> '' AND hold_id = $1 AND id > $2 ORDER BY id LIMIT $3`
-	return collect(ctx, db.read, scanAccount, query, holdID, after, limit)
+// HeldRows lists the rows of a hold in the order of their ids; name narrows to objects whose name contains it.
+func (db *DB) HeldRows(ctx context.Context, holdID, name, after string, limit int) ([]provision.Account, error) {
+	query, args := `SELECT `+accountColumns+` FROM accounts WHERE hold_id <> '' AND hold_id = $1 AND id > $2`, []any{holdID, after, limit}
+	if name != "" {
+		query, args = query+` AND lower(object_name) LIKE $4 ESCAPE '!'`, append(args, likePattern(name))
+	}
+	return collect(ctx, db.read, scanAccount, query+` ORDER BY id LIMIT $3`, args...)
 }
 
 // CountHeld counts the held rows of a rule.

@@ -26,7 +26,7 @@ func (w *world) happen(e event) error {
 		if err != nil {
 			return err
 		}
-		w.truth.publish(revision.ID)
+		w.truth.publish(revision.ID, w.limits)
 		w.mu.Lock()
 		for key := range w.tally.notBefore { // a revision may end whatever an object waited for
 			if strings.Contains(key, "/") {
@@ -34,8 +34,10 @@ func (w *world) happen(e event) error {
 			}
 		}
 		w.mu.Unlock()
-	case storeOff, storeOn, replace:
+	case storeOff, storeOn, replace, limits:
 		return w.editStore(e)
+	case exodus, homecoming, approve, reject, away:
+		return w.atGuard(e)
 	case pause:
 		if err := w.current().engine.Pause(atDoor(w.ctx), w.env.ID, w.connection.ID); err != nil {
 			return err
@@ -46,6 +48,7 @@ func (w *world) happen(e event) error {
 		}
 		w.mu.Unlock()
 	case resume:
+		w.rough()
 		w.mu.Lock()
 		w.truth.paused = time.Time{}
 		w.mu.Unlock()
@@ -153,7 +156,7 @@ func (w *world) editRule(e event) error {
 	switch e.Do {
 	case ruleTitles:
 		d.Titles = strings.Split(e.Text, ",")
-		r.PopulationExpression = expression(d.Titles)
+		r.PopulationExpression = w.expression(d.Titles)
 	case ruleOn, ruleOff:
 		d.Active = e.Do == ruleOn
 		r.Active = d.Active
@@ -165,7 +168,7 @@ func (w *world) editRule(e event) error {
 func (w *world) editStore(e event) error {
 	c := w.connection
 	c.Status = provision.Active
-	if e.Do == storeOff || e.Do == replace && !w.truth.storeOn {
+	if e.Do == storeOff || e.Do != storeOn && !w.truth.storeOn {
 		c.Status = provision.Inactive
 	}
 	if e.Do == replace {
@@ -177,7 +180,11 @@ func (w *world) editStore(e event) error {
 		clear(w.tally.notBefore) // new credentials are tried at once
 		w.mu.Unlock()
 	} else {
-		w.truth.storeOn = e.Do == storeOn
+		if e.Do == limits {
+			w.limits = someLimits[e.N%len(someLimits)]
+		} else {
+			w.truth.storeOn = e.Do == storeOn
+		}
 		w.truth.unpublished = true
 	}
 	configuration := w.configuration()
@@ -191,6 +198,7 @@ func (w *world) editStore(e event) error {
 // atWorkspace is what people do in the workspace itself.
 func (w *world) atWorkspace(e event) {
 	t := &w.truth
+	w.rough()
 	switch e.Do {
 	case revoke:
 		w.workspace.SetToken("revoked", sandbox.Owner)

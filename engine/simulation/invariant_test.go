@@ -94,6 +94,8 @@ func (w *world) wasChanged(was, m sandbox.Member) {
 	switch {
 	case was.Active && !m.Active && !w.truth.mayBeInactive(who, w.allowance()) && !w.tiedToNobody(m.ID) && !w.wasBetrayed(who, m.ID):
 		w.violate("%s was deactivated, and should be active", name(who))
+	case was.Active && !m.Active:
+		w.judgeClosing(who, m.ID)
 	case !was.Active && m.Active && !w.mayBeActive(who):
 		w.violate("%s was activated, and should not be active", name(who))
 	}
@@ -150,6 +152,9 @@ func (w *world) called(l *life, class, path, key string) {
 // answered looks at an answer when it arrives: it may say when to come back.
 func (w *world) answered(l *life, class, path string, r *http.Response) {
 	var seconds int
+	if r.StatusCode >= http.StatusBadRequest {
+		w.rough()
+	}
 	w.mu.Lock()
 	if r.StatusCode == http.StatusUnauthorized && !w.truth.revoked.IsZero() && w.tally.told.IsZero() {
 		w.tally.told = time.Now()
@@ -210,6 +215,9 @@ func (w *world) judge(n int, p publication, status provision.RuleStatus) {
 	if paused := !w.truth.paused.IsZero(); paused != (status.State == provision.StatePaused) {
 		w.violate("paused: %v, and the status of rule %d is %s", paused, n, status.State)
 	}
+	if holds, err := w.observer.DeprovisionHolds(atDoor(w.ctx), w.env.ID, w.connection.ID); status.State == provision.StateHeld && err == nil && len(holds) == 0 {
+		w.violate("rule %d is HELD, and nobody is asked: %s", n, status.Details)
+	}
 	if status.State == provision.StateIdle && status.Users.Failed == 0 && !w.elsewhere(d.id) {
 		w.judgeIdle(n, p, status.Users)
 	}
@@ -240,10 +248,11 @@ func (w *world) judgeIdle(n int, p publication, counts provision.Counts) {
 		case u.Enabled:
 			w.same("the status is IDLE", who, u, p.rules[n].Mark, members[0])
 			open++
-		case len(members) > 0 && members[0].Active && !w.s.Policy.KeepDisabled:
+		case len(members) > 0 && members[0].Active && !w.s.Policy.KeepDisabled && !w.kept(members[0].ID):
 			w.violate("the status is IDLE, and %s is disabled with an open account", name(who))
 		}
 	}
+	impacted += w.stayers(n, p)
 	if counts.Impacted != impacted || counts.Pending != 0 || counts.Success+counts.Unsynced+counts.Partial != impacted || !drifted && counts.Success < open {
 		w.violate("rule %d is IDLE and counts %+v; %d are covered, %d of them enabled", n, counts, impacted, open)
 	}

@@ -49,6 +49,7 @@ func (w *world) begin() {
 // run does what the schedule does: slice after slice, while the connection is to be run.
 func (l *life) run() {
 	defer close(l.ended)
+	l.w.rough()
 	for l.ctx.Err() == nil {
 		runnable, err := l.engine.Runnable(l.ctx, l.w.env.ID)
 		if err != nil || len(runnable) == 0 {
@@ -59,6 +60,7 @@ func (l *life) run() {
 		switch {
 		case l.ctx.Err() != nil:
 		case errors.Is(err, provision.ErrLeased):
+			l.w.rough()
 			l.wait(2 * time.Second)
 		case err != nil:
 			l.w.trace("the runner ended: %v", err)
@@ -127,13 +129,12 @@ func (l *life) stop() {
 // restart ends the process in good order and starts another after a time.
 func (w *world) restart(after time.Duration) {
 	l := w.current()
-	l.stop()
+	for l.stop(); l != w.current(); l.stop() { // it crashed while it was ending
+		l = w.current()
+	}
 	w.rest(after)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.life != l { // it crashed while it was ending
-		return
-	}
 	next := w.newLife(l.n + 1)
 	w.life = next
 	clear(w.memory)

@@ -39,7 +39,7 @@ func run(t *testing.T, s schedule, m mutant) result {
 func (w *world) play() {
 	w.begin()
 	for i, e := range w.s.Events {
-		w.rest(e.Gap)
+		w.pass(e.Gap)
 		if w.stopped() {
 			return
 		}
@@ -53,14 +53,14 @@ func (w *world) play() {
 	}
 	w.trace("# the faults stop")
 	w.calm()
-	if !w.settle() {
+	if !w.settle() || !w.decideAll() {
 		return
 	}
 	w.check("at rest", false)
 	w.probe()
 	w.trace("# a full reconciliation")
 	w.rest(w.s.Target.Hidden) // everybody can be seen
-	if err := w.happen(event{Do: resync}); err != nil || !w.settle() {
+	if err := w.happen(event{Do: resync}); err != nil || !w.settle() || !w.decideAll() {
 		w.violate("the reconciliation does not end: %v", err)
 		return
 	}
@@ -68,6 +68,15 @@ func (w *world) play() {
 	w.check("after a reconciliation", true)
 	w.probe()
 	w.quiet()
+}
+
+// pass lets time pass between two events.
+func (w *world) pass(d time.Duration) {
+	for ; d > time.Second && w.s.Guard.on(); d -= time.Second {
+		w.rest(time.Second)
+		w.watch()
+	}
+	w.rest(d)
 }
 
 // calm ends all faults: whatever is drafted is published, and everything works again.
@@ -115,6 +124,7 @@ func (w *world) settle() bool {
 			w.restart(far - time.Second)
 		}
 		w.rest(poll)
+		w.watch()
 	}
 	left, next := w.left()
 	w.violate("not at rest %v after the last fault: %s (next at %v)", restLimit, left, next.Sub(w.start))
@@ -133,8 +143,11 @@ func (w *world) left() (string, time.Time) {
 	state, err := w.outside.Runner(ctx, w.env.ID, w.connection.ID)
 	head, err3 := w.outside.FeedHead(ctx, w.env.ID)
 	next, err4 := w.outside.NextDue(ctx, w.connection.ID)
+	gate, err5 := remembered(w.outside, "account gate", func() (provision.GateCounts, error) {
+		return w.db.GateCounts(ctx, w.connection.ID, time.Now())
+	})
 	switch {
-	case err != nil || err3 != nil || err4 != nil:
+	case err != nil || err3 != nil || err4 != nil || err5 != nil:
 		return "the store does not answer", time.Time{}
 	case state.RevisionID != w.truth.latest().id:
 		return "revision", time.Time{}
@@ -148,6 +161,8 @@ func (w *world) left() (string, time.Time) {
 		return "feed", time.Time{}
 	case !next.IsZero():
 		return "due", next
+	case gate.Waiting > 0:
+		return "gate", time.Time{}
 	default:
 		return "", time.Time{}
 	}

@@ -19,6 +19,7 @@ type schedule struct {
 	Events  []event
 	Policy  policy
 	Groups  groupKind
+	Guard   guardKind
 }
 
 // targetKind is how the workspace behaves all the time.
@@ -153,6 +154,9 @@ func generate(seed uint64) schedule {
 			continue
 		}
 		s.Events = append(s.Events, focus.on(r, someEvent(r, &s, faulty)))
+	}
+	if seed%2 == 0 {
+		s = guarded(s)
 	}
 	return s
 }
@@ -357,6 +361,8 @@ func (e event) String() string {
 		what = fmt.Sprintf("%s %q at the next %d %s", e.Do, e.Text, e.N, classes[e.Who])
 	case crashWrite, crashCall, breakStore:
 		what = fmt.Sprintf("%s %d %s", e.Do, e.N, e.Text)
+	case exodus, homecoming, approve, reject, away, limits:
+		what = fmt.Sprintf("%s %d %s (from %s)", e.Do, e.N, e.Text, name(e.Who))
 	}
 	return fmt.Sprintf("+%-8v %s", e.Gap, what)
 }
@@ -370,6 +376,9 @@ func (s schedule) String() string {
 		fmt.Fprintf(&b, "  rule %d: %s, active %v\n", i, strings.Join(r.Titles, ", "), r.Active)
 	}
 	fmt.Fprintf(&b, "  members: %+v\n", s.Members)
+	if s.Guard.on() {
+		fmt.Fprintf(&b, "  guard: %+v\n", s.Guard)
+	}
 	for i, e := range s.Events {
 		fmt.Fprintf(&b, "  %2d %s\n", i, e)
 	}

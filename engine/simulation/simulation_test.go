@@ -14,6 +14,7 @@ import (
 
 var (
 	seedFlag   = flag.Uint64("seed", 0, "the seed that TestReplay runs")
+	shrinkFlag = flag.Duration("shrink", 20*time.Second, "how long a schedule that fails is made smaller")
 	mutantFlag = flag.String("mutant", "", "the mutant that TestReplay runs")
 	firstFlag  = flag.Uint64("first", 1, "the first seed of TestSchedules")
 	countFlag  = flag.Uint64("schedules", 2000, "how many seeds TestSchedules runs")
@@ -46,7 +47,7 @@ func prove(t *testing.T, s schedule) {
 		return
 	}
 	failures.Add(1)
-	small := shrunk(t, s, mutant{}, 20*time.Second)
+	small := shrunk(t, s, mutant{}, *shrinkFlag)
 	t.Errorf("%s\n\nreplay it with:  go test ./engine/simulation -run TestReplay -seed=%d -v\n\nas little as this fails too (the first line says how):\n%s%s",
 		strings.Join(out.violations, "\n"), s.Seed, small, strings.Join(run(t, small, mutant{}).log, "\n"))
 }

@@ -37,8 +37,8 @@ func (s *storage) DeprovisionHold(ctx context.Context, envID, id string) (provis
 	return read(ctx, s, func() (provision.DeprovisionHold, error) { return s.db.DeprovisionHold(ctx, envID, id) })
 }
 
-func (s *storage) HeldRows(ctx context.Context, holdID, after string, limit int) ([]provision.Account, error) {
-	return read(ctx, s, func() ([]provision.Account, error) { return s.db.HeldRows(ctx, holdID, after, limit) })
+func (s *storage) HeldRows(ctx context.Context, holdID, name, after string, limit int) ([]provision.Account, error) {
+	return read(ctx, s, func() ([]provision.Account, error) { return s.db.HeldRows(ctx, holdID, name, after, limit) })
 }
 
 func (s *storage) CountHeld(ctx context.Context, connectionID, ruleID string) (int64, error) {
@@ -62,7 +62,10 @@ func (s *storage) DecideHold(ctx context.Context, envID string, d provision.Hold
 	var n int64
 	var h provision.DeprovisionHold
 	err := s.writing(ctx, "account", "a hold", func() (err error) {
-		h, n, err = s.db.DecideHold(ctx, envID, d)
+		rows, _ := s.db.HeldRows(ctx, d.HoldID, "", "", 100)
+		if h, n, err = s.db.DecideHold(ctx, envID, d); err == nil {
+			s.w.decided(d, rows)
+		}
 		return err
 	})
 	return h, n, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"lockstep/directory"
+	"lockstep/provision"
 	sandbox "lockstep/sandbox/slack"
 )
 
@@ -37,6 +38,7 @@ type truth struct {
 	foreigns    int
 
 	groups []groupTruth
+	home   string
 }
 
 // version is a person in the directory from a time on; nobody: they are not there.
@@ -56,6 +58,8 @@ type publication struct {
 	at      time.Time
 	rules   []draft
 	storeOn bool
+	limits  provision.DeprovisionLimits
+	home    string // the population that the rules ask for; "" = they do not
 }
 
 func (t *truth) now(who int) *directory.User {
@@ -83,11 +87,11 @@ func (t *truth) edit(who int, u *directory.User) {
 	t.cover(who)
 }
 
-func (t *truth) publish(id string) {
+func (t *truth) publish(id string, limits provision.DeprovisionLimits) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.unpublished = false
-	t.published = append(t.published, publication{id, time.Now(), slices.Clone(t.drafts), t.storeOn})
+	t.published = append(t.published, publication{id, time.Now(), slices.Clone(t.drafts), t.storeOn, limits, t.home})
 	for who := range cast {
 		t.cover(who)
 	}
@@ -109,7 +113,7 @@ func (t *truth) cover(who int) {
 
 // decides answers the rule that covers somebody, or -1: the first active one.
 func (p publication) decides(u *directory.User) int {
-	if u == nil || !p.storeOn {
+	if u == nil || !p.storeOn || p.home != "" && u.PopulationID != p.home {
 		return -1
 	}
 	return slices.IndexFunc(p.rules, func(d draft) bool { return d.Active && !d.gone && slices.Contains(d.Titles, u.Title) })
@@ -255,7 +259,7 @@ func (w *world) check(when string, strict bool) {
 			t.tied[members[0].ID] = u.ID
 		case len(members) == 0:
 		case decided >= 0:
-			if members[0].Active && !w.s.Policy.KeepDisabled {
+			if members[0].Active && !w.s.Policy.KeepDisabled && !w.kept(members[0].ID) {
 				w.violate("%s: %s is disabled, and the account is open", when, name(who))
 			}
 		default:
@@ -279,7 +283,7 @@ func (w *world) checkLeft(when string, who int, p publication, m sandbox.Member)
 		if t.touched[m.ID] {
 			w.violate("%s: no rule ever covered %s, and the account was written", when, name(who))
 		}
-	case t.takesAway(who, p) && (t.made[m.ID] || t.touched[m.ID] || t.tied[m.ID] != "") && m.Active && !w.s.Policy.KeepLeavers:
+	case t.takesAway(who, p) && (t.made[m.ID] || t.touched[m.ID] || t.tied[m.ID] != "") && m.Active && !w.s.Policy.KeepLeavers && !w.kept(m.ID):
 		w.violate("%s: nobody covers %s any more, and the account is open", when, name(who))
 	}
 }

@@ -63,6 +63,10 @@ type world struct {
 	betrayed   bool                 // the target may deactivate people when they are updated
 	hurt       map[string]time.Time // whom it did, since the connection was last let go on
 	refused    int
+	guard      guardTally
+	limits     provision.DeprovisionLimits // of the connection, as drafted
+	home       directory.Population        // where people are whom rules cover, in worlds with the guard on
+	abroad     directory.Population
 }
 
 // armed is a fault that waits for its requests.
@@ -83,6 +87,7 @@ type tally struct {
 	told      time.Time         // when the engine learnt that the token is refused
 	replaced  time.Time         // the last time the administrator entered another token
 	lastRough time.Time         // the last mishap that holds things up
+	roughAt   time.Time         // the last time that anything went wrong, or was put off
 }
 
 // result is what a run showed.
@@ -143,6 +148,7 @@ func newWorld(t *testing.T, dir string, s schedule, m mutant) *world {
 		truth:      truth{owner: map[string]int{}, objects: map[string]int{}, made: map[string]bool{}, touched: map[string]bool{}, drifted: map[int]bool{}, tied: map[string]string{}, seeded: map[string]sandbox.Member{}, covered: map[int]map[int]bool{}},
 		remembered: recollection{failed: map[string]connector.Call{}, known: map[string]provision.Remote{}},
 		tally:      tally{perMinute: map[int64]int{}, repeated: map[string]int{}, notBefore: map[string]window{}},
+		guard:      newGuardTally(), limits: s.Guard.limits(),
 	}
 	w.db, err = store.Open(w.ctx, store.Options{Path: path, Ring: ring()})
 	must(t, err)
@@ -212,6 +218,9 @@ func (w *world) setUp() error {
 	if w.env, err = w.people.Setup(w.ctx, "Test"); err != nil {
 		return err
 	}
+	if err := w.setUpPopulations(); err != nil {
+		return err
+	}
 	plan, err := w.provisions.CreatePlan(w.ctx, w.env.ID, provision.Plan{Name: "Plan"})
 	if err != nil {
 		return err
@@ -226,7 +235,7 @@ func (w *world) setUp() error {
 	}
 	for i, r := range w.s.Rules {
 		made, err := w.provisions.CreateRule(w.ctx, w.env.ID, provision.Rule{
-			Name: fmt.Sprint("rule", i), PlanID: plan.ID, SourceID: source.ID, TargetID: w.connection.ID, PopulationExpression: expression(r.Titles),
+			Name: fmt.Sprint("rule", i), PlanID: plan.ID, SourceID: source.ID, TargetID: w.connection.ID, PopulationExpression: w.expression(r.Titles),
 		})
 		if err != nil {
 			return err
@@ -264,7 +273,7 @@ func (w *world) configuration() map[string]any {
 	return map[string]any{
 		"OAUTH_ACCESS_TOKEN": w.token, "BASE_URL": "https://slack.example/scim/v2/", "RATE_LIMIT_FACTOR": factor,
 		"DEPROVISION_USERS": !w.s.Policy.KeepLeavers, "DISABLE_USERS": !w.s.Policy.KeepDisabled,
-		"DEPROVISION_LIMIT_SHARE":   100.0, // the invariants know of no administrator who decides
+		"DEPROVISION_LIMIT_SHARE": w.limits.Share, "DEPROVISION_LIMIT_COUNT": w.limits.Count,
 		"GROUP_MEMBERSHIP_HANDLING": w.s.Groups.handling(),
 	}
 }
@@ -277,12 +286,16 @@ func mappings(mark string) []provision.Mapping {
 	}
 }
 
-func expression(covered []string) string {
+func (w *world) expression(covered []string) string {
 	parts := make([]string, len(covered))
 	for i, t := range covered {
 		parts[i] = fmt.Sprintf("title eq %q", t)
 	}
-	return strings.Join(parts, " or ")
+	out := strings.Join(parts, " or ")
+	if w.home.ID != "" {
+		out = fmt.Sprintf("(%s) and population.id eq %q", out, w.home.ID)
+	}
+	return out
 }
 
 func address(who, n int) string { return fmt.Sprintf("%s.%d@example.com", name(who), n) }
@@ -385,6 +398,7 @@ func (w *world) takeBreak(kind string) bool {
 		return false
 	}
 	w.breaks[kind]--
+	w.tally.roughAt = time.Now()
 	return true
 }
 
@@ -399,6 +413,7 @@ func (w *world) mishap(class string) string {
 		if f.times--; f.times == 0 {
 			w.faults = append(w.faults[:i], w.faults[i+1:]...)
 		}
+		w.tally.roughAt = time.Now()
 		switch f.kind {
 		case "slow", "hang after", "hang before", "429", "429 wait", "429 page", "503 wait", "locked":
 			w.tally.lastRough = time.Now()

@@ -53,10 +53,10 @@ func testHolds(t *testing.T, s *suite) {
 	long := account(s, "o9", "U9")
 	long.DeprovisionedAt = at(500)
 	must(t, s.db.Record(ctx, []*provision.Account{done, long, waiting(s, "o1"), waiting(s, "o2"), waiting(s, "o3")}, nil, nil))
-	s.gate(t, provision.GateCounts{Waiting: 3, Done: 1})
+	s.gate(t, provision.GateCounts{Waiting: 3, WaitingRows: 3, Done: 1})
 	causes, err := s.db.WaitingCauses(ctx, "c", 5)
 	must(t, err)
-	if len(causes) != 1 || causes[0] != (provision.WaitingCause{Cause: "because", Rows: 3, ObjectID: "o1"}) {
+	if len(causes) != 1 || causes[0] != (provision.WaitingCause{Cause: "because", Kind: directory.KindUser, Rows: 3, ObjectID: "o1"}) {
 		t.Errorf("%+v", causes)
 	}
 	n, err := s.db.CountAccess(ctx, "c", at(1_000))
@@ -68,15 +68,15 @@ func testHolds(t *testing.T, s *suite) {
 		t.Errorf("nothing is held: %v", err)
 	}
 	h := s.openHold(t, "h1")
-	s.gate(t, provision.GateCounts{Held: 3, Done: 1})
+	s.gate(t, provision.GateCounts{Held: 3, HeldRows: 3, Done: 1})
 	open, err := s.db.OpenHold(ctx, "c")
 	must(t, err)
 	if open.ID != h.ID || open.Held != 3 || open.Limits != h.Limits || !open.ExpiresAt.Equal(h.ExpiresAt) {
 		t.Errorf("%+v", open)
 	}
-	rows, err := s.db.HeldRows(ctx, h.ID, "", 2)
+	rows, err := s.db.HeldRows(ctx, h.ID, "", "", 2)
 	must(t, err)
-	more, err := s.db.HeldRows(ctx, h.ID, rows[1].ID, 2)
+	more, err := s.db.HeldRows(ctx, h.ID, "", rows[1].ID, 2)
 	must(t, err)
 	if len(rows) != 2 || len(more) != 1 || !rows[0].DueAt.IsZero() || rows[0].Gate != (provision.Gate{State: provision.GateHeld, Why: "left", HoldID: h.ID}) {
 		t.Errorf("%+v %+v", rows, more)
@@ -124,7 +124,7 @@ func testGatePasses(t *testing.T, s *suite) {
 	must(t, s.db.Record(ctx, []*provision.Account{waiting(s, "o2")}, nil, nil))
 	n, err := s.db.PassWaiting(ctx, "c", false, at(30))
 	must(t, err)
-	s.gate(t, provision.GateCounts{Passed: 1, Held: 1})
+	s.gate(t, provision.GateCounts{Passed: 1, Held: 1, HeldRows: 1})
 	more, err := s.db.PassWaiting(ctx, "c", true, at(30))
 	must(t, err)
 	s.gate(t, provision.GateCounts{Passed: 2})

@@ -18,6 +18,7 @@ const ConnectionPage = lazy(() => import('./pages/connection'));
 const NewRule = lazy(() => import('./pages/newrule'));
 const RulePage = lazy(() => import('./pages/rule'));
 const Consent = lazy(() => import('./pages/consent'));
+const Decisions = lazy(() => import('./pages/decisions'));
 const Activity = lazy(() => import('./pages/activity'));
 const Settings = lazy(() => import('./pages/settings'));
 const Profile = lazy(() => import('./pages/profile'));
@@ -74,6 +75,7 @@ function Signed() {
             <Route path="/integrations/provisioning/rules/:id/setup/:step" element={<Writes><NewRule /></Writes>} />
             <Route path="/integrations/provisioning/rules/:id" element={<RulePage />} />
             <Route path="/integrations/provisioning/rules/:id/:tab" element={<RulePage />} />
+            <Route path="/decisions" element={<Decisions />} />
             <Route path="/activity" element={<Activity />} />
             <Route path="/settings" element={<Navigate to="/settings/environment" replace />} />
             <Route path="/settings/:tab" element={<Settings />} />

@@ -1,6 +1,6 @@
 import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Menu, NavLink, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconActivity, IconArrowsExchange, IconLayoutDashboard, IconLogout, IconMoon, IconPlugConnectedX, IconSettings, IconSun, IconUser, IconUserCircle, IconUsers } from '@tabler/icons-react';
+import { IconActivity, IconArrowsExchange, IconGavel, IconLayoutDashboard, IconLogout, IconMoon, IconPlugConnectedX, IconSettings, IconSun, IconUser, IconUserCircle, IconUsers } from '@tabler/icons-react';
 import { useEffect, type ReactNode } from 'react';
 import { Link, useLocation, useNavigate } from 'react-router';
 import { send } from './api';
@@ -15,6 +15,7 @@ const places: Place[] = [
   { label: 'Overview', to: '/', icon: IconLayoutDashboard },
   { label: 'Directory', icon: IconUsers, below: [{ label: 'Users', to: '/directory/users' }, { label: 'Populations', to: '/directory/populations' }, { label: 'Attributes', to: '/directory/attributes' }] },
   { label: 'Integrations', icon: IconArrowsExchange, below: [{ label: 'Provisioning', to: '/integrations/provisioning' }] },
+  { label: 'Decisions', to: '/decisions', icon: IconGavel },
   { label: 'Activity', to: '/activity', icon: IconActivity },
   { label: 'Settings', to: '/settings', icon: IconSettings },
 ];

@@ -11,6 +11,7 @@ import { ActivityList } from '../ui/activitylist';
 import { Ago, Failed, Figure, Loading, PageHead, Section, Status } from '../ui/parts';
 import { StoreIcon } from '../ui/storeicon';
 import { Throughput } from '../ui/throughput';
+import { heldOn, useHolds } from './decisions';
 import { StoreState } from './provisioning';
 
 const root = '/integrations/provisioning';
@@ -22,6 +23,7 @@ export default function Overview() {
   const targets = stores.data?.filter((s) => s.type !== 'directory') ?? [];
   const statuses = useQueries({ queries: (rules.data ?? []).map((r) => ({ queryKey: ['live', 'rule', r.id], queryFn: () => get<SyncStatus>(`/propagation/rules/${r.id}/syncStatus`), refetchInterval: 15_000 })) });
   const storeStatuses = useQueries({ queries: targets.map((s) => ({ queryKey: ['live', 'store', s.id], queryFn: () => get<StoreStatus>(`/propagation/stores/${s.id}/status`), refetchInterval: 15_000 })) });
+  const holding = useHolds(targets);
   const broken = [stores, rules, populations].find((q) => q.error && !q.data);
   if (broken) return <Failed error={broken.error} again={() => void broken.refetch()} />;
   if (stores.isLoading || rules.isLoading || populations.isLoading) return <Loading rows={6} />;
@@ -33,7 +35,8 @@ export default function Overview() {
   const impacted = sum((s) => s.users.impacted);
   const pending = sum((s) => s.users.pending);
   const failed = sum((s) => s.users.failed);
-  const decisions = attention(rules.data ?? [], statuses.map((q) => q.data), targets.map((s, i) => ({ name: s.name, id: s.id, active: s.status === 'ACTIVE', status: storeStatuses[i]?.data })));
+  const held = targets.flatMap((s, i) => (holding[i]?.data ?? []).map((h): Decision => ({ key: 'w' + h.id, color: 'orange', title: heldOn(h, s.name), text: sentence(h.why), to: '/decisions' })));
+  const decisions = attention(rules.data ?? [], statuses.map((q) => q.data), targets.map((s, i) => ({ name: s.name, id: s.id, active: s.status === 'ACTIVE', status: storeStatuses[i]?.data })), held);
   if (targets.length === 0 || rules.data?.length === 0) return <Begin people={people} connections={targets.length} />;
   return (
     <>
@@ -86,8 +89,8 @@ export default function Overview() {
 
 interface Decision { key: string; color: string; title: string; text: string; to: string }
 
-function attention(rules: Rule[], statuses: (SyncStatus | undefined)[], stores: { name: string; id: string; active: boolean; status?: StoreStatus }[]): Decision[] {
-  const out: Decision[] = [];
+function attention(rules: Rule[], statuses: (SyncStatus | undefined)[], stores: { name: string; id: string; active: boolean; status?: StoreStatus }[], held: Decision[]): Decision[] {
+  const out: Decision[] = [...held];
   for (const s of stores) {
     const to = `${root}/connections/${s.id}`;
     if (s.status?.halt) out.push({ key: 'h' + s.id, color: 'red', title: `${s.name} is halted`, text: sentence(s.status.halt.message), to });
@@ -100,7 +103,7 @@ function attention(rules: Rule[], statuses: (SyncStatus | undefined)[], stores: 
     if (s && s.users.failed > 0) out.push({ key: 'f' + r.id, color: 'red', title: `${r.name}: ${plural(s.users.failed, 'person', 'people')} failed`, text: 'The rule lists the causes with the next step.', to });
     if (s && s.groups.failed > 0 && s.state !== 'HELD') out.push({ key: 'g' + r.id, color: 'red', title: `${r.name}: ${plural(s.groups.failed, 'group')} failed`, text: 'The rule lists the causes with the next step.', to });
     if (s?.state === 'IDLE' && s.details) out.push({ key: 'd' + r.id, color: 'orange', title: `${r.name} needs attention`, text: sentence(s.details), to });
-    if (s?.state === 'HELD') out.push({ key: 'x' + r.id, color: 'orange', title: `${r.name} is held`, text: sentence(s.details) || 'Operations wait for a decision.', to });
+    if (s?.state === 'HELD' && held.length === 0) out.push({ key: 'x' + r.id, color: 'orange', title: `${r.name} is held`, text: sentence(s.details) || 'Operations wait for a decision.', to: '/decisions' });
   });
   return out;
 }

@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconCopy, IconDots, IconEye, IconPencil, IconRefresh
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { at, get, post, put, query, remove, sentence } from '../api';
+import { get, post, put, query, remove, sentence } from '../api';
 import { done, publish, ruleBody, saveRule, useAct, useMappings, usePages, useRule, useRules, useStore, useSyncStatus } from '../data';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
@@ -13,7 +13,7 @@ import { useMay } from '../session';
 import { accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
 import type { Account, Failure, Mapping, Page, Rule, Store, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
-import { Ago, Confirm, CopyText, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
+import { Ago, Confirm, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
 import { Rename } from '../ui/rename';
 
 const root = '/integrations/provisioning';
@@ -157,7 +157,7 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
         </Alert>
       )}
       {s.state === 'PAUSED' && <Alert color="yellow" title="Paused">The connection is paused. Work is kept and goes on when it is resumed.</Alert>}
-      {s.state === 'HELD' && <Held details={s.details} store={store} />}
+      {s.state === 'HELD' && <Held details={s.details} />}
       {s.state === 'IDLE' && s.details && <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title="This rule needs attention">{sentence(s.details)}</Alert>}
       {s.state !== 'INACTIVE' && <Running status={s} />}
       <Section title="User Sync Summary" actions={may.editAll && s.state !== 'INACTIVE' && <Button variant="default" size="xs" leftSection={<IconRefresh size={14} />} onClick={() => resync.mutate(undefined)} loading={resync.isPending}>Full Resync</Button>}>
@@ -211,20 +211,11 @@ function Running({ status: s }: { status: SyncStatus }) {
   );
 }
 
-/** Operations that wait for a decision, which is made through the API. */
-function Held({ details, store }: { details: string; store: Store }) {
-  const may = useMay();
+/** Operations that wait for a decision. */
+function Held({ details }: { details: string }) {
   return (
     <Alert color="orange" icon={<IconAlertTriangle aria-hidden />} title="Held: operations wait for a decision">
-      <Text size="sm" className="wrap">{sentence(details)}</Text>
-      {may.editAll && (
-        <>
-          <Text size="sm" mt="xs">The decision is made through the API. See what is held, and who is concerned:</Text>
-          <CopyText text={`GET ${at(`/propagation/stores/${store.id}/holds`)}`} label="the request that lists what is held" />
-          <Text size="sm" mt={4}>then send <b>{'{"decision": "APPROVE"}'}</b>, or REJECT to leave things as they are, to the hold:</Text>
-          <CopyText text={`POST ${at('/propagation/holds/')}{holdID}`} label="the request that decides" />
-        </>
-      )}
+      <Group justify="space-between" gap="xs"><Text size="sm" className="wrap" flex="1 1 260px">{sentence(details)}</Text><Button component={Link} to="/decisions" size="xs" variant="default">Decide</Button></Group>
     </Alert>
   );
 }
