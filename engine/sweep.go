@@ -324,7 +324,7 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
-	ids, err := r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+	ids, err := r.unvisited(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -342,12 +342,29 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		return err
 	}
 	items := slices.Concat(evaluated...)
+	if r.state.Sweep.Scan {
+		items = slices.DeleteFunc(items, func(it *item) bool { return waitsForRetry(it.row) })
+	}
 	if r.state.Sweep.List {
 		if err := r.match(ctx, items); err != nil {
 			return err
 		}
 	}
 	return r.keep(ctx, items, provision.PriorityBackfill, r.state.Sweep.Cause)
+}
+
+// unvisited leaves out who is in a visit. A scan has nothing to tell them; a reconciliation has them looked at once more.
+func (r *runner) unvisited(ctx context.Context, ids []string) ([]string, error) {
+	if r.state.Sweep.Scan {
+		return slices.DeleteFunc(ids, r.busy), nil
+	}
+	return r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+}
+
+// waitsForRetry reports whether somebody fails and is tried again at a time of their own, which may have come. A scan does not try them earlier, and does not
+// make their gaps small again, as an administrator who asks for a reconciliation does.
+func waitsForRetry(row *provision.Account) bool {
+	return row.Fault != nil && !row.DueAt.IsZero()
 }
 
 // match links people with accounts that the listing found: exactly one with the same identifier is adopted, none means that
