@@ -421,7 +421,7 @@ func (r *runner) sweepGroups(ctx context.Context) error {
 	var ids []string
 	for i := range rows {
 		known[rows[i].ObjectID] = true
-		if rows[i].ObjectID == "" {
+		if rows[i].ObjectID == "" || r.state.Sweep.Scan && waitsForRetry(&rows[i]) {
 			continue
 		}
 		ids = append(ids, rows[i].ObjectID)

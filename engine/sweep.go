@@ -351,7 +351,7 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
-	ids, err := r.walked(ctx, ids)
+	ids, err := r.unvisited(ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -370,7 +370,7 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 	}
 	items := slices.Concat(evaluated...)
 	if r.state.Sweep.Scan {
-		items = slices.DeleteFunc(items, func(it *item) bool { return it.row.Status == provision.StatusFailed && !it.row.DueAt.IsZero() })
+		items = slices.DeleteFunc(items, func(it *item) bool { return waitsForRetry(it.row) })
 	}
 	if r.state.Sweep.List {
 		if err := r.match(ctx, items); err != nil {
@@ -380,14 +380,18 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 	return r.keep(ctx, items, provision.PriorityBackfill, r.state.Sweep.Cause)
 }
 
-// walked leaves out who is in a visit. A reconciliation has them visited once more, as something else may be wanted of them now; a scan
-// changes nothing about what is wanted, and whoever fails is tried again when the time has come, however often the target is looked at.
-func (r *runner) walked(ctx context.Context, ids []string) ([]string, error) {
-	if !r.state.Sweep.Scan {
-		return r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+// unvisited leaves out who is in a visit. A scan has nothing to tell them; a reconciliation has them looked at once more.
+func (r *runner) unvisited(ctx context.Context, ids []string) ([]string, error) {
+	if r.state.Sweep.Scan {
+		return slices.DeleteFunc(ids, r.busy), nil
 	}
-	visited := r.visiting()
-	return slices.DeleteFunc(ids, func(id string) bool { return visited[id] }), nil
+	return r.free(ctx, ids, provision.PriorityBackfill, r.state.Sweep.Cause)
+}
+
+// waitsForRetry reports whether somebody fails and is tried again at a time of their own, which may have come. A scan does not try them earlier, and does not
+// make their gaps small again, as an administrator who asks for a reconciliation does.
+func waitsForRetry(row *provision.Account) bool {
+	return row.Fault != nil && !row.DueAt.IsZero()
 }
 
 // match links people with accounts that the listing found: exactly one with the same identifier is adopted, none means that
