@@ -58,12 +58,8 @@ func (e *Engine) health(ctx context.Context, revision *provision.Revision, c *pr
 	if s := state.Sweep; s.Fault != nil && s.Attempts >= quarantineAfter {
 		h.Quarantined = &provision.Trouble{Message: s.Fault.Message, Hint: s.Fault.Hint}
 	}
-	holds, err := e.Holds(ctx, c.EnvironmentID, c.ID, "", maxHeld)
-	if err != nil {
+	if err := e.heldHealth(ctx, c, &h); err != nil {
 		return h, err
-	}
-	if h.Held = int64(len(holds)); h.Held > 0 {
-		h.HeldWhy = holds[0].Operation.Withheld
 	}
 	for _, rule := range revision.Snapshot.RulesFor(c.ID) {
 		if !rule.Active {
@@ -78,4 +74,26 @@ func (e *Engine) health(ctx context.Context, revision *provision.Revision, c *pr
 		}
 	}
 	return h, nil
+}
+
+// heldHealth says what waits for a decision: deprovisionings at the guard, and groups that would be overwritten.
+func (e *Engine) heldHealth(ctx context.Context, c *provision.Connection, h *provision.Health) error {
+	mass, err := e.DeprovisionHolds(ctx, c.EnvironmentID, c.ID)
+	if err != nil {
+		return err
+	}
+	for i := range mass {
+		h.Held, h.HeldSince, h.HeldWhy = h.Held+mass[i].Held, mass[i].CreatedAt, mass[i].Cause
+	}
+	rows, err := e.store.AccountPage(ctx, provision.AccountQuery{
+		EnvironmentID: c.EnvironmentID, ConnectionID: c.ID, Kind: directory.KindGroup, FaultCode: provision.CodeOverwriteHeld, Limit: maxHeld,
+	})
+	if err != nil {
+		return err
+	}
+	h.Held += int64(len(rows))
+	if h.HeldWhy == "" && len(rows) > 0 {
+		h.HeldWhy = fmt.Sprintf("group %s: %s", rows[0].ObjectName, rows[0].Fault.Message)
+	}
+	return nil
 }

@@ -67,6 +67,8 @@ type Config struct {
 	Reconcile time.Duration                   // full reconciliation of every connection; 0 = never
 	Expire    func(ctx context.Context) error // hourly housekeeping
 	Sweep     func(ctx context.Context) error // every minute: what requests left to be done
+	Alert     func(ctx context.Context) error // tells people what needs them; nil: nobody
+	AlertEach time.Duration                   // time between two looks of Alert
 }
 
 // Schedule runs the connections of this process until it is stopped.
@@ -115,6 +117,10 @@ func (reconcileArgs) InsertOpts() river.InsertOpts {
 type expireArgs struct{}
 
 func (expireArgs) Kind() string { return "expire" }
+
+type alertArgs struct{}
+
+func (alertArgs) Kind() string { return "alert" }
 
 type sweepArgs struct{}
 
@@ -170,6 +176,12 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[reconcileArgs]) error { return s.reconcile(ctx) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[expireArgs]) error { return s.config.Expire(ctx) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[sweepArgs]) error { return s.config.Sweep(ctx) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[alertArgs]) error {
+		if s.config.Alert == nil {
+			return nil
+		}
+		return s.config.Alert(ctx)
+	}))
 	poll := time.Second
 	if embedded {
 		// The poll finds nothing but what River itself puts back, as nobody else inserts.
@@ -218,12 +230,18 @@ func planReconciliation[TTx any](ctx context.Context, client *river.Client[TTx],
 }
 
 func (s *Schedule) periodic() []*river.PeriodicJob {
-	return []*river.PeriodicJob{
+	jobs := []*river.PeriodicJob{
 		river.NewPeriodicJob(river.PeriodicInterval(time.Hour), func() (river.JobArgs, *river.InsertOpts) { return expireArgs{}, nil }, nil),
 		river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
 			return sweepArgs{}, &river.InsertOpts{MaxAttempts: 1} // the next one makes it good
 		}, &river.PeriodicJobOpts{RunOnStart: true}),
 	}
+	if s.config.Alert != nil && s.config.AlertEach > 0 {
+		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(s.config.AlertEach), func() (river.JobArgs, *river.InsertOpts) {
+			return alertArgs{}, &river.InsertOpts{MaxAttempts: 1}
+		}, &river.PeriodicJobOpts{RunOnStart: true}))
+	}
+	return jobs
 }
 
 // Stop lets the calls in flight finish and gives the leases back.
