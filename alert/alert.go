@@ -11,21 +11,21 @@ import (
 	"lockstep/provision"
 )
 
-// Kind says what an alert is about.
-type Kind string
+// Condition says what an alert is about.
+type Condition string
 
 // The conditions.
 const (
-	Halted      Kind = "HALTED"      // the target refuses the credentials or the configuration
-	Held        Kind = "HELD"        // operations wait for a decision
-	Quarantined Kind = "QUARANTINED" // the target does not answer as it should
-	Failing     Kind = "FAILING"     // more than a share of the people could not be written
-	Expiring    Kind = "EXPIRING"    // the credentials are about to expire
-	Stale       Kind = "STALE"       // nothing succeeded for long
+	Halted      Condition = "HALTED"      // the target refuses the credentials or the configuration
+	Held        Condition = "HELD"        // operations wait for a decision
+	Quarantined Condition = "QUARANTINED" // the target does not answer as it should
+	Failing     Condition = "FAILING"     // more than a share of the people could not be written
+	Expiring    Condition = "EXPIRING"    // the credentials are about to expire
+	Stale       Condition = "STALE"       // nothing succeeded for long
 )
 
-// Kinds lists the conditions, the most pressing first.
-var Kinds = []Kind{Halted, Held, Quarantined, Expiring, Failing, Stale}
+// Conditions lists the conditions, the most pressing first.
+var Conditions = []Condition{Halted, Held, Quarantined, Expiring, Failing, Stale}
 
 // Alert is a condition of one connection, from its beginning to its end.
 type Alert struct {
@@ -33,7 +33,7 @@ type Alert struct {
 	EnvironmentID  string    `json:"environmentId"`
 	ConnectionID   string    `json:"connectionId"`
 	ConnectionName string    `json:"connectionName"`
-	Kind           Kind      `json:"kind"`
+	Condition      Condition `json:"condition"`
 	Since          time.Time `json:"since"`
 	Message        string    `json:"message"` // a sentence
 	Hint           string    `json:"hint,omitempty"`
@@ -66,7 +66,7 @@ func (d *Decision) Empty() bool { return len(d.Began)+len(d.Ended)+len(d.Changed
 
 type key struct {
 	connection string
-	kind       Kind
+	condition  Condition
 }
 
 // Decide compares how the connections stand with what is open. Connections that are not among health are switched off or gone: their
@@ -75,7 +75,7 @@ func Decide(health []provision.Health, open []Alert, t Thresholds, now time.Time
 	wanted := map[key]Alert{}
 	for i := range health {
 		for _, a := range conditions(&health[i], t, now) {
-			wanted[key{a.ConnectionID, a.Kind}] = a
+			wanted[key{a.ConnectionID, a.Condition}] = a
 		}
 	}
 	here := make(map[string]bool, len(health))
@@ -85,7 +85,7 @@ func Decide(health []provision.Health, open []Alert, t Thresholds, now time.Time
 	quiet := time.Duration(t.QuietMinutes) * time.Minute
 	var d Decision
 	for _, a := range open {
-		k := key{a.ConnectionID, a.Kind}
+		k := key{a.ConnectionID, a.Condition}
 		is, still := wanted[k]
 		delete(wanted, k)
 		before := a
@@ -120,18 +120,18 @@ func Decide(health []provision.Health, open []Alert, t Thresholds, now time.Time
 // Sort puts the most pressing first.
 func Sort(list []Alert) {
 	slices.SortFunc(list, func(a, b Alert) int {
-		return cmp.Or(slices.Index(Kinds, a.Kind)-slices.Index(Kinds, b.Kind), a.Since.Compare(b.Since), cmp.Compare(a.ConnectionName, b.ConnectionName), cmp.Compare(a.ConnectionID, b.ConnectionID))
+		return cmp.Or(slices.Index(Conditions, a.Condition)-slices.Index(Conditions, b.Condition), a.Since.Compare(b.Since), cmp.Compare(a.ConnectionName, b.ConnectionName), cmp.Compare(a.ConnectionID, b.ConnectionID))
 	})
 }
 
 // conditions lists what holds of a connection now.
 func conditions(h *provision.Health, t Thresholds, now time.Time) []Alert {
 	var out []Alert
-	add := func(kind Kind, since time.Time, hint, format string, args ...any) {
+	add := func(condition Condition, since time.Time, hint, format string, args ...any) {
 		if since.IsZero() || since.After(now) {
 			since = now
 		}
-		out = append(out, Alert{ConnectionID: h.ConnectionID, ConnectionName: h.Name, Kind: kind, Since: since, Message: fmt.Sprintf(format, args...), Hint: hint})
+		out = append(out, Alert{ConnectionID: h.ConnectionID, ConnectionName: h.Name, Condition: condition, Since: since, Message: fmt.Sprintf(format, args...), Hint: hint})
 	}
 	if h.Halted != nil {
 		add(Halted, h.Halted.Since, h.Halted.Hint, "provisioning to %s has stopped: %s", h.Name, h.Halted.Message)
@@ -140,7 +140,7 @@ func conditions(h *provision.Health, t Thresholds, now time.Time) []Alert {
 		add(Quarantined, h.Quarantined.Since, h.Quarantined.Hint, "%s does not answer as it should: %s", h.Name, h.Quarantined.Message)
 	}
 	if h.Held > 0 {
-		add(Held, time.Time{}, "approve or reject them in the console", "%s for %s: %s", held(h.Held), h.Name, h.HeldWhy)
+		add(Held, h.HeldSince, "approve or reject them in the console", "%s for %s: %s", held(h.Held), h.Name, h.HeldWhy)
 	}
 	if h.Failed >= int64(max(1, t.FailedCount)) && h.Failed*100 > int64(t.FailedPercent)*max(h.Impacted, 1) {
 		add(Failing, time.Time{}, "the rule lists the causes with the next step", "%d of %d could not be written to %s", h.Failed, max(h.Impacted, h.Failed), h.Name)

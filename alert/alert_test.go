@@ -28,39 +28,39 @@ func TestConditions(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		change func(h *provision.Health)
-		want   []alert.Kind
+		want   []alert.Condition
 	}{
 		"well": {func(*provision.Health) {}, nil},
 		"halted": {func(h *provision.Health) {
 			h.Halted = &provision.Trouble{Since: start.Add(-time.Minute), Message: "token revoked"}
-		}, []alert.Kind{alert.Halted}},
+		}, []alert.Condition{alert.Halted}},
 		"halted for long": {func(h *provision.Health) {
 			h.Halted = &provision.Trouble{}
 			h.LastSyncAt = start.Add(-1000 * time.Hour)
-		}, []alert.Kind{alert.Halted}},
-		"held":            {func(h *provision.Health) { h.Held = 1 }, []alert.Kind{alert.Held}},
-		"quarantined":     {func(h *provision.Health) { h.Quarantined = &provision.Trouble{} }, []alert.Kind{alert.Quarantined}},
+		}, []alert.Condition{alert.Halted}},
+		"held":            {func(h *provision.Health) { h.Held = 1 }, []alert.Condition{alert.Held}},
+		"quarantined":     {func(h *provision.Health) { h.Quarantined = &provision.Trouble{} }, []alert.Condition{alert.Quarantined}},
 		"ten percent":     {func(h *provision.Health) { h.Failed = 10 }, nil},
-		"more":            {func(h *provision.Health) { h.Failed = 11 }, []alert.Kind{alert.Failing}},
+		"more":            {func(h *provision.Health) { h.Failed = 11 }, []alert.Condition{alert.Failing}},
 		"more of few":     {func(h *provision.Health) { h.Impacted, h.Failed = 4, 4 }, nil},
-		"all of five":     {func(h *provision.Health) { h.Impacted, h.Failed = 5, 5 }, []alert.Kind{alert.Failing}},
+		"all of five":     {func(h *provision.Health) { h.Impacted, h.Failed = 5, 5 }, []alert.Condition{alert.Failing}},
 		"nobody":          {func(h *provision.Health) { h.Impacted = 0 }, nil},
 		"expires later":   {func(h *provision.Health) { h.CredentialsExpireAt = start.Add(14*24*time.Hour + time.Second) }, nil},
-		"expires soon":    {func(h *provision.Health) { h.CredentialsExpireAt = start.Add(14*24*time.Hour - time.Second) }, []alert.Kind{alert.Expiring}},
-		"expired":         {func(h *provision.Health) { h.CredentialsExpireAt = start.Add(-time.Second) }, []alert.Kind{alert.Expiring}},
+		"expires soon":    {func(h *provision.Health) { h.CredentialsExpireAt = start.Add(14*24*time.Hour - time.Second) }, []alert.Condition{alert.Expiring}},
+		"expired":         {func(h *provision.Health) { h.CredentialsExpireAt = start.Add(-time.Second) }, []alert.Condition{alert.Expiring}},
 		"not yet stale":   {func(h *provision.Health) { h.LastSyncAt = start.Add(-48 * time.Hour) }, nil},
-		"stale":           {func(h *provision.Health) { h.LastSyncAt = start.Add(-48*time.Hour - time.Second) }, []alert.Kind{alert.Stale}},
-		"paused for long": {func(h *provision.Health) { h.LastSyncAt, h.Paused = start.Add(-72*time.Hour), true }, []alert.Kind{alert.Stale}},
-		"never synced":    {func(h *provision.Health) { h.LastSyncAt = time.Time{} }, []alert.Kind{alert.Stale}},
+		"stale":           {func(h *provision.Health) { h.LastSyncAt = start.Add(-48*time.Hour - time.Second) }, []alert.Condition{alert.Stale}},
+		"paused for long": {func(h *provision.Health) { h.LastSyncAt, h.Paused = start.Add(-72*time.Hour), true }, []alert.Condition{alert.Stale}},
+		"never synced":    {func(h *provision.Health) { h.LastSyncAt = time.Time{} }, []alert.Condition{alert.Stale}},
 		"just published":  {func(h *provision.Health) { h.LastSyncAt, h.PublishedAt = time.Time{}, start }, nil},
-		"several at once": {func(h *provision.Health) { h.Held, h.Failed, h.Halted = 2, 50, &provision.Trouble{} }, []alert.Kind{alert.Halted, alert.Held, alert.Failing}},
+		"several at once": {func(h *provision.Health) { h.Held, h.Failed, h.Halted = 2, 50, &provision.Trouble{} }, []alert.Condition{alert.Halted, alert.Held, alert.Failing}},
 	} {
 		h := well()
 		c.change(&h)
 		d := alert.Decide([]provision.Health{h}, nil, alert.Defaults, start)
-		var got []alert.Kind
+		var got []alert.Condition
 		for _, a := range d.Began {
-			got = append(got, a.Kind)
+			got = append(got, a.Condition)
 			if a.Message == "" || a.Since.IsZero() || a.Since.After(start) || a.ConnectionID != "c" {
 				t.Errorf("%s: %+v", name, a)
 			}
@@ -116,7 +116,7 @@ func TestLife(t *testing.T) {
 // TestSwitchedOff: the alerts of a connection that is switched off or deleted end at once.
 func TestSwitchedOff(t *testing.T) {
 	t.Parallel()
-	d := alert.Decide(nil, []alert.Alert{{ID: "1", ConnectionID: "c", Kind: alert.Halted, Since: start}}, alert.Defaults, start.Add(time.Minute))
+	d := alert.Decide(nil, []alert.Alert{{ID: "1", ConnectionID: "c", Condition: alert.Halted, Since: start}}, alert.Defaults, start.Add(time.Minute))
 	if len(d.Ended) != 1 || !d.Ended[0].EndedAt.Equal(start.Add(time.Minute)) {
 		t.Errorf("%+v", d)
 	}
@@ -151,7 +151,7 @@ func TestDecideProperties(t *testing.T) {
 			open = apply(open, d)
 			seen := map[string]bool{}
 			for _, a := range open {
-				if k := a.ConnectionID + string(a.Kind); seen[k] {
+				if k := a.ConnectionID + string(a.Condition); seen[k] {
 					t.Fatalf("open twice: %s", k)
 				} else {
 					seen[k] = true
@@ -173,7 +173,7 @@ func apply(open []alert.Alert, d alert.Decision) []alert.Alert {
 		return slices.ContainsFunc(d.Ended, func(e alert.Alert) bool { return e.ID == o.ID })
 	})
 	for _, a := range d.Began {
-		a.ID = a.ConnectionID + string(a.Kind) + a.Since.String()
+		a.ID = a.ConnectionID + string(a.Condition) + a.Since.String()
 		open = append(open, a)
 	}
 	return open
@@ -208,8 +208,8 @@ func TestSignature(t *testing.T) {
 func TestText(t *testing.T) {
 	t.Parallel()
 	d := alert.Delivery{ID: "d", CreatedAt: start, Notices: []alert.Notice{
-		{Event: alert.Began, Alert: alert.Alert{ConnectionName: "Slack\r\nBcc: everybody@example.com", Kind: alert.Halted, Since: start, Message: "it stopped\n\nand more", Hint: "look"}},
-		{Event: alert.Ended, Alert: alert.Alert{ConnectionName: "GitHub", Kind: alert.Held, Since: start, EndedAt: start.Add(time.Hour), Message: "held"}},
+		{Event: alert.Began, Alert: alert.Alert{ConnectionName: "Slack\r\nBcc: everybody@example.com", Condition: alert.Halted, Since: start, Message: "it stopped\n\nand more", Hint: "look"}},
+		{Event: alert.Ended, Alert: alert.Alert{ConnectionName: "GitHub", Condition: alert.Held, Since: start, EndedAt: start.Add(time.Hour), Message: "held"}},
 	}, More: 3}
 	if s := d.Subject(); strings.ContainsAny(s, "\r\n") || !strings.Contains(s, "and 4 more") {
 		t.Error(s)

@@ -105,14 +105,14 @@ func (d *Delivery) Body() ([]byte, error) {
 		Name string `json:"name"`
 	}
 	type notice struct {
-		ID      string     `json:"id"`
-		Event   string     `json:"event"`
-		Kind    Kind       `json:"kind"`
-		Store   *store     `json:"store,omitempty"`
-		Since   time.Time  `json:"since"`
-		EndedAt *time.Time `json:"endedAt,omitempty"`
-		Message string     `json:"message"`
-		Hint    string     `json:"hint,omitempty"`
+		ID        string     `json:"id"`
+		Event     string     `json:"event"`
+		Condition Condition  `json:"condition"`
+		Store     *store     `json:"store,omitempty"`
+		Since     time.Time  `json:"since"`
+		EndedAt   *time.Time `json:"endedAt,omitempty"`
+		Message   string     `json:"message"`
+		Hint      string     `json:"hint,omitempty"`
 	}
 	out := struct {
 		Type        string    `json:"type"`
@@ -127,7 +127,7 @@ func (d *Delivery) Body() ([]byte, error) {
 	out.Environment.ID = d.EnvironmentID
 	for i := range d.Notices {
 		n := &d.Notices[i]
-		to := notice{ID: n.Alert.ID, Event: n.Event, Kind: n.Alert.Kind, Since: n.Alert.Since, Message: n.Alert.Message, Hint: n.Alert.Hint}
+		to := notice{ID: n.Alert.ID, Event: n.Event, Condition: n.Alert.Condition, Since: n.Alert.Since, Message: n.Alert.Message, Hint: n.Alert.Hint}
 		if n.Alert.ConnectionID != "" {
 			to.Store = &store{n.Alert.ConnectionID, n.Alert.ConnectionName}
 		}
@@ -149,9 +149,9 @@ func (d *Delivery) Subject() string {
 
 func (n *Notice) title() string {
 	name := plain(n.Alert.ConnectionName)
-	what := map[Kind]string{
+	what := map[Condition]string{
 		Halted: "is halted", Held: "waits for a decision", Quarantined: "does not answer", Failing: "has many failures", Expiring: "needs new credentials soon", Stale: "has not synced for long",
-	}[n.Alert.Kind]
+	}[n.Alert.Condition]
 	switch n.Event {
 	case Tested:
 		return "a test"

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -102,8 +103,12 @@ func (s *Service) Edit(ctx context.Context, envID string, edit func(*Settings) e
 	if after.Webhook.Key.IsZero() && after.Webhook.URL == before.Webhook.URL {
 		after.Webhook.Key = before.Webhook.Key
 	}
-	if after.Webhook.Key.IsZero() && after.Webhook.URL != "" {
+	after.KeyMade = after.Webhook.Key.IsZero() && after.Webhook.URL != ""
+	if after.KeyMade {
 		after.Webhook.Key = NewKey()
+	}
+	if after.Email.Host != "" {
+		after.Email.TLS = cmp.Or(after.Email.TLS, StartTLS)
 	}
 	if same := after.Email.Host == before.Email.Host && after.Email.Username == before.Email.Username && after.Email.TLS == before.Email.TLS; after.Email.Password.IsZero() && same {
 		after.Email.Password = before.Email.Password
@@ -161,7 +166,7 @@ func (s *Service) Look(ctx context.Context, envID string) error {
 		}{{Began, "ALERT.BEGAN", d.Began}, {Ended, "ALERT.ENDED", d.Ended}} {
 			for _, a := range part.alerts {
 				notices = append(notices, Notice{Event: part.event, Alert: a})
-				line := s.line(ctx, envID, part.action, part.event == Ended, fmt.Sprintf("%s: %s", a.Kind, a.Message))
+				line := s.line(ctx, envID, part.action, part.event == Ended, fmt.Sprintf("%s: %s", a.Condition, a.Message))
 				line.Kind, line.ObjectID, line.ObjectName, line.ConnectionID = directory.KindConnection, a.ConnectionID, a.ConnectionName, a.ConnectionID
 				out.Lines = append(out.Lines, line)
 			}

@@ -19,6 +19,7 @@ type Settings struct {
 	Webhook       Webhook
 	Email         Email
 	UpdatedAt     time.Time // zero: nobody has set anything
+	KeyMade       bool      // by the edit that answered this; not kept
 }
 
 // Webhook is an address that alerts are posted to, signed as Standard Webhooks are (standardwebhooks.com, 2026).

@@ -97,6 +97,7 @@ type Config struct {
 	Grants      Grants
 	Log         Log
 	Audit       Audit
+	Alerts      Alerts
 	Logger      *slog.Logger
 	ExternalURL string           // as clients reach the server; "" = as they asked
 	Ready       []Check          // what must work for the server to be ready

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"lockstep/access"
+	"lockstep/alert"
 	"lockstep/api"
 	"lockstep/audit"
 	"lockstep/connector/all"
@@ -26,6 +27,7 @@ import (
 	"lockstep/grant"
 	"lockstep/internal/outbound"
 	"lockstep/internal/secret"
+	"lockstep/messenger"
 	"lockstep/provision"
 	"lockstep/store"
 )
@@ -73,7 +75,7 @@ func serverThat(t testing.TB, allowPrivate bool) *server {
 	provisions := provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: engine.Checker{Schema: people.Schema}, Wake: e.Wake})
 	config := api.Config{
 		Grants:  grant.New(grant.Config{Store: db, Provision: provisions, Catalogue: catalogue, Types: all.Types(), Client: outbound.Client(allowPrivate, time.Second), AnyServer: allowPrivate}),
-		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Audit: audit.NewService(db, ring), Version: "test",
+		Closing: closing, Heartbeat: 5 * time.Millisecond, Directory: people, Access: clients, Catalogue: catalogue, Engine: e, Log: db, Audit: audit.NewService(db, ring), Alerts: alert.NewService(alert.Config{Store: db, Source: e, Sender: messenger.New(outbound.Client(false, time.Second), outbound.Dialer(false))}), Version: "test",
 		Ready:     []api.Check{{Name: "database", Run: db.Ping}},
 		Provision: provisions,
 	}
@@ -144,8 +146,8 @@ func TestRoles(t *testing.T) {
 			if status, body := s.call("", method, at, ""); status != http.StatusUnauthorized || !strings.Contains(body, `"code":"UNAUTHORIZED"`) {
 				t.Errorf("%s %s without a token: %d %s", method, path, status, body)
 			}
-			reads := method == http.MethodGet && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "/authorizations/") || strings.Contains(path, "/profile") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata") || strings.HasSuffix(path, "/evaluate")
-			directoryEdit := !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "syncedRules")
+			reads := method == http.MethodGet && !strings.Contains(path, "/alerts/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "/authorizations/") || strings.Contains(path, "/profile") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata") || strings.HasSuffix(path, "/evaluate")
+			directoryEdit := !strings.Contains(path, "/alerts") && !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "syncedRules")
 			for role, may := range map[access.Role]bool{access.ReadOnly: reads, access.IdentityDataAdmin: reads || directoryEdit} {
 				if status, body := s.call(role, method, at, ""); (status == http.StatusForbidden) == may {
 					t.Errorf("%s, %s %s: %d %s", role, method, path, status, body)

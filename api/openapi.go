@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"lockstep/access"
+	"lockstep/alert"
 	"lockstep/directory"
 	"lockstep/provision"
 )
@@ -116,6 +117,8 @@ func (d *documenter) enums() {
 	enum(d, directory.KindUser, directory.KindGroup, directory.KindPopulation, directory.KindAttribute, directory.KindEnvironment, directory.KindClient, directory.KindAdministrator,
 		directory.KindConnection, directory.KindRule, directory.KindMapping, directory.KindPlan, directory.KindRevision)
 	enum(d, provision.PreviewGroups...)
+	enum(d, alert.Conditions...)
+	enum(d, alert.ByWebhook, alert.ByEmail)
 	enum(d, access.EnvironmentAdmin, access.IdentityDataAdmin, access.ReadOnly)
 }
 

@@ -26,7 +26,7 @@ var (
 // routes lists every operation. The OpenAPI document is made from it.
 func (s *server) routes() []route {
 	return slices.Concat(
-		s.directoryRoutes(), s.groupRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.authorizationRoutes(), s.ruleRoutes(), s.logRoutes(), s.consoleRoutes(),
+		s.directoryRoutes(), s.groupRoutes(), s.schemaRoutes(), s.planRoutes(), s.storeRoutes(), s.authorizationRoutes(), s.ruleRoutes(), s.logRoutes(), s.alertRoutes(), s.consoleRoutes(),
 	)
 }
 
@@ -173,6 +173,18 @@ func (s *server) ruleRoutes() []route {
 		{put, mapping, "replaceMapping", all, "Replace a mapping", takes(http.StatusOK, s.updateMapping), nil},
 		{del, mapping, "deleteMapping", all, "Delete a mapping", does(s.deleteMapping), nil},
 		{del, propagation + "/mapping/{mappingID}", "deleteMappingSDK", all, "Delete a mapping, by the path that PingOne's Go SDK takes", does(s.deleteMapping), nil},
+	}
+}
+
+func (s *server) alertRoutes() []route {
+	const alerts = env + "/alerts"
+	state := parameter{name: "state", doc: "OPEN: what holds now. ENDED: what is over, the newest first. Left out: OPEN.", allowed: []string{alertsOpen, alertsEnded}}
+	return []route{
+		{get, alerts, "listAlerts", read, "Conditions that people are told of: halted, held, quarantined, failing, expiring, stale", reads(s.listAlerts), paged(state)},
+		{get, alerts + "/settings", "readAlertSettings", all, "Where alerts go, and what is worth one", reads(s.readAlertSettings), nil},
+		{put, alerts + "/settings", "replaceAlertSettings", all, "Say where alerts go; a secret that is left out stays", takes(http.StatusOK, s.replaceAlertSettings), nil},
+		{post, alerts + "/test", "testAlerts", all, "Send a test message by every channel, now", reads(s.testAlerts), nil},
+		{get, alerts + "/deliveries", "listAlertDeliveries", all, "The newest messages, and how far they came", reads(s.listDeliveries), paging},
 	}
 }
 

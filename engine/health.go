@@ -56,7 +56,7 @@ func (e *Engine) health(ctx context.Context, revision *provision.Revision, c *pr
 	if g := c.Grant; g != nil && (g.RenewAt().IsZero() || g.Trouble != nil) { // nobody refreshes it, or it does not work
 		h.CredentialsExpireAt = g.ExpiresAt
 	}
-	if err := e.heldOf(ctx, c, &h); err != nil {
+	if err := e.heldHealth(ctx, c, &h); err != nil {
 		return h, err
 	}
 	for _, rule := range revision.Snapshot.RulesFor(c.ID) {
@@ -98,18 +98,24 @@ func ailing(s *provision.RunnerState) *provision.Trouble {
 	}
 }
 
-// heldOf counts what waits for a decision: groups that would be overwritten, and deprovisionings above the limits.
-func (e *Engine) heldOf(ctx context.Context, c *provision.Connection, h *provision.Health) error {
-	groups, err := e.Holds(ctx, c.EnvironmentID, c.ID, "", maxHeld)
+// heldHealth says what waits for a decision: deprovisionings at the guard, and groups that would be overwritten.
+func (e *Engine) heldHealth(ctx context.Context, c *provision.Connection, h *provision.Health) error {
+	mass, err := e.DeprovisionHolds(ctx, c.EnvironmentID, c.ID)
 	if err != nil {
 		return err
 	}
-	if h.Held = int64(len(groups)); h.Held > 0 {
-		h.HeldWhy = groups[0].Operation.Withheld
+	for i := range mass {
+		h.Held, h.HeldSince, h.HeldWhy = h.Held+mass[i].Held, mass[i].CreatedAt, mass[i].Cause
 	}
-	people, err := e.DeprovisionHolds(ctx, c.EnvironmentID, c.ID)
-	for i := range people {
-		h.Held, h.HeldWhy = h.Held+people[i].Held, people[i].Cause
+	rows, err := e.store.AccountPage(ctx, provision.AccountQuery{
+		EnvironmentID: c.EnvironmentID, ConnectionID: c.ID, Kind: directory.KindGroup, FaultCode: provision.CodeOverwriteHeld, Limit: maxHeld,
+	})
+	if err != nil {
+		return err
 	}
-	return err
+	h.Held += int64(len(rows))
+	if h.HeldWhy == "" && len(rows) > 0 {
+		h.HeldWhy = fmt.Sprintf("group %s: %s", rows[0].ObjectName, rows[0].Fault.Message)
+	}
+	return nil
 }

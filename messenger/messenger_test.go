@@ -34,7 +34,7 @@ func messenger(private bool) *Messenger {
 func delivery(channel alert.Channel) *alert.Delivery {
 	at := time.Date(2026, 11, 26, 8, 0, 0, 0, time.UTC)
 	return &alert.Delivery{ID: "01-delivery", EnvironmentID: "env", Channel: channel, CreatedAt: at, Notices: []alert.Notice{
-		{Event: alert.Began, Alert: alert.Alert{ID: "a", ConnectionID: "c", ConnectionName: "Zürich\r\nBcc: x@example.com", Kind: alert.Halted, Since: at, Message: "the token was revoked", Hint: "enter a new one"}},
+		{Event: alert.Began, Alert: alert.Alert{ID: "a", ConnectionID: "c", ConnectionName: "Zürich\r\nBcc: x@example.com", Condition: alert.Halted, Since: at, Message: "the token was revoked", Hint: "enter a new one"}},
 	}}
 }
 
@@ -64,7 +64,7 @@ func TestWebhook(t *testing.T) {
 	send := func(private bool, path string) error {
 		return messenger(private).Send(t.Context(), &alert.Settings{Webhook: alert.Webhook{URL: receiver.URL + path, Key: key}}, delivery(alert.ByWebhook))
 	}
-	if err := send(true, "/?token=not-to-be-told"); err != nil || !strings.Contains(string(got), `"kind":"HALTED"`) || !strings.Contains(string(got), `"event":"BEGAN"`) {
+	if err := send(true, "/?token=not-to-be-told"); err != nil || !strings.Contains(string(got), `"condition":"HALTED"`) || !strings.Contains(string(got), `"event":"BEGAN"`) {
 		t.Errorf("%s %v", got, err)
 	}
 	for path, want := range map[string]string{"/fails": "answered 503", "/redirect": "redirects"} {

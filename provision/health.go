@@ -7,9 +7,10 @@ type Health struct {
 	ConnectionID string
 	Name         string
 	Paused       bool
-	Halted       *Trouble // nil: not halted
-	Quarantined  *Trouble // nil: the target can be worked with
-	Held         int64    // operations that wait for a decision
+	Halted       *Trouble  // nil: not halted
+	Quarantined  *Trouble  // nil: the target can be worked with
+	Held         int64     // operations that wait for a decision
+	HeldSince    time.Time // zero: nobody knows
 	HeldWhy      string
 	Impacted     int64 // objects that rules cover
 	Failed       int64 // of them, those that could not be written

@@ -68,6 +68,8 @@ type Config struct {
 	Expire    func(ctx context.Context) error // hourly housekeeping
 	Sweep     func(ctx context.Context) error // every minute: what requests left to be done
 	Renew     func(ctx context.Context) error // every minute: tokens that expire; nil = there are none
+	Alert     func(ctx context.Context) error // tells people what needs them; nil: nobody
+	AlertEach time.Duration                   // time between two looks of Alert
 }
 
 // Schedule runs the connections of this process until it is stopped.
@@ -116,6 +118,10 @@ func (reconcileArgs) InsertOpts() river.InsertOpts {
 type expireArgs struct{}
 
 func (expireArgs) Kind() string { return "expire" }
+
+type alertArgs struct{}
+
+func (alertArgs) Kind() string { return "alert" }
 
 type sweepArgs struct{}
 
@@ -176,6 +182,12 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[expireArgs]) error { return s.config.Expire(ctx) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[sweepArgs]) error { return s.config.Sweep(ctx) }))
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[renewArgs]) error { return s.config.Renew(ctx) }))
+	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[alertArgs]) error {
+		if s.config.Alert == nil {
+			return nil
+		}
+		return s.config.Alert(ctx)
+	}))
 	poll := time.Second
 	if embedded {
 		// The poll finds nothing but what River itself puts back, as nobody else inserts.
@@ -233,6 +245,11 @@ func (s *Schedule) periodic() []*river.PeriodicJob {
 	if s.config.Renew != nil {
 		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(time.Minute), func() (river.JobArgs, *river.InsertOpts) {
 			return renewArgs{}, &river.InsertOpts{MaxAttempts: 1} // the next one makes it good
+		}, &river.PeriodicJobOpts{RunOnStart: true}))
+	}
+	if s.config.Alert != nil && s.config.AlertEach > 0 {
+		jobs = append(jobs, river.NewPeriodicJob(river.PeriodicInterval(s.config.AlertEach), func() (river.JobArgs, *river.InsertOpts) {
+			return alertArgs{}, &river.InsertOpts{MaxAttempts: 1}
 		}, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	return jobs

@@ -122,8 +122,8 @@ func (db *DB) DecideAlerts(ctx context.Context, envID string, fn func(open []ale
 			if err != nil {
 				return err
 			}
-			_, err = t.ExecContext(ctx, `INSERT INTO alerts (id, environment_id, connection_id, kind, ended_at, body) VALUES ($1, $2, $3, $4, $5, $6)
- ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, body = excluded.body`, a.ID, envID, a.ConnectionID, string(a.Kind), micros(a.EndedAt), string(body))
+			_, err = t.ExecContext(ctx, `INSERT INTO alerts (id, environment_id, connection_id, condition, ended_at, body) VALUES ($1, $2, $3, $4, $5, $6)
+ ON CONFLICT (id) DO UPDATE SET ended_at = excluded.ended_at, body = excluded.body`, a.ID, envID, a.ConnectionID, string(a.Condition), micros(a.EndedAt), string(body))
 			if err != nil {
 				return err
 			}

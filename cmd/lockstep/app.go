@@ -19,6 +19,7 @@ import (
 	"github.com/google/uuid"
 
 	"lockstep/access"
+	"lockstep/alert"
 	"lockstep/api"
 	"lockstep/audit"
 	"lockstep/connector/all"
@@ -28,6 +29,7 @@ import (
 	"lockstep/grant"
 	"lockstep/internal/outbound"
 	"lockstep/internal/secret"
+	"lockstep/messenger"
 	"lockstep/provision"
 	"lockstep/schedule"
 	"lockstep/store"
@@ -49,6 +51,7 @@ type app struct {
 	provisions *provision.Service
 	access     *access.Service
 	audit      *audit.Service
+	alerts     *alert.Service
 	ring       *secret.Ring
 	catalogue  *all.Catalogue
 	engine     *engine.Engine
@@ -113,6 +116,12 @@ func (w where) open(ctx context.Context, exclusive, allowPrivate bool, logger *s
 	})
 	a.access = access.NewService(a.db, nil)
 	a.ring, a.audit = ring, audit.NewService(a.db, ring)
+	a.alerts = alert.NewService(alert.Config{
+		Store: a.db, Source: a.engine, Sender: messenger.New(outbound.Client(allowPrivate, callTimeout), outbound.Dialer(allowPrivate)),
+		Undelivered: func(d *alert.Delivery) {
+			logger.Warn("an alert could not be delivered", "delivery", d.ID, "channel", d.Channel, "attempts", d.Attempts, "givenUp", d.NextAt.IsZero(), "error", d.Error)
+		},
+	})
 	if a.env, err = a.people.Setup(ctx, "Default"); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -163,6 +172,7 @@ type serveCommand struct {
 	Reconcile           time.Duration `help:"Time between full reconciliations of each connection; 0 = never." default:"24h"`
 	MetricsListen       string        `help:"Address at which Prometheus may read /metrics, without sign-in; without it, nowhere." placeholder:"ADDRESS"`
 	AuditRetention      time.Duration `help:"Time that lines of the activity log are kept, such as 8760h for a year; 0 = for ever." default:"0"`
+	AlertInterval       time.Duration `help:"Time between two looks at what people have to be told." default:"30s"`
 	Drain               time.Duration `help:"Time that /readyz says no before the door is closed, for a load balancer to notice."`
 	Verbose             bool          `help:"Log each request."`
 }
@@ -190,7 +200,7 @@ func (c serveCommand) Run(ctx context.Context, std stdio) error {
 			return err
 		}
 	}
-	s, err := a.serve(ctx, serveOptions{listen: c.Listen, externalURL: c.ExternalURL, reconcile: c.Reconcile, auditRetention: c.AuditRetention}, logger)
+	s, err := a.serve(ctx, serveOptions{listen: c.Listen, externalURL: c.ExternalURL, reconcile: c.Reconcile, auditRetention: c.AuditRetention, alertInterval: c.AlertInterval}, logger)
 	if err != nil {
 		return err
 	}
@@ -248,6 +258,7 @@ type serving struct {
 type serveOptions struct {
 	listen, externalURL       string
 	reconcile, auditRetention time.Duration
+	alertInterval             time.Duration
 }
 
 func (a *app) serve(ctx context.Context, o serveOptions, logger *slog.Logger) (*serving, error) {
@@ -258,6 +269,7 @@ func (a *app) serve(ctx context.Context, o serveOptions, logger *slog.Logger) (*
 	}
 	a.schedule, err = schedule.Start(ctx, schedule.Config{
 		Engine: a.engine, Store: a.db, Logger: slog.New(quiet{logger.Handler()}), Reconcile: o.reconcile, Expire: a.housekeeping(o.auditRetention, logger), Sweep: a.people.SweepAttributes, Renew: a.grants.Renew,
+		Alert: a.alert, AlertEach: cmp.Or(o.alertInterval, alertInterval),
 	})
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
@@ -274,7 +286,7 @@ func (a *app) serve(ctx context.Context, o serveOptions, logger *slog.Logger) (*
 	mux.Handle("GET /{$}", pages)
 	mux.Handle(console.Base, pages)
 	mux.Handle("/", api.New(api.Config{
-		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Grants: a.grants, Log: a.db, Audit: a.audit, Logger: logger,
+		Directory: a.people, Provision: a.provisions, Access: a.access, Catalogue: a.catalogue, Engine: a.engine, Grants: a.grants, Log: a.db, Audit: a.audit, Alerts: a.alerts, Logger: logger,
 		ExternalURL: o.externalURL, Version: version, Closing: s.closing, Observe: a.metrics.answered, Ready: []api.Check{
 			{Name: "server", Run: s.staying, Wrong: "the server stops"},
 			{Name: "database", Run: s.reachable, Wrong: "the database does not answer; the server's log says why"},
@@ -290,6 +302,8 @@ func (a *app) serve(ctx context.Context, o serveOptions, logger *slog.Logger) (*
 }
 
 const (
+	alertInterval = 30 * time.Second
+
 	grace        = 10 * time.Second // for calls in flight
 	requestGrace = 2 * time.Second  // of it, before the runners stop: a request may wait for one
 	readyGrace   = 2 * time.Second  // a database that answers later does not answer

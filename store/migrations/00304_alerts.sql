@@ -10,11 +10,11 @@ CREATE TABLE alerts (
   id TEXT PRIMARY KEY,
   environment_id TEXT NOT NULL REFERENCES environments (id),
   connection_id TEXT NOT NULL,
-  kind TEXT NOT NULL,
+  condition TEXT NOT NULL,
   ended_at BIGINT NOT NULL, -- 0 = open
   body TEXT NOT NULL
 );
-CREATE UNIQUE INDEX alerts_open ON alerts (environment_id, connection_id, kind) WHERE ended_at = 0;
+CREATE UNIQUE INDEX alerts_open ON alerts (environment_id, connection_id, condition) WHERE ended_at = 0;
 CREATE INDEX alerts_ended ON alerts (environment_id, ended_at) WHERE ended_at > 0;
 
 -- Messages about alerts, with how far they have come.
