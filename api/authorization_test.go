@@ -60,7 +60,9 @@ func TestAuthorization(t *testing.T) {
 		}
 	}
 	rita.expect(403, "POST", base+"/authorizations", authorizationBody(workspace.URL))
-	begin := func() string { return ann.expect(201, "POST", base+"/authorizations", authorizationBody(workspace.URL)) }
+	begin := func() string {
+		return ann.expect(201, "POST", base+"/authorizations", authorizationBody(workspace.URL))
+	}
 	var said strings.Builder
 	keep := func(raw string) string { said.WriteString(raw); return raw }
 
