@@ -140,7 +140,7 @@ func (s *Service) renew(ctx context.Context, c *provision.Connection, asked bool
 		now.Grant.Renewal = nil
 		if failure != nil {
 			now.Grant.Trouble = s.trouble(now.Grant, failure)
-			return nil
+			return nil //nolint:nilerr // that it failed is what is kept
 		}
 		now.Secrets[kind.TokenKey], now.Secrets[provision.KeyRefreshToken] = tokens.Access, tokens.Refresh
 		tokens.Grant.Identity = merged(now.Grant.Identity, tokens.Grant.Identity)

@@ -104,6 +104,9 @@ func (t *target) look(ctx context.Context) *sight {
 	return s
 }
 
+// refused: Slack itself says that the token is not good.
+func (s *sight) refused() bool { return s.whoErr != nil && !unsure(s.whoErr) }
+
 func (s *sight) code() string {
 	if f, ok := errors.AsType[*provision.Fault](s.readErr); ok {
 		return f.Code
@@ -119,7 +122,7 @@ func (s *sight) credentials() provision.Check {
 	switch {
 	case s.whoErr == nil:
 		return passed(nameCredentials, fmt.Sprintf("the token is %s's in %s", s.who.Owner, s.who.Workspace.Name))
-	case !unsure(s.whoErr):
+	case s.refused():
 		return failed(nameCredentials, s.whoErr)
 	case s.readErr != nil:
 		return failed(nameCredentials, s.readErr)
@@ -144,6 +147,8 @@ func (s *sight) workspace() provision.Check {
 		return "the workspace " + w.Name
 	}
 	switch {
+	case s.refused():
+		return skipped(nameWorkspace, "not known: Slack refuses the token")
 	case s.whoErr != nil || s.who.Workspace.ID == "":
 		return skipped(nameWorkspace, "not known: this target did not say for which workspace the token is")
 	case known.ID != "" && known.ID != s.who.Workspace.ID:
@@ -165,6 +170,8 @@ func (s *sight) scope() provision.Check {
 	switch {
 	case s.whoErr != nil && s.whoErr.Code == "missing_scope":
 		return failed(nameScope, s.whoErr)
+	case s.refused():
+		return skipped(nameScope, "not known: Slack refuses the token")
 	case s.whoErr != nil || len(scopes) == 0:
 		return skipped(nameScope, "this target does not say which scopes the token has")
 	case slices.Contains(scopes, scopeAdmin):

@@ -94,7 +94,7 @@ func TestGetToken(t *testing.T) {
 	b.clean()
 	b.pictures("token-here")
 	b.click("button", "Test connection")
-	b.sees("Connection Successful", "The token is owner's in Lockstep Sandbox", "Display", "members can be read", "This server's address is let in")
+	b.sees("Connection Successful", "The token is owner's in Lockstep Sandbox", "members can be read", "This server's address is let in")
 	b.pictures("token-tested")
 	b.click("button", "Next")
 	b.click("button", "Save")
@@ -144,10 +144,10 @@ func TestGetToken(t *testing.T) {
 	}
 	again()
 	b.pictures("token-other-workspace")
-	b.click("button", "Keep the token of Lockstep Sandbox")
+	b.click("button", "Keep the old token")
 	b.sees("The workspace Lockstep Sandbox, by owner")
 	again()
-	b.click("button", "Provision Other Workspace from now on")
+	b.click("button", "Change the workspace")
 	b.sees("The workspace Other Workspace, by owner")
 
 	// Opened by itself, the page says what it is for.
@@ -184,7 +184,9 @@ func TestOwnerGone(t *testing.T) {
 
 	// The base URL leads elsewhere: the token is asked for again.
 	b.click("tab", "Configuration")
+	b.sees("Preferences and Actions") // the page before has an "Edit name and description"
 	b.click("button", "Edit")
+	b.sees("Configure authentication")
 	b.fill("Base URL", "http://127.0.0.1:1/scim/v2/")
 	b.click("button", "Save")
 	b.sees("The base URL leads to another server now, and the saved token is not sent there: enter the token for it.")

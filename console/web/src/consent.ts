@@ -17,11 +17,11 @@ export function takeAnswer(base: string) {
   history.replaceState(null, '', base + answerPath);
 }
 
-/** The answer, once. */
-export function useAnswerOnce(): Answer | undefined {
-  const out = answer;
+export const heldAnswer = (): Answer | undefined => answer;
+
+/** Forgets the answer once it is on its way: a code is good once. */
+export function dropAnswer() {
   answer = undefined;
-  return out;
 }
 
 const key = 'lockstep-consent';

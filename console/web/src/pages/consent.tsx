@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { post, remove } from '../api';
-import { dropDraft, takeDraft, useAnswerOnce, type Answer } from '../consent';
+import { dropAnswer, dropDraft, heldAnswer, takeDraft, type Answer } from '../consent';
 import { done } from '../data';
 import { tokenTexts } from '../text';
 import type { Authorization } from '../types';
@@ -14,7 +14,7 @@ const root = '/integrations/provisioning';
 
 /** Where Slack's consent leads back to: the server exchanges the code, and the page goes on where it was left. */
 export default function Consent() {
-  const [answer] = useState<Answer | undefined>(useAnswerOnce);
+  const [answer] = useState(heldAnswer);
   const [draft] = useState(takeDraft);
   const navigate = useNavigate();
   const client = useQueryClient();
@@ -39,7 +39,8 @@ export default function Consent() {
 
   useEffect(() => {
     if (!answer || begun.current) return;
-    begun.current = true; // a code is good once
+    begun.current = true;
+    dropAnswer();
     take.mutate(answer);
   }, [answer, take]);
 
@@ -61,8 +62,8 @@ export default function Consent() {
                 <Text size="sm">{tokenTexts.otherHelp}</Text>
                 {confirm.error && <Failed error={confirm.error} title="The token was not taken over" />}
                 <Group>
-                  <Button onClick={() => reject.mutate(other.id)} loading={reject.isPending} variant="default">Keep the token of {other.known?.name}</Button>
-                  <Button color="red" onClick={() => confirm.mutate(other.id)} loading={confirm.isPending}>Provision {other.token?.workspace?.name} from now on</Button>
+                  <Button onClick={() => reject.mutate(other.id)} loading={reject.isPending} variant="default">Keep the old token</Button>
+                  <Button color="red" onClick={() => confirm.mutate(other.id)} loading={confirm.isPending}>Change the workspace</Button>
                 </Group>
               </Stack>
             </Alert>

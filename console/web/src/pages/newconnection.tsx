@@ -126,7 +126,8 @@ export default function NewConnection() {
               ))}
               {test.error && !testError?.details.length && <Failed error={test.error} title="The connection could not be tested" />}
               {test.error && testError?.details.some((d) => !fields.some((f) => 'configuration.' + f.name === d.target && f.section === 'AUTHENTICATION')) && <Failed error={test.error} title="The connection could not be tested" />}
-              {tested === 'valid' && <Alert color="teal" icon={<IconCircleCheck aria-hidden />} title="Connection Successful" role="status">{test.data && <Checks checks={test.data.checks} />}</Alert>}
+              {tested === 'valid' && <Alert color="teal" icon={<IconCircleCheck aria-hidden />} title="Connection Successful" role="status" />}
+              {tested === 'valid' && test.data && <Paper p="md"><Checks checks={test.data.checks} /></Paper>}
               <Group>
                 <Button variant="default" leftSection={<IconPlugConnected size={16} />} loading={test.isPending} onClick={() => test.mutate()} disabled={fields.some((f) => f.section === 'AUTHENTICATION' && f.required && !values[f.name] && !(authorization && f.type === 'SECRET'))}>Test connection</Button>
               </Group>

@@ -62,7 +62,7 @@ function Form({ store, type = 'Slack', baseUrl, draft, token, onClose }: Props &
     <form onSubmit={(e) => { e.preventDefault(); connect.mutate(); }}>
       <Stack gap="lg">
         <Text size="sm" c="dimmed">{tokenTexts.lead}</Text>
-        {s.warnings.map((w) => <Alert key={w} color="orange" icon={<IconAlertTriangle aria-hidden />} title={tokenTexts.unreachable}>{w}</Alert>)}
+        {s.warnings.map((w) => <Alert key={w} color="orange" icon={<IconAlertTriangle aria-hidden />} title={tokenTexts.unreachable}>{w.split(/(--[a-z-]+|lockstep slack token)/).map((part, i) => (i % 2 ? <Code key={i} style={{ whiteSpace: 'nowrap' }}>{part}</Code> : part))}</Alert>)}
         {again ? (
           <Text size="sm">
             {tokenTexts.again} <Code>{token?.clientId}</Code>. <Anchor component="button" type="button" size="sm" onClick={() => setAgain(false)}>{tokenTexts.other}</Anchor>
@@ -71,11 +71,11 @@ function Form({ store, type = 'Slack', baseUrl, draft, token, onClose }: Props &
           <>
             <Step n={1} title={tokenTexts.make}>
               <Stack gap="md">
-                <Group gap="xl">
+                <Stack gap="sm">
                   <Switch label={tokenTexts.organization} checked={organization} onChange={(e) => setOrganization(e.currentTarget.checked)} />
                   <Switch label={tokenTexts.rotation} description={tokenTexts.rotationHelp} checked={rotation} onChange={(e) => setRotation(e.currentTarget.checked)} />
-                </Group>
-                <List size="sm" spacing={4} type="ordered" aria-label={tokenTexts.make}>{s.steps.map((step) => <List.Item key={step}>{step}</List.Item>)}</List>
+                </Stack>
+                <List size="sm" spacing={4} type="ordered" aria-label={tokenTexts.make}>{s.steps.slice(0, -1).map((step) => <List.Item key={step}>{step}</List.Item>)}</List>
                 <Copied label={tokenTexts.redirect} text={s.redirectUrl} />
                 <Copied label={tokenTexts.scope} text={s.scopes.join(', ')} />
                 <Manifest text={s.manifest} createUrl={s.createUrl} />
@@ -89,7 +89,7 @@ function Form({ store, type = 'Slack', baseUrl, draft, token, onClose }: Props &
             </Step>
           </>
         )}
-        <Step n={again ? undefined : 3} title={tokenTexts.consent}><Text size="sm">{organization ? tokenTexts.consentOrganization : tokenTexts.consentWorkspace}</Text></Step>
+        <Step n={again ? undefined : 3} title={tokenTexts.consent}><Text size="sm">{s.steps[s.steps.length - 1]} {tokenTexts.consentHelp}</Text></Step>
         {error && !error.at('clientId', 'clientSecret') && <Failed error={error} title="Slack was not asked" />}
         <Group justify="flex-end">
           <Button variant="default" onClick={onClose}>Cancel</Button>
