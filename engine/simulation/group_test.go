@@ -277,7 +277,7 @@ func (w *world) checkGroup(when string, strict bool, n int, p publication) {
 			continue
 		}
 		u := t.now(who)
-		wanted := u != nil && t.in(n, u.ID, map[int]bool{}) && slices.ContainsFunc(p.rules, func(r draft) bool {
+		wanted := u != nil && (p.home == "" || u.PopulationID == p.home) && t.in(n, u.ID, map[int]bool{}) && slices.ContainsFunc(p.rules, func(r draft) bool {
 			return r.Active && !r.gone && slices.Contains(r.Groups, n) && slices.Contains(r.Titles, u.Title)
 		})
 		for _, m := range w.membersOf(who) {
@@ -285,7 +285,7 @@ func (w *world) checkGroup(when string, strict bool, n int, p publication) {
 			switch {
 			case wanted && m.Active && !is:
 				w.violate("%s: %s is not in %s", when, name(who), g.name)
-			case !wanted && is && !g.foreign[there[0].ID+"/"+m.ID]:
+			case !wanted && is && !g.foreign[there[0].ID+"/"+m.ID] && !w.staysIn(there[0].ID, m.ID):
 				w.violate("%s: %s is in %s, and should not be", when, name(who), g.name)
 			}
 		}

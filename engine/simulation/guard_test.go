@@ -462,6 +462,20 @@ func (w *world) kept(id string) bool {
 	return rows[0].Gate.State == provision.GateRejected && said || rows[0].Gate.State == provision.GateHeld
 }
 
+// staysIn reports whether a member is in a group rightly although they should not be: it is held or was rejected that they are taken
+// out, or they keep their access because of that.
+func (w *world) staysIn(group, member string) bool {
+	if !w.s.Guard.on() {
+		return false
+	}
+	if w.kept(member) {
+		return true
+	}
+	rows, err := w.db.AccountsByRemote(w.ctx, w.connection.ID, directory.KindGroup, []string{group})
+	return err == nil && len(rows) == 1 && slices.Contains(rows[0].Leaving, member) &&
+		(rows[0].Gate.State == provision.GateHeld || rows[0].Gate.State == provision.GateRejected)
+}
+
 // stayers counts who is in a rule still only because somebody said that they keep their access.
 func (w *world) stayers(n int, p publication) (out int64) {
 	rows, err := w.db.AccountPage(w.ctx, provision.AccountQuery{ConnectionID: w.connection.ID, RuleID: p.rules[n].id, Kind: directory.KindUser, Limit: 100})
