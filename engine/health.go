@@ -53,7 +53,7 @@ func (e *Engine) health(ctx context.Context, revision *provision.Revision, c *pr
 	}
 	h.Paused, h.LastSyncAt = state.Paused, state.LastSyncAt
 	h.Halted, h.Quarantined = stopped(&state), ailing(&state)
-	if g := c.Grant; g != nil && (g.RenewAt().IsZero() || g.Trouble != nil) { // nobody refreshes it, or it does not work
+	if g := c.Grant; g != nil && (c.Secrets[provision.KeyRefreshToken].IsZero() || g.Trouble != nil) { // nobody refreshes it, or that fails
 		h.CredentialsExpireAt = g.ExpiresAt
 	}
 	if err := e.heldHealth(ctx, c, &h); err != nil {
