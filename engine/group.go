@@ -34,8 +34,7 @@ func (r *runner) visitGroup(ctx context.Context, it *groupItem) {
 			r.finishGroup(ctx, it)
 			return
 		case errors.Is(err, errGate):
-			it.waitGroup()
-			r.conclude(&it.item)
+			r.waitAtGate(it)
 			return
 		case errors.Is(err, errDiffers):
 		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
@@ -54,6 +53,16 @@ func (r *runner) visitGroup(ctx context.Context, it *groupItem) {
 		Kind: provision.Rejected, Code: "no_end", Message: "the target keeps answering in a way that leads nowhere",
 		Hint: "look at the group's activity to see what was tried",
 	})
+}
+
+// waitAtGate ends a visit whose group waits at the guard: the rest of its plan is done.
+func (r *runner) waitAtGate(it *groupItem) {
+	if err := r.saveDrift(r.settledMembers(it)); err != nil {
+		r.fail(err)
+		return
+	}
+	it.waitGroup()
+	r.conclude(&it.item)
 }
 
 func (r *runner) staleLine() {

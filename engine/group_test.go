@@ -105,7 +105,7 @@ func TestGroupsFlow(t *testing.T) {
 	must(t, err)
 	team, city := w.group("Team", u[0], u[1], guest), w.group("Berlin", u[2])
 	must(t, w.people.Nest(ctx, w.env.ID, team.ID, city.ID))
-	w.provision(`title eq "Engineer"`, nil)
+	w.provision(`title eq "Engineer"`, map[string]any{"DEPROVISION_LIMIT_SHARE": 100.0})
 	w.carry(false, team, city)
 	w.run()
 	status := w.settle(provision.StateIdle)

@@ -94,5 +94,5 @@ func TestDecisions(t *testing.T) {
 	b.sees("Nothing is held")
 	w.until("ten are disabled", inactive(10))
 	b.open("/activity")
-	b.sees("9 held deprovisionings: approved by Ann Bell")
+	b.sees("9 held deprovisionings: approved by ann")
 }

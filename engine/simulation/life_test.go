@@ -106,6 +106,7 @@ func (l *life) crash() {
 		return
 	}
 	l.die()
+	w.crashes++
 	next := w.newLife(l.n + 1)
 	w.life = next
 	clear(w.memory)

@@ -30,7 +30,7 @@ func run(t *testing.T, s schedule, m mutant) result {
 		if err := w.db.Close(); err != nil {
 			w.violate("the store cannot be closed: %v", err)
 		}
-		out = result{violations: w.violations, log: w.log, calls: w.tally.calls, virtual: time.Since(w.start), crashed: w.current().n > 0}
+		out = result{violations: w.violations, log: w.log, calls: w.tally.calls, virtual: time.Since(w.start), crashed: w.crashes > 0}
 	})
 	return out
 }

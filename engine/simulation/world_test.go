@@ -58,6 +58,7 @@ type world struct {
 	log        []string
 	violations []string
 	aborted    bool
+	crashes    int
 	truth      truth
 	tally      tally
 	betrayed   bool                 // the target may deactivate people when they are updated
