@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -82,7 +83,7 @@ type StorePreviewBody struct {
 
 func head(p *provision.Preview) PreviewHead {
 	return PreviewHead{
-		ID: p.ID, Store: refer(p.ConnectionID), Rule: referTo(p.RuleID), CreatedAt: Stamp(p.CreatedAt), ExpiresAt: Stamp(p.ExpiresAt), Summary: p.Summary, Guard: p.Guard,
+		ID: p.ID, Store: refer(p.ConnectionID), Rule: referTo(p.RuleID), CreatedAt: Stamp(p.CreatedAt), ExpiresAt: Stamp(p.ExpiresAt), Summary: p.Summary, Guard: cmp.Or(p.Guard, p.GuardGroups),
 		Drafted: p.Drafted, Others: append([]string{}, p.Others...), Listed: p.Listed, Unasked: p.Unasked, Overwrite: p.Overwrite,
 	}
 }
@@ -230,13 +231,13 @@ func (s *server) listForeseen(r *request) (Collection[ForeseenItems], error) {
 	if err != nil {
 		return Collection[ForeseenItems]{}, err
 	}
-	rows := each(items, func(f *provision.Foreseen) Foreseen { return foreseen(f, p.Guard != "") })
+	rows := each(items, func(f *provision.Foreseen) Foreseen { return foreseen(f, p.Holds(f)) })
 	return collection(r, ForeseenItems{rows}, len(rows), previewCursor(p.ID, next), -1), nil
 }
 
-func foreseen(f *provision.Foreseen, guarded bool) Foreseen {
+func foreseen(f *provision.Foreseen, held bool) Foreseen {
 	return Foreseen{
-		Group: f.Group, Operation: operation(&f.Operation), Held: guarded && f.Barred,
+		Group: f.Group, Operation: operation(&f.Operation), Held: held,
 		Candidates: each(f.Candidates, func(c *provision.Candidate) Candidate { return Candidate(*c) }),
 	}
 }

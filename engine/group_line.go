@@ -110,6 +110,8 @@ type groupItem struct {
 	guarded bool             // in a preview: whoever is barred keeps access
 	consent bool
 	taken   bool // the name was found taken once
+	// guardedPlan is, in a preview, what the plan is if the guard holds that members are taken out; its last operation takes them out.
+	guardedPlan *plan.Outcome
 
 	leaving []string // members whom the plan takes out, and who wait at the guard; see guardGroup
 	counted int64    // of leaving: those who keep their access

@@ -20,6 +20,7 @@ func (f *foresight) groups(ctx context.Context) error {
 		return err
 	}
 	there := groupListing{line: f.line}
+	var waiting []*groupItem // those from which the guard may keep members from being taken out
 	for part := range slices.Chunk(ids, sweepBatch) {
 		items, err := f.line.evaluateGroups(ctx, f.engine.store, f.envID, part)
 		if err != nil {
@@ -33,20 +34,28 @@ func (f *foresight) groups(ctx context.Context) error {
 			if err := f.group(ctx, it, &there); err != nil {
 				return err
 			}
-			failed := it.outcome.Status == provision.StatusFailed
-			if failed {
-				f.out.Summary.Failed++
-				op := provision.Operation{Kind: directory.KindGroup, Object: provision.Object{ID: it.want.Ref.ID, Name: it.want.Name}, RemoteID: it.row.RemoteID, Why: it.outcome.Detail}
-				if err := f.yield(provision.Foreseen{Group: provision.ForeseenFailed, Operation: op}); err != nil {
-					return err
-				}
+			if it.guardedPlan != nil {
+				waiting = append(waiting, it)
+				continue
 			}
-			if err := f.operations(it.outcome.Operations, false, failed); err != nil {
+			if err := f.showGroup(it); err != nil {
 				return err
 			}
 		}
 	}
-	return nil
+	return f.gateGroups(ctx, waiting)
+}
+
+func (f *foresight) showGroup(it *groupItem) error {
+	failed := it.outcome.Status == provision.StatusFailed
+	if failed {
+		f.out.Summary.Failed++
+		op := provision.Operation{Kind: directory.KindGroup, Object: provision.Object{ID: it.want.Ref.ID, Name: it.want.Name}, RemoteID: it.row.RemoteID, Why: it.outcome.Detail}
+		if err := f.yield(provision.Foreseen{Group: provision.ForeseenFailed, Operation: op}); err != nil {
+			return err
+		}
+	}
+	return f.operations(it.outcome.Operations, false, failed)
 }
 
 // groupIDs lists the groups that the rules carry now, and those of which the link table remembers that they did.
@@ -118,7 +127,14 @@ func (f *foresight) group(ctx context.Context, it *groupItem, there *groupListin
 		}
 	}
 	it.planGroup(l.groupPolicy)
-	if err := f.engine.nameMembers(ctx, l, it); err != nil {
+	if err := f.partGroup(ctx, it); err != nil {
+		return err
+	}
+	return f.nameGroup(ctx, it)
+}
+
+func (f *foresight) nameGroup(ctx context.Context, it *groupItem) error {
+	if err := f.engine.nameMembers(ctx, f.line, it); err != nil {
 		return err
 	}
 	return f.match.nameStrangers(it.outcome.Operations)

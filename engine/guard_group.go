@@ -16,13 +16,14 @@ import (
 // planGroup plans a group, and keeps whoever must not be taken out of it yet.
 func (r *runner) planGroup(ctx context.Context, it *groupItem) error {
 	it.planGroup(r.line.groupPolicy)
-	return r.guardGroup(ctx, it)
+	return r.line.guardGroup(ctx, r.engine.store, it, nil)
 }
 
-// guardGroup takes out of the plan whom the guard did not let pass.
-func (r *runner) guardGroup(ctx context.Context, it *groupItem) error {
+// guardGroup takes out of the plan whom the guard did not let pass. soon says, in a preview, how people will stand when all that is
+// planned for them is done.
+func (l *line) guardGroup(ctx context.Context, store Store, it *groupItem, soon func(*provision.Account) standing) error {
 	it.leaving, it.counted = nil, 0
-	leaving, counted, err := r.leavers(ctx, it)
+	leaving, counted, err := l.leavers(ctx, store, it, soon)
 	if err != nil {
 		return err
 	}
@@ -47,12 +48,14 @@ func (r *runner) guardGroup(ctx context.Context, it *groupItem) error {
 
 // leavers answers the members of ours whom the plan takes out, but for those who have lost their access already. counted are those who
 // keep it; whoever is at the guard themselves is counted there, and stays until that is decided.
-func (r *runner) leavers(ctx context.Context, it *groupItem) (leaving []string, counted int64, err error) {
+func (l *line) leavers(
+	ctx context.Context, store Store, it *groupItem, soon func(*provision.Account) standing,
+) (leaving []string, counted int64, err error) {
 	out := it.removes()
-	if len(out) == 0 || r.line.limits.Off() {
+	if len(out) == 0 || l.limits.Off() {
 		return nil, 0, nil
 	}
-	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindUser, out)
+	rows, err := store.AccountsByRemote(ctx, l.connection.ID, directory.KindUser, out)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read accounts: %w", err)
 	}
@@ -63,10 +66,19 @@ func (r *runner) leavers(ctx context.Context, it *groupItem) (leaving []string, 
 	for _, id := range out {
 		person := people[id]
 		ours := person != nil && person.Linked()
+		closed, waits := false, false
+		if ours {
+			closed = person.Remote != nil && !person.Remote.Active
+			waits = person.Gate.State != provision.GateNone && person.Gate.State != provision.GateRejected
+			if soon != nil {
+				s := soon(person)
+				closed, waits = !s.active, s.waiting
+			}
+		}
 		switch {
 		case !ours && !it.known[id].Ours, !it.known[id].Ours && it.consent: // somebody agreed that those of others go
-		case ours && person.Remote != nil && !person.Remote.Active: // they have lost it
-		case ours && person.Gate.State != provision.GateNone && person.Gate.State != provision.GateRejected:
+		case closed: // they have lost it
+		case waits:
 			leaving = append(leaving, id)
 		default:
 			leaving = append(leaving, id)

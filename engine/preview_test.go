@@ -101,7 +101,7 @@ func (w *world) faces() faces {
 // It answers the operations on users, and the accounts that they name.
 //
 // A workspace takes whoever is deactivated out of its groups by itself.
-func (f *faces) apply(t *testing.T, items []provision.Foreseen, guarded bool) (operations []string, named map[string]bool) {
+func (f *faces) apply(t *testing.T, items []provision.Foreseen, p *provision.Preview) (operations []string, named map[string]bool) {
 	t.Helper()
 	named = map[string]bool{}
 	byName := map[string]string{}
@@ -111,7 +111,7 @@ func (f *faces) apply(t *testing.T, items []provision.Foreseen, guarded bool) (o
 	var groups []provision.Operation
 	for i := range items {
 		item, op := &items[i], items[i].Operation
-		if !item.Group.IsOperation() || op.Withheld != "" || guarded && item.Barred {
+		if !item.Group.IsOperation() || op.Withheld != "" || p.Holds(item) {
 			continue
 		}
 		if op.Kind == directory.KindGroup {
@@ -416,7 +416,7 @@ func TestPreviewIsWhatHappens(t *testing.T) {
 				c.run()
 				c.atRest()
 				c.stop()
-				operations, named := before.apply(t, items, p.Guard != "")
+				operations, named := before.apply(t, items, &p)
 				for _, line := range before.differs(c.faces()) {
 					t.Errorf("day %d: %s", day, line)
 				}

@@ -30,6 +30,8 @@ type Preview struct {
 	Summary       Summary   `json:"summary"`
 	// Guard says why the mass-deprovision guard would hold the operations that take access away; "" = it would not.
 	Guard string `json:"guard,omitempty"`
+	// GuardGroups says why it would hold that members are taken out of groups; "" = it would not.
+	GuardGroups string `json:"guardGroups,omitempty"`
 	// Drafted says that what is previewed is not all published yet.
 	Drafted bool `json:"drafted,omitempty"`
 	// Others are the drafts that the next revision publishes too, and that the preview does not show.
@@ -89,6 +91,14 @@ type Foreseen struct {
 	Candidates []Candidate  `json:"candidates,omitempty"`
 	// Barred says that the mass-deprovision guard has to let it pass first.
 	Barred bool `json:"barred,omitempty"`
+}
+
+// Holds reports whether the mass-deprovision guard would hold what is foreseen.
+func (p *Preview) Holds(f *Foreseen) bool {
+	if f.Operation.Kind == directory.KindGroup {
+		return f.Barred && p.GuardGroups != ""
+	}
+	return f.Barred && p.Guard != ""
 }
 
 // Candidate is an account on the target that may be somebody's.
