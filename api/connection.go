@@ -215,13 +215,12 @@ func (s *server) testSavedStore(r *request, in ConfigurationBody) (ConnectionTes
 		return out, s.Provision.RecordTest(r.Context(), saved.ID, out.Checks)
 	}
 	c := saved
-	if err := s.Provision.Reconfigure(&c, in.Configuration, &saved); err != nil {
-		return ConnectionTest{}, err
+	var anyone *provision.Identity
+	if in.ConfirmWorkspace {
+		anyone = &provision.Identity{}
 	}
-	if c.Grant != nil && c.Grant.Workspace.ID == "" && saved.Grant != nil && !in.ConfirmWorkspace {
-		g := *c.Grant
-		g.Workspace = saved.Grant.Workspace
-		c.Grant = &g
+	if err := s.Provision.Reconfigure(&c, in.Configuration, &saved, anyone); err != nil {
+		return ConnectionTest{}, err
 	}
 	return s.test(r.Context(), c), nil
 }

@@ -38,13 +38,13 @@ func (s *Service) Update(ctx context.Context, envID, id string, c provision.Conn
 		return c, err
 	}
 	edited := c
-	c.Grant = nil
-	if wrong := s.Provision.Reconfigure(&edited, configuration, &saved); wrong == nil && s.replaces(&saved, &edited) {
-		if c.Grant, err = s.vet(ctx, &saved, &edited, confirmed); err != nil {
+	var proven *provision.Identity
+	if wrong := s.Provision.Reconfigure(&edited, configuration, &saved, nil); wrong == nil && s.replaces(&saved, &edited) {
+		if proven, err = s.vet(ctx, &saved, &edited, confirmed); err != nil {
 			return c, err
 		}
 	} // what is wrong is said below, with all else that is
-	return s.Provision.UpdateConnection(ctx, envID, id, c, configuration)
+	return s.Provision.UpdateProven(ctx, envID, id, c, configuration, proven)
 }
 
 func (s *Service) replaces(saved, edited *provision.Connection) bool {
@@ -53,17 +53,17 @@ func (s *Service) replaces(saved, edited *provision.Connection) bool {
 	return kind.TokenKey != "" && !token.IsZero() && token.Reveal() != saved.Secrets[kind.TokenKey].Reveal()
 }
 
-func (s *Service) vet(ctx context.Context, saved, edited *provision.Connection, confirmed bool) (*provision.Grant, error) {
+func (s *Service) vet(ctx context.Context, saved, edited *provision.Connection, confirmed bool) (*provision.Identity, error) {
 	probe := *edited
 	probe.Grant = nil
 	who, err := s.identify(ctx, &probe)
 	switch {
 	case err != nil && confirmed:
-		return &provision.Grant{}, nil // nobody can say whose it is, and any will do
+		return &provision.Identity{}, nil // nobody can say whose it is, and any will do
 	case err != nil:
 		return nil, nil //nolint:nilerr,nilnil // the test before the first write compares
 	case confirmed:
-		return &provision.Grant{Identity: who}, nil
+		return &who, nil
 	}
 	if known := s.known(ctx, saved); known.ID != "" && who.Workspace.ID != "" && known.ID != who.Workspace.ID {
 		kind, _ := s.Catalogue.Type(saved.Type)
@@ -73,7 +73,7 @@ func (s *Service) vet(ctx context.Context, saved, edited *provision.Connection, 
 			who.Workspace.Name, known.Name, known.Name)
 		return nil, l.Err("The connection cannot be saved:")
 	}
-	return &provision.Grant{Identity: who}, nil
+	return &who, nil
 }
 
 // Learn records for which workspace a connection's token is, where that is not known. It answers nothing: where nobody can say, it

@@ -35,6 +35,7 @@ type world struct {
 	t          *testing.T
 	provisions *provision.Service
 	env        string
+	db         *store.DB
 	file       string
 	log        bytes.Buffer
 
@@ -70,7 +71,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(func() { _ = db.Close() })
 	env, err := directory.NewService(db, directory.Options{}).Setup(t.Context(), "Test")
 	must(t, err)
-	w.env = env.ID
+	w.env, w.db = env.ID, db
 	catalogue := all.NewCatalogue()
 	w.provisions = provision.NewService(db, provision.Deps{Catalogue: catalogue, Checker: anyLanguage{}, Now: w.clock})
 	w.Service = grant.New(grant.Config{
@@ -287,6 +288,16 @@ func TestTwoSlots(t *testing.T) {
 	must(t, err)
 	if now := w.connection(c.ID); now.Grant.Workspace.ID != "T00000001" {
 		t.Errorf("%+v", now.Grant)
+	}
+	forgotten := w.obtain(request(server, ""))
+	must(t, w.Renew(t.Context()))
+	if _, err := w.db.Authorization(t.Context(), w.env, forgotten.ID); err != nil {
+		t.Errorf("it waits for an hour: %v", err)
+	}
+	w.pass(time.Hour)
+	must(t, w.Renew(t.Context()))
+	if _, err := w.db.Authorization(t.Context(), w.env, forgotten.ID); !problem.Is(err, problem.NotFound) {
+		t.Errorf("a token that nobody took is kept: %v", err)
 	}
 	a = w.obtain(request(server, ""))
 	must(t, w.Abandon(t.Context(), w.env, "ann", a.ID))

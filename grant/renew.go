@@ -20,9 +20,12 @@ const (
 	keepTries  = 6
 )
 
-// Renew refreshes every token that has lived half of its life, and asks for the workspaces that are not known. It is called every
-// minute, and may be called by several processes at once: one refreshes a token.
+// Renew refreshes every token that has lived half of its life, asks for the workspaces that are not known, and forgets what was
+// obtained and not used. It is called every minute, and may be called by several processes at once: one refreshes a token.
 func (s *Service) Renew(ctx context.Context) error {
+	if err := s.Store.DeleteExpiredAuthorizations(ctx, s.instant()); err != nil {
+		return err
+	}
 	environments, err := s.Store.Environments(ctx)
 	if err != nil {
 		return err

@@ -77,11 +77,7 @@ func (s *Service) ConfigureWith(c *Connection, configuration map[string]any, t *
 		if err := s.Configure(c, configuration, nil); err != nil {
 			return err
 		}
-		g := Grant{Origin: kind.OriginOf(c), ObtainedAt: c.UpdatedAt}
-		if c.Grant != nil {
-			g.Identity = c.Grant.Identity
-		}
-		c.Grant = &g
+		c.Grant = &Grant{Origin: kind.OriginOf(c), ObtainedAt: c.UpdatedAt}
 		return nil
 	}
 	if _, given := configuration[kind.TokenKey]; given {
@@ -99,8 +95,9 @@ func (s *Service) ConfigureWith(c *Connection, configuration map[string]any, t *
 }
 
 // Reconfigure is Configure for a connection that exists. Its secrets are sent to no other server than they were given for: whoever
-// changes the server has to enter them again.
-func (s *Service) Reconfigure(c *Connection, configuration map[string]any, before *Connection) error {
+// changes the server has to enter them again. proven is what the target says of a token that replaces the saved one; nil = it was not
+// asked, and the new one has to be for the workspace that is known.
+func (s *Service) Reconfigure(c *Connection, configuration map[string]any, before *Connection, proven *Identity) error {
 	c.Type = before.Type
 	if err := s.Configure(c, configuration, before.Secrets); err != nil {
 		return err
@@ -121,7 +118,7 @@ func (s *Service) Reconfigure(c *Connection, configuration map[string]any, befor
 			return err
 		}
 	}
-	kind.granted(before, c)
+	kind.granted(before, c, proven)
 	return nil
 }
 

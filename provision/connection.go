@@ -73,6 +73,11 @@ func checkConnection(ctx context.Context, tx Tx, c *Connection) error {
 
 // UpdateConnection replaces a connection. Secrets that are left out stay.
 func (s *Service) UpdateConnection(ctx context.Context, envID, id string, c Connection, configuration map[string]any) (Connection, error) {
+	return s.UpdateProven(ctx, envID, id, c, configuration, nil)
+}
+
+// UpdateProven is UpdateConnection with what the target says of a new token; nil = it was not asked.
+func (s *Service) UpdateProven(ctx context.Context, envID, id string, c Connection, configuration map[string]any, proven *Identity) (Connection, error) {
 	changed := false
 	err := s.edit(ctx, func(tx Tx) error {
 		before, err := tx.Connection(ctx, envID, id)
@@ -87,7 +92,7 @@ func (s *Service) UpdateConnection(ctx context.Context, envID, id string, c Conn
 		if c.Status == "" {
 			c.Status = before.Status
 		}
-		if err := s.Reconfigure(&c, configuration, &before); err != nil {
+		if err := s.Reconfigure(&c, configuration, &before, proven); err != nil {
 			return err
 		}
 		if err := checkConnection(ctx, tx, &c); err != nil {

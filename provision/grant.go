@@ -137,7 +137,7 @@ func (t *Type) secretKeys() []string {
 }
 
 // granted is what is known of an edited connection's token: as before while the token is, and nothing that belonged to another one.
-func (t *Type) granted(before, c *Connection) {
+func (t *Type) granted(before, c *Connection, proven *Identity) {
 	same := !slices.ContainsFunc(t.secretKeys(), func(key string) bool { return before.Secrets[key].Reveal() != c.Secrets[key].Reveal() })
 	if same {
 		c.Grant = before.Grant
@@ -158,8 +158,8 @@ func (t *Type) granted(before, c *Connection) {
 	}
 	g := Grant{}
 	switch {
-	case c.Grant != nil:
-		g.Identity = c.Grant.Identity
+	case proven != nil:
+		g.Identity = *proven
 	case before.Grant != nil:
 		g.Workspace = before.Grant.Workspace // whoever tests the new token compares
 	}

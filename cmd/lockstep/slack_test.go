@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,6 +14,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"lockstep/provision"
 	sandbox "lockstep/sandbox/slack"
@@ -77,6 +81,32 @@ func token(t *testing.T, c *exec.Cmd, paste bool) (out, log string, failed error
 	return stdout.String(), said.String(), failed
 }
 
+// gauges are what Prometheus reads of tokens.
+func gauges(t *testing.T, data string) map[string]float64 {
+	t.Helper()
+	a, err := where{Data: data}.open(t.Context(), false, true, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.close() }()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(newState(a))
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]float64{}
+	for _, f := range families {
+		if strings.Contains(f.GetName(), "_token_") {
+			out[f.GetName()] = f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	if len(out) != 2 {
+		t.Errorf("%v", out)
+	}
+	return out
+}
+
 // TestSlackToken: a token from the command line, by the browser and by pasting, and what the doctor says of it.
 func TestSlackToken(t *testing.T) {
 	t.Parallel()
@@ -102,6 +132,9 @@ func TestSlackToken(t *testing.T) {
 		if strings.Contains(text, "xoxp") || strings.Contains(text, sandbox.BuiltInClientSecret) {
 			t.Errorf("a secret is shown: %s", text)
 		}
+	}
+	if got := gauges(t, filepath.Join(dir, "data")); got["lockstep_token_expiry_timestamp_seconds"] < float64(time.Now().Add(11*time.Hour).Unix()) || got["lockstep_token_renewal_failed"] != 0 {
+		t.Errorf("%v", got)
 	}
 	said, log, err = token(t, command(t, dir, "slack", "token", "--client-id=pasted"), true)
 	if err != nil || !strings.Contains(said, "The connection Acme has a token of owner for Lockstep Sandbox") {
