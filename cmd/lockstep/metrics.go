@@ -96,6 +96,7 @@ const scrapeTime = 5 * time.Second
 type state struct {
 	app                                       *app
 	info, due, behind, halted, paused, tokens *prometheus.Desc
+	alerts, waiting, lines                    *prometheus.Desc
 }
 
 func newState(a *app) *state {
@@ -103,19 +104,22 @@ func newState(a *app) *state {
 		return prometheus.NewDesc("lockstep_"+name, help, append([]string{"connection"}, labels...), nil)
 	}
 	return &state{
-		app:    a,
-		info:   gauge("connection_info", "Always 1: the name and type of a connection.", "name", "type"),
-		due:    gauge("accounts_due", "Accounts on which something is to be done now."),
-		behind: gauge("feed_behind", "Lines of the activity log between the newest edit and the one up to which the connection has looked; 0 = all are seen."),
-		halted: gauge("connection_halted", "1 when credentials or configuration stop the connection."),
-		paused: gauge("connection_paused", "1 when an administrator paused the connection."),
-		tokens: gauge("budget_tokens", "Requests that this process may make at once within a target's budget; negative: that many wait.", "budget"),
+		app:     a,
+		info:    gauge("connection_info", "Always 1: the name and type of a connection.", "name", "type"),
+		due:     gauge("accounts_due", "Accounts on which something is to be done now."),
+		behind:  gauge("feed_behind", "Lines of the activity log between the newest edit and the one up to which the connection has looked; 0 = all are seen."),
+		halted:  gauge("connection_halted", "1 when credentials or configuration stop the connection."),
+		paused:  gauge("connection_paused", "1 when an administrator paused the connection."),
+		alerts:  gauge("alert_open", "1 for each open alert, by its condition.", "condition"),
+		waiting: prometheus.NewDesc("lockstep_alert_deliveries_waiting", "Messages about alerts that are still to be delivered.", []string{"environment"}, nil),
+		lines:   prometheus.NewDesc("lockstep_activity_head", "The number of the newest line of the activity log; it never falls.", []string{"environment"}, nil),
+		tokens:  gauge("budget_tokens", "Requests that this process may make at once within a target's budget; negative: that many wait.", "budget"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens} {
+	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens, s.alerts, s.waiting, s.lines} {
 		to <- d
 	}
 }
@@ -139,6 +143,9 @@ func (s *state) Collect(to chan<- prometheus.Metric) {
 }
 
 func (s *state) collect(ctx context.Context, to chan<- prometheus.Metric, env directory.Environment) error {
+	if err := s.collectAlerts(ctx, to, env.ID); err != nil {
+		return err
+	}
 	connections, err := s.app.provisions.Connections(ctx, env.ID)
 	if err != nil {
 		return err
@@ -166,6 +173,33 @@ func (s *state) collect(ctx context.Context, to chan<- prometheus.Metric, env di
 			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, c.ID)
 		}
 	}
+	return nil
+}
+
+func (s *state) collectAlerts(ctx context.Context, to chan<- prometheus.Metric, envID string) error {
+	chain, err := s.app.db.Chain(ctx, envID)
+	if err != nil {
+		return err
+	}
+	to <- prometheus.MustNewConstMetric(s.lines, prometheus.GaugeValue, float64(chain.Seq), envID)
+	open, err := s.app.alerts.Open(ctx, envID)
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		to <- prometheus.MustNewConstMetric(s.alerts, prometheus.GaugeValue, 1, open[i].ConnectionID, string(open[i].Condition))
+	}
+	recent, err := s.app.alerts.Recent(ctx, envID)
+	if err != nil {
+		return err
+	}
+	waiting := 0
+	for i := range recent {
+		if !recent[i].NextAt.IsZero() {
+			waiting++
+		}
+	}
+	to <- prometheus.MustNewConstMetric(s.waiting, prometheus.GaugeValue, float64(waiting), envID)
 	return nil
 }
 
