@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -53,6 +55,8 @@ func (r runner) Run() int { return postgrestest.Main(r.m) }
 //	hold                      $hold is the open hold of $store, $object the first object in it
 //	ask PATH                  reads the server without sign-in
 //	scrape SERVER             reads the server's metrics
+//	receive                   listens for webhooks; $hook is where
+//	received N                waits until N webhooks came, and prints the last
 func TestStories(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgresql"} {
 		t.Run(name, func(t *testing.T) {
@@ -72,12 +76,37 @@ func TestStories(t *testing.T) {
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"start": start, "crash": crash, "term": terminate, "login": login, "api": callAPI, "slack": callSlack, "connect": connect,
 					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people, "hold": hold, "held": held, "scrape": scrape, "ask": ask,
-					"byhand": byHand, "faults": faults, "drift": oneDrift,
+					"byhand": byHand, "faults": faults, "drift": oneDrift, "receive": receive, "received": received,
 					"groupid": groupID, "carry": carry, "groups": groupMembers, "foreign": foreign, "foreigngroup": foreignGroup, "holdid": holdID,
 				},
 			})
 		})
 	}
+}
+
+// receive listens for webhooks; $hook is where.
+func receive(ts *testscript.TestScript, _ bool, _ []string) {
+	w := worldOf(ts)
+	w.hook = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.hooks = append(w.hooks, r.Header.Get("Webhook-Signature")+" "+string(body))
+	}))
+	ts.Setenv("hook", w.hook.URL)
+}
+
+// received waits until exactly N webhooks came, and prints the last.
+func received(ts *testscript.TestScript, _ bool, args []string) {
+	w := worldOf(ts)
+	until(ts, "webhook "+args[0], func() (string, bool) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		return fmt.Sprint(w.hooks), fmt.Sprint(len(w.hooks)) == args[0]
+	})
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	_, _ = fmt.Fprintln(ts.Stdout(), w.hooks[len(w.hooks)-1])
 }
 
 type worldKey struct{}
@@ -88,11 +117,18 @@ type world struct {
 	processes map[string]*exec.Cmd
 	token     string
 	seen      int64
+
+	mu    sync.Mutex
+	hook  *httptest.Server
+	hooks []string
 }
 
 func worldOf(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) } //nolint:forcetypeassert // set above
 
 func (w *world) end() {
+	if w.hook != nil {
+		w.hook.Close()
+	}
 	for _, p := range w.processes {
 		_ = p.Process.Kill()
 		_ = p.Wait()

@@ -98,6 +98,7 @@ type state struct {
 	info, due, behind, halted, paused, tokens *prometheus.Desc
 	drift, tripped, scanned                   *prometheus.Desc
 	expiry, renewal                           *prometheus.Desc
+	alerts, waiting, lines                    *prometheus.Desc
 }
 
 func newState(a *app) *state {
@@ -116,13 +117,16 @@ func newState(a *app) *state {
 		scanned: gauge("connection_scanned_seconds", "When the target was last listed to the end, in seconds since 1970; 0 = never."),
 		expiry:  gauge("token_expiry_timestamp_seconds", "When the connection's token expires, in seconds since 1970; not there for one that does not."),
 		renewal: gauge("token_renewal_failed", "1 when the last refresh of the token failed; not there for one that does not expire."),
+		alerts:  gauge("alert_open", "1 for each open alert, by its condition.", "condition"),
+		waiting: prometheus.NewDesc("lockstep_alert_deliveries_waiting", "Messages about alerts that are still to be delivered.", []string{"environment"}, nil),
+		lines:   prometheus.NewDesc("lockstep_activity_head", "The number of the newest line of the activity log; it never falls.", []string{"environment"}, nil),
 		tokens:  gauge("budget_tokens", "Requests that this process may make at once within a target's budget; negative: that many wait.", "budget"),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (s *state) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens, s.drift, s.tripped, s.scanned, s.expiry, s.renewal} {
+	for _, d := range []*prometheus.Desc{s.info, s.due, s.behind, s.halted, s.paused, s.tokens, s.drift, s.tripped, s.scanned, s.expiry, s.renewal, s.alerts, s.waiting, s.lines} {
 		to <- d
 	}
 }
@@ -146,6 +150,9 @@ func (s *state) Collect(to chan<- prometheus.Metric) {
 }
 
 func (s *state) collect(ctx context.Context, to chan<- prometheus.Metric, env directory.Environment) error {
+	if err := s.collectAlerts(ctx, to, env.ID); err != nil {
+		return err
+	}
 	connections, err := s.app.provisions.Connections(ctx, env.ID)
 	if err != nil {
 		return err
@@ -188,6 +195,33 @@ func (s *state) collect(ctx context.Context, to chan<- prometheus.Metric, env di
 			to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, c.ID)
 		}
 	}
+	return nil
+}
+
+func (s *state) collectAlerts(ctx context.Context, to chan<- prometheus.Metric, envID string) error {
+	chain, err := s.app.db.Chain(ctx, envID)
+	if err != nil {
+		return err
+	}
+	to <- prometheus.MustNewConstMetric(s.lines, prometheus.GaugeValue, float64(chain.Seq), envID)
+	open, err := s.app.alerts.Open(ctx, envID)
+	if err != nil {
+		return err
+	}
+	for i := range open {
+		to <- prometheus.MustNewConstMetric(s.alerts, prometheus.GaugeValue, 1, open[i].ConnectionID, string(open[i].Condition))
+	}
+	recent, err := s.app.alerts.Recent(ctx, envID)
+	if err != nil {
+		return err
+	}
+	waiting := 0
+	for i := range recent {
+		if !recent[i].NextAt.IsZero() {
+			waiting++
+		}
+	}
+	to <- prometheus.MustNewConstMetric(s.waiting, prometheus.GaugeValue, float64(waiting), envID)
 	return nil
 }
 

@@ -115,6 +115,15 @@ export interface Activity {
   actors: { client?: Actor; user?: Actor }; resources: { type: string; id?: string; name?: string }[]; result: { status: 'SUCCESS' | 'FAILED'; description: string };
   changes?: Change[]; store?: { id: string }; rule?: { id: string }; cause?: { description: string; activity?: { id: string }; actor?: Actor };
 }
+export interface ActiveAlert { id: string; condition: string; store: { id: string; name: string }; since: string; endedAt?: string | null; message: string; hint?: string }
+export interface AlertSettings {
+  webhook: { url?: string; key?: string; keySet: boolean };
+  email: { host?: string; port?: number; tls?: string; username?: string; password?: string; passwordSet: boolean; from?: string; to?: string[] };
+  thresholds: { failedPercent: number; failedCount: number; expiryDays: number; staleHours: number; quietMinutes: number };
+  updatedAt?: string | null;
+}
+export interface AlertTestResult { channel: 'WEBHOOK' | 'EMAIL'; status: 'OK' | 'FAILED'; message: string }
+export interface AlertDelivery { id: string; channel: 'WEBHOOK' | 'EMAIL'; createdAt: string; status: 'DELIVERED' | 'WAITING' | 'GIVEN_UP'; attempts: number; message?: string }
 export interface Actor { id: string; name: string; type: string }
 export interface ImportReport {
   created: number; updated: number; unchanged: number; refused: number; refusals: { line: number; column?: string; message: string }[]; attributesCreated?: string[]; applied: boolean;

@@ -1,12 +1,12 @@
 import { Alert, Anchor, Box, Button, Group, Paper, Progress, SimpleGrid, Stack, Text } from '@mantine/core';
 import { IconAlertTriangle, IconArrowRight, IconCheck } from '@tabler/icons-react';
-import { useQueries } from '@tanstack/react-query';
+import { useQueries, useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { get, sentence } from '../api';
 import { usePopulations, useRules, useStores } from '../data';
 import { useMay } from '../session';
 import { number, plural, ruleState } from '../text';
-import type { Rule, StoreStatus, SyncStatus } from '../types';
+import type { ActiveAlert, Page, Rule, StoreStatus, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Failed, Figure, Loading, PageHead, Section, Status } from '../ui/parts';
 import { StoreIcon } from '../ui/storeicon';
@@ -24,6 +24,7 @@ export default function Overview() {
   const statuses = useQueries({ queries: (rules.data ?? []).map((r) => ({ queryKey: ['live', 'rule', r.id], queryFn: () => get<SyncStatus>(`/propagation/rules/${r.id}/syncStatus`), refetchInterval: 15_000 })) });
   const storeStatuses = useQueries({ queries: targets.map((s) => ({ queryKey: ['live', 'store', s.id], queryFn: () => get<StoreStatus>(`/propagation/stores/${s.id}/status`), refetchInterval: 15_000 })) });
   const holding = useHolds(targets);
+  const alerts = useQuery({ queryKey: ['live', 'alerts'], queryFn: ({ signal }) => get<Page<'alerts', ActiveAlert>>('/alerts', signal).then((p) => p._embedded.alerts), refetchInterval: 15_000 });
   const broken = [stores, rules, populations].find((q) => q.error && !q.data);
   if (broken) return <Failed error={broken.error} again={() => void broken.refetch()} />;
   if (stores.isLoading || rules.isLoading || populations.isLoading) return <Loading rows={6} />;
@@ -36,7 +37,9 @@ export default function Overview() {
   const pending = sum((s) => s.users.pending);
   const failed = sum((s) => s.users.failed);
   const held = targets.flatMap((s, i) => (holding[i]?.data ?? []).map((h): Decision => ({ key: 'w' + h.id, color: 'orange', title: heldOn(h, s.name), text: sentence(h.why), to: '/decisions' })));
-  const decisions = attention(rules.data ?? [], statuses.map((q) => q.data), targets.map((s, i) => ({ name: s.name, id: s.id, active: s.status === 'ACTIVE', status: storeStatuses[i]?.data })), held);
+  const open = alerts.data ?? [];
+  const said = (id: string, condition: string) => open.some((a) => a.store.id === id && a.condition === condition);
+  const decisions = [...held, ...open.filter((a) => a.condition !== 'HELD' || held.length === 0).map(alertDecision), ...attention(rules.data ?? [], statuses.map((q) => q.data), targets.map((s, i) => ({ name: s.name, id: s.id, active: s.status === 'ACTIVE', status: storeStatuses[i]?.data })), []).filter((d) => !(d.key.startsWith('h') && said(d.key.slice(1), 'HALTED')))];
   if (targets.length === 0 || rules.data?.length === 0) return <Begin people={people} connections={targets.length} />;
   return (
     <>
@@ -56,7 +59,7 @@ export default function Overview() {
             <Stack gap="xs" mt={unknown ? 'xs' : 0}>
               {decisions.map((d) => (
                 <Alert key={d.key} color={d.color} icon={<IconAlertTriangle aria-hidden />} title={d.title}>
-                  <Group justify="space-between" gap="xs"><Text size="sm" className="wrap" flex="1 1 240px">{d.text}</Text><Anchor component={Link} to={d.to} size="sm">Look at it</Anchor></Group>
+                  <Group justify="space-between" gap="xs"><Text size="sm" className="wrap" flex="1 1 240px">{d.text}{d.since && <> Since <Ago at={d.since} />.</>}</Text><Anchor component={Link} to={d.to} size="sm">Look at it</Anchor></Group>
                 </Alert>
               ))}
             </Stack>
@@ -87,7 +90,14 @@ export default function Overview() {
   );
 }
 
-interface Decision { key: string; color: string; title: string; text: string; to: string }
+interface Decision { key: string; color: string; title: string; text: string; to: string; since?: string }
+
+const conditions: Record<string, string> = { HALTED: 'is halted', HELD: 'waits for a decision', QUARANTINED: 'does not answer', FAILING: 'has many failures', EXPIRING: 'needs new credentials soon', STALE: 'has not synced for long' };
+
+const alertDecision = (a: ActiveAlert): Decision => ({
+  key: 'a' + a.id, color: a.condition === 'HALTED' ? 'red' : 'orange', title: `${a.store.name} ${conditions[a.condition] ?? a.condition.toLowerCase()}`,
+  text: sentence(a.message) + (a.hint ? ' ' + sentence(a.hint) : ''), to: `${root}/connections/${a.store.id}`, since: a.since,
+});
 
 function attention(rules: Rule[], statuses: (SyncStatus | undefined)[], stores: { name: string; id: string; active: boolean; status?: StoreStatus }[], held: Decision[]): Decision[] {
   const out: Decision[] = [...held];

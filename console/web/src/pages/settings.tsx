@@ -7,6 +7,7 @@ import { ApiError, get, post, put, remove } from '../api';
 import { useAct } from '../data';
 import { useMay, useSession } from '../session';
 import type { Administrator, Client, Page, Role } from '../types';
+import { AlertSettingsTab } from './alertsettings';
 import { Ago, Confirm, CopyText, Empty, Facts, Failed, List, PageHead, Section, Status } from '../ui/parts';
 
 const roles: { value: Role; label: string }[] = [
@@ -28,11 +29,13 @@ export default function Settings() {
           <Tabs.Tab value="environment">Environment</Tabs.Tab>
           {may.editAll && <Tabs.Tab value="administrators">Administrators</Tabs.Tab>}
           {may.editAll && <Tabs.Tab value="clients">API clients</Tabs.Tab>}
+          {may.editAll && <Tabs.Tab value="alerts">Alerts</Tabs.Tab>}
           <Tabs.Tab value="about">About</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="environment"><Environment /></Tabs.Panel>
         <Tabs.Panel value="administrators">{may.editAll && <Administrators />}</Tabs.Panel>
         <Tabs.Panel value="clients">{may.editAll && <Clients />}</Tabs.Panel>
+        <Tabs.Panel value="alerts">{may.editAll && <AlertSettingsTab />}</Tabs.Panel>
         <Tabs.Panel value="about"><About /></Tabs.Panel>
       </Tabs>
     </>
