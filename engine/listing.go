@@ -91,7 +91,8 @@ func (r *runner) endListing() {
 		return
 	}
 	r.listing.cancel()
-	for range r.listing.pages { //nolint:revive // until it is closed
+	for range r.listing.pages { // until it is closed
+		continue
 	}
 	r.listing = nil
 	r.mu.Lock()

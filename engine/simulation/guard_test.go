@@ -63,7 +63,8 @@ func guarded(s schedule) schedule {
 			events = append(events, e)
 		}
 	}
-	s.Events = append(events, guardScene(r, len(s.Rules))...)
+	events = append(events, guardScene(r, len(s.Rules))...)
+	s.Events = events
 	return s
 }
 
@@ -247,7 +248,7 @@ func (w *world) decideHeld(e event) error {
 	if err == nil {
 		w.trace("  decided: %s %d", e.Do, n)
 	}
-	return nil //nolint:nilerr // somebody returned, or it expired, at this moment
+	return nil // somebody may have returned, or it expired, at this moment
 }
 
 // decided notes a decision when it is kept, also one by silence: rows are those that were held just before.
