@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -170,7 +171,34 @@ func (db *DB) accountsIn(ctx context.Context, connectionID string, kind director
 
 // AccountsByObject answers the rows of those objects that have one.
 func (db *DB) AccountsByObject(ctx context.Context, connectionID string, kind directory.Kind, ids []string) ([]provision.Account, error) {
+	if len(ids) >= dense && !db.postgres && slices.IsSorted(ids) {
+		rows, whole, err := db.accountsBetween(ctx, connectionID, kind, ids)
+		if err != nil || whole {
+			return rows, err
+		}
+	}
 	return db.accountsIn(ctx, connectionID, kind, "object_id <> '' AND object_id", ids)
+}
+
+// dense is from how many objects on they are looked for by their range first.
+const dense = 100
+
+// accountsBetween reads the rows from the first object to the last, and leaves out those of others. A reconciliation walks through its
+// people in their order: their rows lie side by side, and in SQLite, which compares bytes as we do, reading them so costs an eighth of
+// looking up each. (What PostgreSQL compares by is the cluster's choice.) When too many others are among them it is not whole.
+func (db *DB) accountsBetween(
+	ctx context.Context, connectionID string, kind directory.Kind, ids []string,
+) (rows []provision.Account, whole bool, err error) {
+	limit := 2 * len(ids)
+	const query = selectAccounts + ` AND kind = $2 AND object_id <> '' AND object_id BETWEEN $3 AND $4 ORDER BY object_id LIMIT $5`
+	rows, err = collect(ctx, db.read, scanAccount, query, connectionID, string(kind), ids[0], ids[len(ids)-1], limit)
+	if err != nil || len(rows) == limit {
+		return nil, false, err
+	}
+	return slices.DeleteFunc(rows, func(a provision.Account) bool {
+		_, asked := slices.BinarySearch(ids, a.ObjectID)
+		return !asked
+	}), true, nil
 }
 
 // AccountsByRemote answers the rows of those remote ids that are known.
