@@ -123,9 +123,9 @@ func TestExpiry(t *testing.T) {
 		{0, "xoxe-1", nil, provision.CheckOK, "is refreshed from"},
 		{0, "", nil, provision.CheckWarning, "nothing to refresh it with"},
 		{13 * time.Hour, "xoxe-1", nil, provision.CheckWarning, "while no server ran"},
-		{7 * time.Hour, "xoxe-1", &provision.Trouble{Message: "Slack has a failure inside", Hint: "wait", NextAt: start.Add(8 * time.Hour)}, provision.CheckWarning, "it is tried again by itself"},
-		{7 * time.Hour, "xoxe-1", &provision.Trouble{Message: "the refresh token was used already", Hint: "press Get token"}, provision.CheckWarning, "was not refreshed: the refresh token was used already"},
-		{13 * time.Hour, "xoxe-1", &provision.Trouble{Message: "the refresh token was used already", Hint: "press Get token"}, provision.CheckFailed, "the token expired on"},
+		{7 * time.Hour, "xoxe-1", &provision.RenewalFailure{Message: "Slack has a failure inside", Hint: "wait", NextAt: start.Add(8 * time.Hour)}, provision.CheckWarning, "it is tried again by itself"},
+		{7 * time.Hour, "xoxe-1", &provision.RenewalFailure{Message: "the refresh token was used already", Hint: "press Get token"}, provision.CheckWarning, "was not refreshed: the refresh token was used already"},
+		{13 * time.Hour, "xoxe-1", &provision.RenewalFailure{Message: "the refresh token was used already", Hint: "press Get token"}, provision.CheckFailed, "the token expired on"},
 	} {
 		w.clock.Store(int64(c.after))
 		_, err := w.provisions.Regrant(t.Context(), w.env.ID, w.connection.ID, func(now *provision.Connection) error {
