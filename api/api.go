@@ -110,6 +110,8 @@ type Config struct {
 const (
 	maxBody = 1 << 20
 	budget  = 60 * time.Second // for anything but event streams
+	// patientBudget is for what looks at everybody, and waits for the target's read budget.
+	patientBudget = 10 * time.Minute
 	// guessesAtOnce is as many passwords as access checks at a time.
 	guessesAtOnce = 2
 	// exportsAtOnce: each reads the log as fast as it can.
@@ -299,7 +301,11 @@ func (s *server) guarded(rt *route) http.Handler {
 		ctx := directory.WithOrigin(hr.Context(), origin)
 		if !rt.handler.stream {
 			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeout(ctx, budget)
+			limit := budget
+			if rt.handler.patient {
+				limit = patientBudget
+			}
+			ctx, cancel = context.WithTimeout(ctx, limit)
 			defer cancel()
 		}
 		r.Request = hr.WithContext(ctx)

@@ -27,15 +27,16 @@ type route struct {
 // handler is the code of an operation together with the Go types that it takes and answers, so that the document cannot say
 // anything else. Its makers below are the only way to one.
 type handler struct {
-	status int
-	in     reflect.Type // nil: a body is not read
-	sparse bool         // the body may be left out
-	media  string       // PingOne's own content type of the body, beside application/json; any …+json is taken
-	out    reflect.Type // nil: no body is answered
-	stream bool         // the operation writes its answer itself, and takes as long as it likes
-	upload string       // the content type of a body that is a file
-	files  []string     // the content types of an answer that is a file
-	run    func(*request) (any, error)
+	status  int
+	in      reflect.Type // nil: a body is not read
+	sparse  bool         // the body may be left out
+	media   string       // PingOne's own content type of the body, beside application/json; any …+json is taken
+	out     reflect.Type // nil: no body is answered
+	stream  bool         // the operation writes its answer itself, and takes as long as it likes
+	patient bool         // it looks at everybody, and may take its time
+	upload  string       // the content type of a body that is a file
+	files   []string     // the content types of an answer that is a file
+	run     func(*request) (any, error)
 }
 
 // answers is an operation without a body.
@@ -69,6 +70,12 @@ func bodied[I, O any](status int, f func(*request, I) (O, error), sparse bool) h
 // as names PingOne's own content type of a body.
 func (h handler) as(media string) handler {
 	h.media = media
+	return h
+}
+
+// waiting gives an operation more time than others have.
+func (h handler) waiting() handler {
+	h.patient = true
 	return h
 }
 

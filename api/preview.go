@@ -21,6 +21,7 @@ type Preview struct {
 // PreviewHead is a preview without its operations.
 type PreviewHead struct {
 	ID        string            `json:"id,omitempty" format:"uuid" doc:"To read it in pages, and to publish it. Absent in a preview for one user."`
+	PreviewID string            `json:"previewId,omitempty" format:"uuid" doc:"The same, as POST /propagation/revisions calls it."`
 	Store     Reference         `json:"store"`
 	Rule      *Reference        `json:"rule,omitempty" doc:"Absent in a preview of all active rules of a store."`
 	CreatedAt Stamp             `json:"createdAt,omitzero"`
@@ -83,7 +84,7 @@ type StorePreviewBody struct {
 
 func head(p *provision.Preview) PreviewHead {
 	return PreviewHead{
-		ID: p.ID, Store: refer(p.ConnectionID), Rule: referTo(p.RuleID), CreatedAt: Stamp(p.CreatedAt), ExpiresAt: Stamp(p.ExpiresAt), Summary: p.Summary, Guard: cmp.Or(p.Guard, p.GuardGroups),
+		ID: p.ID, PreviewID: p.ID, Store: refer(p.ConnectionID), Rule: referTo(p.RuleID), CreatedAt: Stamp(p.CreatedAt), ExpiresAt: Stamp(p.ExpiresAt), Summary: p.Summary, Guard: cmp.Or(p.Guard, p.GuardGroups),
 		Drafted: p.Drafted, Others: append([]string{}, p.Others...), Listed: p.Listed, Unasked: p.Unasked, Overwrite: p.Overwrite,
 	}
 }

@@ -116,7 +116,7 @@ func TestExpiry(t *testing.T) {
 	for _, c := range []struct {
 		after   time.Duration
 		refresh string
-		trouble *provision.Trouble
+		trouble *provision.RenewalFailure
 		status  string
 		says    string
 	}{

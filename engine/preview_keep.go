@@ -265,7 +265,7 @@ func (e *Engine) editsSince(ctx context.Context, p *provision.Preview) ([]string
 	}
 	if len(changes) > 0 {
 		newest := changes[len(changes)-1]
-		lines, err := e.store.Activities(ctx, p.EnvironmentID, directory.ActivityQuery{Kind: newest.Kind, ObjectID: newest.ObjectID, Limit: 1})
+		lines, err := e.store.Activities(ctx, p.EnvironmentID, directory.ActivityQuery{Kind: newest.Kind, ObjectID: newest.ObjectID, Before: newest.Seq + 1, Limit: 1})
 		if err == nil && len(lines) > 0 {
 			said += fmt.Sprintf(", lastly: %s, by %s", lines[0].Description, lines[0].Actor.Name)
 		}

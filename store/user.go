@@ -159,19 +159,26 @@ func (db *DB) SharedEmails(ctx context.Context, envID string, emails []string) (
 	for i, e := range emails {
 		keys[i] = directory.Fold(e)
 	}
-	var out []string
+	holders := map[string][]string{}
 	err := chunks(keys, idChunk, func(part []string) error {
 		args := []any{envID}
-		//nolint:gosec // list binds values
-		query := `SELECT id FROM users WHERE environment_id = $1 AND email_key <> '' AND email_key IN (SELECT email_key FROM users WHERE environment_id = $1 AND email_key IN (` +
-			db.list(part, &args) + `) GROUP BY email_key HAVING count(*) > 1)`
-		found, err := collect(ctx, db.read, func(s scanner) (string, error) {
-			var id string
-			return id, s.Scan(&id)
-		}, query, args...)
-		out = append(out, found...)
+		found, err := collect(ctx, db.read, func(s scanner) ([2]string, error) {
+			var holder [2]string
+			return holder, s.Scan(&holder[0], &holder[1])
+		}, `SELECT email_key, id FROM users WHERE environment_id = $1 AND email_key IN (`+db.list(part, &args)+`)`, args...)
+		for _, h := range found {
+			if h[0] != "" && !slices.Contains(holders[h[0]], h[1]) {
+				holders[h[0]] = append(holders[h[0]], h[1])
+			}
+		}
 		return err
 	})
+	var out []string
+	for _, ids := range holders {
+		if len(ids) > 1 {
+			out = append(out, ids...)
+		}
+	}
 	slices.Sort(out)
-	return slices.Compact(out), err
+	return out, err
 }

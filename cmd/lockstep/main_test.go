@@ -53,6 +53,7 @@ func (r runner) Run() int { return postgrestest.Main(r.m) }
 //	tool ARGS...              lockstep ARGS on the story's database
 //	held N                    waits until N operations of $rule are held
 //	hold                      $hold is the open hold of $store, $object the first object in it
+//	owned OWNERSHIP N         waits until so many accounts of the store are owned like that
 //	ask PATH                  reads the server without sign-in
 //	scrape SERVER             reads the server's metrics
 //	receive                   listens for webhooks; $hook is where
@@ -75,7 +76,7 @@ func TestStories(t *testing.T) {
 				},
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"start": start, "crash": crash, "term": terminate, "login": login, "api": callAPI, "slack": callSlack, "connect": connect,
-					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people, "hold": hold, "held": held, "scrape": scrape, "ask": ask,
+					"settle": settle, "owned": owned, "writes": writes, "members": members, "tool": tool, "people": people, "hold": hold, "held": held, "scrape": scrape, "ask": ask,
 					"byhand": byHand, "faults": faults, "drift": oneDrift, "receive": receive, "received": received,
 					"groupid": groupID, "carry": carry, "groups": groupMembers, "foreign": foreign, "foreigngroup": foreignGroup, "holdid": holdID,
 				},
@@ -340,6 +341,14 @@ func settle(ts *testscript.TestScript, _ bool, args []string) {
 	until(ts, args[0], func() (string, bool) {
 		raw := string(request(ts, http.MethodGet, "/propagation/rules/"+ts.Getenv("rule")+"/syncStatus", ""))
 		return raw, strings.Contains(raw, `"state":"`+args[0]+`"`)
+	})
+}
+
+// owned waits until so many accounts of the store have an ownership.
+func owned(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, args[1]+" "+args[0], func() (string, bool) {
+		raw := string(request(ts, http.MethodGet, "/propagation/stores/"+ts.Getenv("store")+"/accounts?ownership="+args[0], ""))
+		return raw, strings.Contains(raw, `"size":`+args[1]+`}`) || strings.Contains(raw, `"size":`+args[1]+`,`)
 	})
 }
 
