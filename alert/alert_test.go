@@ -2,16 +2,16 @@ package alert_test
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
-	"net/http"
 	"pgregory.net/rapid"
-	"strconv"
 
 	"lockstep/alert"
 	"lockstep/provision"

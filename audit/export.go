@@ -3,14 +3,13 @@ package audit
 import (
 	"bufio"
 	"encoding/csv"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 
 	"lockstep/directory"
-
-	"encoding/json"
 )
 
 // Lines writes JSON lines, in the form that can be proved: {"previous":…,"hash":…,"record":…}.
