@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"lockstep/directory"
 	"lockstep/internal/postgrestest"
@@ -383,5 +384,33 @@ func TestGuardApprovalIsForItsReason(t *testing.T) {
 		w.settle(provision.StateHeld)
 		w.wrote(0, 0)
 		w.held(6)
+	})
+}
+
+// TestGuardTells: those who watch are told when a hold opens, and when it is decided.
+func TestGuardTells(t *testing.T) {
+	guarded(t, func(t *testing.T, w *world) {
+		t.Helper()
+		events, end := w.engine.Subscribe(w.env.ID)
+		defer end()
+		hear := func(status provision.HoldStatus, held int64) {
+			t.Helper()
+			deadline := time.After(20 * time.Second)
+			for {
+				select {
+				case e := <-events:
+					data, _ := e.Data.(map[string]any)
+					if e.Type == "hold" && e.ConnectionID == w.connection.ID && data["status"] == status && data["held"] == held {
+						return
+					}
+				case <-deadline:
+					t.Fatalf("nobody said that a hold is %s with %d", status, held)
+				}
+			}
+		}
+		w.leave(0, 6)
+		hear(provision.HoldOpen, 6)
+		w.decide(true)
+		hear(provision.HoldApproved, 0)
 	})
 }

@@ -42,7 +42,7 @@ func TestMutations(t *testing.T) {
 			t.Parallel()
 			for n := range uint64(mutationSeeds) {
 				seed := cmp.Or(n, m.seed, 1)
-				if out := run(t, generate(seed), m); len(out.violations) > 0 {
+				if out := run(t, plain(seed), m); len(out.violations) > 0 {
 					t.Logf("seed %d: %s", seed, out.violations[0])
 					return
 				}

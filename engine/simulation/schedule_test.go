@@ -123,8 +123,16 @@ const (
 	outage = 1000 // so many faults in a row end only when all faults end
 )
 
-// generate makes a schedule out of a seed.
+// generate makes a schedule out of a seed; every second one has the guard on.
 func generate(seed uint64) schedule {
+	if seed%2 == 0 {
+		return guarded(plain(seed))
+	}
+	return plain(seed)
+}
+
+// plain is a schedule without the guard.
+func plain(seed uint64) schedule {
 	r := rand.New(rand.NewPCG(seed, 0x10c5))
 	s := schedule{Seed: seed, People: 2 + r.IntN(5)}
 	s.Target = targetKind{ConflictStatus: 409, Page: 1000}
@@ -154,9 +162,6 @@ func generate(seed uint64) schedule {
 			continue
 		}
 		s.Events = append(s.Events, focus.on(r, someEvent(r, &s, faulty)))
-	}
-	if seed%2 == 0 {
-		s = guarded(s)
 	}
 	return s
 }

@@ -62,7 +62,7 @@ func TestReplay(t *testing.T) {
 	var m mutant
 	for i := range mutants {
 		if mutants[i].name == *mutantFlag {
-			m = mutants[i]
+			m, s = mutants[i], plain(*seedFlag)
 		}
 	}
 	out := run(t, s, m)
