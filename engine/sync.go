@@ -279,16 +279,7 @@ func (r *runner) inherits(ctx context.Context, it *item, row *provision.Account)
 
 // do makes one call and remembers what the target answered (steps 8 and 9).
 func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error {
-	call := connector.Call{Verb: op.Verb, Kind: op.Kind, RemoteID: it.row.RemoteID, Known: it.row.Remote, Attributes: provision.Attributes{}}
-	for _, c := range op.Changes {
-		switch {
-		case op.Verb == provision.VerbEnable || op.Verb == provision.VerbDisable:
-		case c.To == nil:
-			call.Clear = append(call.Clear, c.Attribute)
-		default:
-			call.Attributes[c.Attribute] = c.To
-		}
-	}
+	call := it.call(&op)
 	ctx = withIntent(ctx, func() error {
 		switch {
 		case r.overtaken(it.want.Ref.ID):
@@ -338,6 +329,21 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 		return err
 	}
 	return r.hurt(ctx)
+}
+
+// call is the operation with the target's ids put in.
+func (it *item) call(op *provision.Operation) connector.Call {
+	out := connector.Call{Verb: op.Verb, Kind: op.Kind, RemoteID: it.row.RemoteID, Known: it.row.Remote, Attributes: provision.Attributes{}}
+	for _, c := range op.Changes {
+		switch {
+		case op.Verb == provision.VerbEnable || op.Verb == provision.VerbDisable:
+		case c.To == nil:
+			out.Clear = append(out.Clear, c.Attribute)
+		default:
+			out.Attributes[c.Attribute] = c.To
+		}
+	}
+	return out
 }
 
 // intend notes that an account is about to be created, so that neither a crash nor a lost answer leads to a second one.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +54,7 @@ func (w *watch) with(budgets []string) []string {
 	if w == nil || w.taken {
 		return budgets
 	}
-	return append(budgets[:len(budgets):len(budgets)], budgetUnverified)
+	return append(slices.Clip(budgets), budgetUnverified)
 }
 
 func (w *watch) take() {

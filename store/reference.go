@@ -34,7 +34,10 @@ func (db *DB) UsersCalled(ctx context.Context, envID string, folded []string) ([
 // MarkWaiting makes the rows due that wait for somebody who is called like this.
 func (db *DB) MarkWaiting(ctx context.Context, connectionID string, folded []string, at time.Time, cause string) error {
 	args := []any{connectionID, micros(at), int(provision.PriorityLive), cause, string(provision.StatusPending)}
-	_, err := db.write.ExecContext(ctx, `UPDATE accounts SET due_at = $2, cause = $4, status = $5, marks = marks + 1,
- priority = CASE WHEN due_at > 0 AND priority < $3 THEN priority ELSE $3 END WHERE connection_id = $1 AND waits_for <> '' AND waits_for IN (`+db.list(folded, &args)+`)`, args...)
+	//nolint:gosec // list binds values
+	query := `UPDATE accounts SET due_at = $2, cause = $4, status = $5, marks = marks + 1,
+ priority = CASE WHEN due_at > 0 AND priority < $3 THEN priority ELSE $3 END
+ WHERE connection_id = $1 AND waits_for <> '' AND waits_for IN (` + db.list(folded, &args) + `)`
+	_, err := db.write.ExecContext(ctx, query, args...)
 	return err
 }

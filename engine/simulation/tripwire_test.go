@@ -86,7 +86,7 @@ func (s forgetful) Runner(ctx context.Context, envID, connectionID string) (prov
 	return r, err
 }
 
-func (s forgetful) CountHurt(ctx context.Context, id string, since time.Time) (int64, error) {
+func (s forgetful) CountHurt(ctx context.Context, id string, _ time.Time) (int64, error) {
 	return s.Store.CountHurt(ctx, id, time.Now().Add(time.Second)) // and neither are those who were hurt
 }
 
