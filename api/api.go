@@ -304,6 +304,7 @@ func (s *server) guarded(rt *route) http.Handler {
 			limit := budget
 			if rt.handler.patient {
 				limit = patientBudget
+				_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(limit + 10*time.Second)) // beyond the server's own
 			}
 			ctx, cancel = context.WithTimeout(ctx, limit)
 			defer cancel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -250,7 +251,7 @@ func (w *world) carriedOut(after int64) []string {
 func (w *world) touched() map[string]bool {
 	out := map[string]bool{}
 	for _, r := range w.workspace.Requests().Requests {
-		if _, id, ok := strings.Cut(r.Path, "/Users/"); ok && r.Method != "GET" {
+		if _, id, ok := strings.Cut(r.Path, "/Users/"); ok && r.Method != http.MethodGet {
 			out[id] = true
 		}
 	}

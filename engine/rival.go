@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"lockstep/provision"
 )
@@ -82,8 +83,8 @@ func (r *runner) alone(ctx context.Context, it *item, remote *provision.Remote) 
 		return nil
 	}
 	others, err = r.adoptable(ctx, it.row.Kind, others)
-	if fault := asFault(err); fault != nil { // all of them stay foreign
-		return nil
+	if fault := asFault(err); fault != nil {
+		return nil //nolint:nilerr // all of the others stay foreign, so this one is alone
 	}
 	if err != nil {
 		return err
@@ -116,13 +117,9 @@ func claimedSaid(names []string, identifies string) string {
 
 // sentence joins names: "anna, ben and cleo".
 func sentence(names []string) string {
-	out := names[0]
-	for i, n := range names[1:] {
-		if i == len(names)-2 {
-			out += " and " + n
-		} else {
-			out += ", " + n
-		}
+	if len(names) == 1 {
+		return names[0]
 	}
-	return out
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " and " + names[last]
 }

@@ -53,7 +53,7 @@ func (r runner) Run() int { return postgrestest.Main(r.m) }
 //	tool ARGS...              lockstep ARGS on the story's database
 //	held N                    waits until N operations of $rule are held
 //	hold                      $hold is the open hold of $store, $object the first object in it
-//	owned OWNERSHIP N         waits until so many accounts of the store are owned like that
+//	becomes PATH TEXT         waits until what the API answers has the text in it
 //	ask PATH                  reads the server without sign-in
 //	scrape SERVER             reads the server's metrics
 //	receive                   listens for webhooks; $hook is where
@@ -76,7 +76,7 @@ func TestStories(t *testing.T) {
 				},
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"start": start, "crash": crash, "term": terminate, "login": login, "api": callAPI, "slack": callSlack, "connect": connect,
-					"settle": settle, "owned": owned, "writes": writes, "members": members, "tool": tool, "people": people, "hold": hold, "held": held, "scrape": scrape, "ask": ask,
+					"settle": settle, "becomes": becomes, "writes": writes, "members": members, "tool": tool, "people": people, "hold": hold, "held": held, "scrape": scrape, "ask": ask,
 					"byhand": byHand, "faults": faults, "drift": oneDrift, "receive": receive, "received": received,
 					"groupid": groupID, "carry": carry, "groups": groupMembers, "foreign": foreign, "foreigngroup": foreignGroup, "holdid": holdID,
 				},
@@ -344,11 +344,11 @@ func settle(ts *testscript.TestScript, _ bool, args []string) {
 	})
 }
 
-// owned waits until so many accounts of the store have an ownership.
-func owned(ts *testscript.TestScript, _ bool, args []string) {
-	until(ts, args[1]+" "+args[0], func() (string, bool) {
-		raw := string(request(ts, http.MethodGet, "/propagation/stores/"+ts.Getenv("store")+"/accounts?ownership="+args[0], ""))
-		return raw, strings.Contains(raw, `"size":`+args[1]+`}`) || strings.Contains(raw, `"size":`+args[1]+`,`)
+// becomes waits until what the API answers has a text in it.
+func becomes(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, args[0]+" has "+args[1], func() (string, bool) {
+		raw := string(request(ts, http.MethodGet, args[0], ""))
+		return raw, strings.Contains(raw, args[1])
 	})
 }
 
