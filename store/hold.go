@@ -72,12 +72,13 @@ func (t *tx) countRemoved(ctx context.Context, a *provision.Account) error {
 }
 
 // CountAccess counts the people whom the connection gives access, or gave it until they lost it after a time. Accounts that are ours
-// and closed are not among them: they grow with the years, and a share of them says nothing.
+// and closed are not among them: they grow with the years, and a share of them says nothing. Nor are those that have to be read again:
+// they may be closed, and the fewer people, the sooner it is asked.
 func (db *DB) CountAccess(ctx context.Context, connectionID string, since time.Time) (int64, error) {
 	var n int64
 	// Text within JSON has its quotation marks escaped, so the pattern matches the member itself.
 	const query = `SELECT count(*) FROM accounts WHERE connection_id = $1 AND kind = 'USER' AND ownership IN ('MANAGED', 'ADOPTED')
- AND (remote = '' OR remote LIKE '%"active":true%' OR deprovisioned_at > $2)`
+ AND (remote LIKE '%"active":true%' OR deprovisioned_at > $2)`
 	return n, db.read.QueryRowContext(ctx, query, connectionID, micros(since)).Scan(&n)
 }
 

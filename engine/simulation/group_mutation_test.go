@@ -13,7 +13,7 @@ import (
 )
 
 // groupSeeds is how many seeds a mutant of groups may survive.
-const groupSeeds = 300
+const groupSeeds = 600
 
 // deafStore spoils what the engine keeps about groups.
 type deafStore struct {

@@ -324,7 +324,8 @@ func (w *world) judgeClosing(who int, id string) {
 		}
 	}
 	for _, p := range w.truth.statesSince(now.Add(-2 * provision.GuardWindow)) {
-		if float64(n) <= p.limits.Count || float64(n)*100 <= p.limits.Share*float64(people) {
+		// One more: somebody who was closed between two looks at who has access.
+		if float64(n) <= p.limits.Count || float64(n)*100 <= p.limits.Share*float64(people+1) {
 			return
 		}
 	}
@@ -354,7 +355,7 @@ func (t *truth) movedSince(who int, since time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h := t.history[who]
-	return len(h) > 0 && h[len(h)-1].at.After(since) || t.published[len(t.published)-1].at.After(since)
+	return len(h) > 0 && !h[len(h)-1].at.Before(since) || !t.published[len(t.published)-1].at.Before(since) // in the same moment: another reason
 }
 
 // bound is how long an account may stay open in clear weather when it should be closed: half a minute at the gate, a second of silence,

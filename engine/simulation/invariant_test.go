@@ -15,7 +15,7 @@ import (
 const (
 	inFlight      = 3 * time.Second  // what was edited so shortly before a write need not be in it
 	inFlightRough = 90 * time.Second // ... while the target holds calls up
-	sameAMinute   = 30               // of the same call: more are no retries, but hammering
+	sameAMinute   = 65               // of the same call: a target may say "again in a second", and more is hammering
 	callsAMinute  = 150              // the engine needs fewer than 90
 )
 

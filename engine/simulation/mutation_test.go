@@ -185,7 +185,7 @@ var mutants = []mutant{
 		target: targeting(func(t *deceitful) { t.grabbing = true }),
 	},
 	{
-		name: "failed look-up taken for empty", seed: 346, breaks: "a look-up that failed (a proxy's 404) means that there is no account",
+		name: "failed look-up taken for empty", seed: 508, breaks: "a look-up that failed (a proxy's 404) means that there is no account",
 		target: targeting(func(t *deceitful) { t.blind = true }),
 	},
 	{

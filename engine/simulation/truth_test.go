@@ -217,7 +217,20 @@ func (w *world) membersOf(who int) []sandbox.Member {
 			out = append(out, m)
 		}
 	}
+	if len(out) > 1 {
+		out = slices.DeleteFunc(out, w.wasAway)
+	}
 	return out
+}
+
+// wasAway reports whether a member who was there from the beginning is linked to nobody: when the person's account was made they had
+// another address, by which nobody could have found this one, and came back to it since.
+func (w *world) wasAway(m sandbox.Member) bool {
+	if _, seeded := w.truth.seeded[m.ID]; !seeded {
+		return false
+	}
+	rows, err := w.db.AccountsByRemote(w.ctx, w.connection.ID, directory.KindUser, []string{m.ID})
+	return err == nil && (len(rows) == 0 || len(rows) == 1 && rows[0].ObjectID == "")
 }
 
 func (w *world) ownerOf(id string) int {
