@@ -206,7 +206,7 @@ func TestMail(t *testing.T) {
 			}
 			m := messenger(true)
 			if c.trust {
-				m.roots = &tls.Config{RootCAs: pool} //nolint:gosec // only its roots are used
+				m.roots = &tls.Config{RootCAs: pool}
 			}
 			err := m.Send(t.Context(), &alert.Settings{Email: e}, delivery(alert.ByEmail))
 			if c.wrong != "" {
