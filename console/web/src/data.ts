@@ -17,7 +17,7 @@ export const useMappings = (rule: string) =>
   useQuery({ queryKey: ['mappings', rule], queryFn: ({ signal }) => get<Page<'mappings', Mapping>>(`/propagation/rules/${rule}/mappings`, signal).then((p) => p._embedded.mappings), enabled: rule !== '' });
 export const useCatalogue = () =>
   useQuery({ queryKey: ['catalogue'], staleTime: Infinity, queryFn: ({ signal }) => get<Page<'storeMetadata', StoreType>>('/propagation/storeMetadata', signal).then((p) => p._embedded.storeMetadata) });
-export const useMetadata = (type: string) => useQuery({ queryKey: ['metadata', type], staleTime: Infinity, queryFn: async () => sections(await post<Metadata>('/propagation/storeMetadata/' + type, {})), enabled: type !== '' });
+export const useMetadata = (type: string) => useQuery({ queryKey: ['metadata', type], staleTime: Infinity, queryFn: () => post<Metadata>('/propagation/storeMetadata/' + type, {}), enabled: type !== '' });
 export const usePopulations = () => useQuery({ queryKey: ['populations'], queryFn: ({ signal }) => get<Page<'populations', Population>>('/populations', signal).then((p) => p._embedded.populations) });
 
 export const useAttributes = () =>
@@ -90,11 +90,3 @@ export const ruleBody = (r: Rule) => ({
 });
 
 export const saveRule = (r: Rule) => put<Rule>('/propagation/rules/' + r.id, ruleBody(r)).then(async (saved) => (await publish(), saved));
-
-/** Under which heading of PingOne's wizard each setting stands. */
-function sections(m: Metadata): Metadata {
-  for (const f of m.connectionProfiles[0].connectionAttributes as (Metadata['connectionProfiles'][0]['connectionAttributes'][0] & { credentials: boolean; preference: boolean })[]) {
-    f.section = f.credentials ? 'AUTHENTICATION' : f.preference ? 'PREFERENCES' : 'ACTIONS';
-  }
-  return m;
-}

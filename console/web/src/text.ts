@@ -14,13 +14,16 @@ export const ruleStates: Record<RuleState, { label: string; color: string; help:
 export const ruleState = (s: SyncStatus): { label: string; color: string; help: string } =>
   s.state === 'IDLE' && s.users.failed + s.groups.failed > 0 ? { label: 'With failures', color: 'red', help: 'Nothing is due, but not everybody could be synced. The rule lists the causes.' } : ruleStates[s.state];
 
-export const accountStates: Record<AccountStatus, { label: string; color: string; help: string }> = {
+export const accountStates: Record<Exclude<AccountStatus, ''>, { label: string; color: string; help: string }> = {
   PENDING: { label: 'Pending', color: 'blue', help: 'Due: it is written as soon as the limits of the target allow.' },
   SUCCESS: { label: 'Success', color: 'teal', help: 'Fully synced.' },
   UNSYNCED: { label: 'Unsynced', color: 'gray', help: 'No account on the target, and none was made (for instance because creation is not allowed).' },
   PARTIAL: { label: 'Partially synced', color: 'yellow', help: 'The account exists, but may be out of date (for instance because updates are not allowed).' },
   FAILED: { label: 'Failed', color: 'red', help: 'Not synced because of an error.' },
 };
+
+/** How an account stands; nothing is said of one that nobody keeps in step. */
+export const accountState = (s: AccountStatus) => (s === '' ? undefined : accountStates[s]);
 
 export const ownerships: Record<Exclude<Account['ownership'], ''>, { label: string; color: string; help: string }> = {
   MANAGED: { label: 'Managed', color: 'lagoon', help: 'Lockstep created this account.' },

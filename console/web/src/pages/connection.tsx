@@ -7,13 +7,13 @@ import { Link, useNavigate, useParams } from 'react-router';
 import { ApiError, post, put, remove, sentence } from '../api';
 import { done, fail, publish, storeBody, useAct, useMetadata, usePages, useRules, useStore, useStoreStatus } from '../data';
 import { useMay } from '../session';
-import { accountStates, managedHelp, managedLabel, number, ownerships, plural, shown } from '../text';
+import { accountState, accountStates, managedHelp, managedLabel, number, ownerships, plural, shown } from '../text';
 import type { Account, Store, StoreStatus, TestResult } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Checks } from '../ui/checks';
 import { Ago, Confirm, Empty, Facts, Failed, List, Loading, PageHead, Search, Section, Status } from '../ui/parts';
 import { Rename } from '../ui/rename';
-import { labelOf, Preferences, SettingField, type Values } from '../ui/settings';
+import { labelOf, Preferences, SettingField, type Values, sectionOf } from '../ui/settings';
 import { StoreIcon } from '../ui/storeicon';
 import { RuleState, StoreState } from './provisioning';
 
@@ -221,9 +221,9 @@ function Configuration({ store }: { store: Store }) {
   const edit = may.editAll && <Button variant="default" size="xs" leftSection={<IconPencil size={14} />} onClick={() => setEditing(true)}>Edit</Button>;
   return (
     <Stack>
-      <Section title="Authentication" actions={edit}><Facts of={fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => [labelOf(f), value(f)])} /></Section>
+      <Section title="Authentication" actions={edit}><Facts of={fields.filter((f) => sectionOf(f) === 'AUTHENTICATION').map((f) => [labelOf(f), value(f)])} /></Section>
       <Section title="Preferences and Actions" actions={edit}>
-        <Facts of={[...fields.filter((f) => f.section !== 'AUTHENTICATION').map((f): [string, React.ReactNode] => [labelOf(f), value(f)]), [managedLabel, <Tooltip key="m" label={managedHelp} multiline maw={300}><span>{store.managed ? 'Yes' : 'No'}</span></Tooltip>]]} />
+        <Facts of={[...fields.filter((f) => sectionOf(f) !== 'AUTHENTICATION').map((f): [string, React.ReactNode] => [labelOf(f), value(f)]), [managedLabel, <Tooltip key="m" label={managedHelp} multiline maw={300}><span>{store.managed ? 'Yes' : 'No'}</span></Tooltip>]]} />
       </Section>
     </Stack>
   );
@@ -237,7 +237,7 @@ function EditConfiguration({ store, onDone }: { store: Store; onDone: () => void
   const [failed, setFailed] = useState<TestResult>();
   const set = (key: string, v: unknown) => setValues((old) => ({ ...old, [key]: v }));
   const body = () => ({ ...storeBody(store), managed, configuration: Object.fromEntries(Object.entries(values).filter(([, v]) => v !== '' && v !== null)) });
-  const credentials = fields.filter((f) => f.section === 'AUTHENTICATION').some((f) => (values[f.name] ?? '') !== (store.configuration[f.name] ?? ''));
+  const credentials = fields.filter((f) => sectionOf(f) === 'AUTHENTICATION').some((f) => (values[f.name] ?? '') !== (store.configuration[f.name] ?? ''));
   const write = async () => {
     await put('/propagation/stores/' + store.id, body());
     if (credentials) await post(`/propagation/stores/${store.id}/connection/status`).catch(() => undefined);
@@ -263,7 +263,7 @@ function EditConfiguration({ store, onDone }: { store: Store; onDone: () => void
       <Stack maw={820}>
         <Section title="Configure authentication">
           <Stack>
-            {fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => (
+            {fields.filter((f) => sectionOf(f) === 'AUTHENTICATION').map((f) => (
               <SettingField key={f.name} field={f} value={values[f.name]} onChange={(v) => set(f.name, v)} saved={f.type === 'SECRET'} error={error?.at('configuration.' + f.name)} />
             ))}
           </Stack>
@@ -312,7 +312,7 @@ function Accounts({ store }: { store: Store }) {
             </Box>
           ), wide: true },
           { label: 'Ownership', cell: (a) => (a.ownership ? <Status of={ownerships[a.ownership]} dot={false} /> : '—'), wide: true },
-          { label: 'Status', cell: (a) => (a.ownership === 'FOREIGN' ? '—' : <Status of={accountStates[a.status]} help={a.error?.message ? sentence(a.error.message) : accountStates[a.status]?.help} />) },
+          { label: 'Status', cell: (a) => (a.ownership === 'FOREIGN' ? '—' : <Status of={accountState(a.status)} help={a.error?.message ? sentence(a.error.message) : accountState(a.status)?.help} />) },
           { label: 'Last sync', cell: (a) => <Text size="sm"><Ago at={a.lastSyncAt} /></Text>, wide: true },
           { label: '', width: 50, cell: (a) => may.editAll && a.kind === 'USER' && a.object && a.remoteId ? <Tooltip label="Unlink"><ActionIcon variant="subtle" color="gray" aria-label={`Unlink ${a.object.name}`} onClick={() => setUnlinking(a)}><IconLinkOff size={16} /></ActionIcon></Tooltip> : null },
         ]}

@@ -8,7 +8,7 @@ import { done, useCatalogue, useMetadata } from '../data';
 import type { Check, Store, StoreType, TestResult } from '../types';
 import { Checks } from '../ui/checks';
 import { Failed, Loading, PageHead } from '../ui/parts';
-import { Preferences, SettingField, type Values } from '../ui/settings';
+import { Preferences, SettingField, type Values, sectionOf } from '../ui/settings';
 import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
 
@@ -84,7 +84,7 @@ export default function NewConnection() {
             <Stack gap="lg">
               <Title order={2}>Configure authentication</Title>
               {metadata.isLoading && <Loading rows={2} />}
-              {fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => (
+              {fields.filter((f) => sectionOf(f) === 'AUTHENTICATION').map((f) => (
                 <SettingField key={f.name} field={f} value={values[f.name]} onChange={(v) => edit(f.name, v)} error={testError?.at('configuration.' + f.name)} />
               ))}
               {chosen?.type === 'Slack' && (
@@ -93,10 +93,10 @@ export default function NewConnection() {
                 </Text>
               )}
               {test.error && !testError?.details.length && <Failed error={test.error} title="The connection could not be tested" />}
-              {test.error && testError?.details.some((d) => !fields.some((f) => 'configuration.' + f.name === d.target && f.section === 'AUTHENTICATION')) && <Failed error={test.error} title="The connection could not be tested" />}
+              {test.error && testError?.details.some((d) => !fields.some((f) => 'configuration.' + f.name === d.target && sectionOf(f) === 'AUTHENTICATION')) && <Failed error={test.error} title="The connection could not be tested" />}
               {tested === 'valid' && <Alert color="teal" icon={<IconCircleCheck aria-hidden />} title="Connection Successful" role="status">{test.data && <Checks checks={test.data.checks} />}</Alert>}
               <Group>
-                <Button variant="default" leftSection={<IconPlugConnected size={16} />} loading={test.isPending} onClick={() => test.mutate()} disabled={fields.some((f) => f.section === 'AUTHENTICATION' && f.required && !values[f.name])}>Test connection</Button>
+                <Button variant="default" leftSection={<IconPlugConnected size={16} />} loading={test.isPending} onClick={() => test.mutate()} disabled={fields.some((f) => sectionOf(f) === 'AUTHENTICATION' && f.required && !values[f.name])}>Test connection</Button>
               </Group>
               <Buttons back={() => setStep(1)} next="Next" disabled={tested !== 'valid'} />
             </Stack>

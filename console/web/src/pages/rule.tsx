@@ -10,7 +10,7 @@ import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PreviewPanel } from '../rule/preview';
 import { useMay } from '../session';
-import { accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
+import { accountState, accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
 import type { Account, AccountStatus, Mapping, Page, Rule, Store, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Confirm, CopyText, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
@@ -312,7 +312,7 @@ function Users({ rule }: { rule: Rule }) {
         more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage} empty={<Empty title={status ? 'Nobody has this status' : 'Nobody yet'}>{status ? '' : 'People appear when the rule is enabled.'}</Empty>}
         columns={[
           { label: 'Person', cell: (a) => (a.object ? <Link to={`/directory/users/${a.object.id}/sync`}><Text span size="sm">{a.object.name}</Text></Link> : '—') },
-          { label: 'Status', width: 150, cell: (a) => <Status of={accountStates[a.status]} /> },
+          { label: 'Status', width: 150, cell: (a) => <Status of={accountState(a.status)} /> },
           { label: 'Details', wide: true, cell: (a) => <Text size="sm" c="dimmed" className="wrap">{a.error ? sentence(a.error.message) : a.details ? sentence(a.details) : ''}</Text> },
           { label: 'Ownership', wide: true, width: 110, cell: (a) => (a.ownership ? ownerships[a.ownership].label : '—') },
           { label: 'Last sync', wide: true, width: 140, cell: (a) => <Text size="sm"><Ago at={a.lastSyncAt} /></Text> },

@@ -7,7 +7,7 @@ import { Link, useNavigate, useParams } from 'react-router';
 import { get, post, put, remove, sentence } from '../api';
 import { done, useAct, useAttributes, usePopulations, useUser } from '../data';
 import { useMay } from '../session';
-import { accountStates, nameOf, ownerships, plural, shown } from '../text';
+import { accountState, nameOf, ownerships, plural, shown } from '../text';
 import type { Page, SyncedRule, Trace, User } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Confirm, Empty, Facts, Failed, Loading, PageHead, Section, Status } from '../ui/parts';
@@ -102,7 +102,7 @@ function Sync({ user }: { user: User }) {
       {q.data.map((s) => (
         <Section
           key={s.rule.id} title={s.rule.name}
-          actions={<><Status of={accountStates[s.status]} />{may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={now.isPending && now.variables?.rule.id === s.rule.id} onClick={() => now.mutate(s)}>Provision now</Button>}</>}
+          actions={<><Status of={accountState(s.status)} />{may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={now.isPending && now.variables?.rule.id === s.rule.id} onClick={() => now.mutate(s)}>Provision now</Button>}</>}
         >
           <Stack gap="md">
             {s.account.error && <Text size="sm" className="wrap" c="var(--mantine-color-error)">{sentence(s.account.error.message)} {s.account.error.hint && <Text span inherit c="dimmed">What to do: {sentence(s.account.error.hint)}</Text>}</Text>}
@@ -111,7 +111,7 @@ function Sync({ user }: { user: User }) {
               ['Rule', <Link key="r" to={`/integrations/provisioning/rules/${s.rule.id}`}>{s.rule.name}</Link>],
               ['Account', s.account.remoteId ? <Text key="a" size="sm" ff="monospace">{s.account.remoteId}{s.account.remote ? (s.account.remote.active ? ' · active' : ' · inactive') : ''}</Text> : 'none'],
               ['Ownership', s.account.ownership ? ownerships[s.account.ownership].label : '—'],
-              ['Details', s.details ? sentence(s.details) : accountStates[s.status].help], ['Last sync', <Ago key="l" at={s.lastSyncAt} />],
+              ['Details', s.details ? sentence(s.details) : accountState(s.status)?.help], ['Last sync', <Ago key="l" at={s.lastSyncAt} />],
               ...(s.account.nextTryAt ? [['Next try', <Ago key="n" at={s.account.nextTryAt} />] as [string, React.ReactNode]] : []),
             ]} />
           </Stack>

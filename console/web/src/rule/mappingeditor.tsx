@@ -7,12 +7,12 @@ import { ApiError, errorText, get, post, put, query, quoted, remove } from '../a
 import { publish, useAct, useAttributes, useMappings, useMetadata } from '../data';
 import { useMay } from '../session';
 import { nameOf, shown } from '../text';
-import type { Mapping, Page, Rule, User } from '../types';
+import type { Mapping, MappingDraft, Page, Rule, User } from '../types';
 import { AttributeName, Empty, Failed, Loading } from '../ui/parts';
 
 const ExpressionEditor = lazy(() => import('./expression'));
 
-type Draft = Omit<Mapping, 'id'> & { id?: string };
+type Draft = MappingDraft & { id?: string };
 
 /** The attribute mappings of a rule. Without any of its own the defaults of the target's type apply, and are shown. */
 export function MappingEditor({ rule, type, onSaved }: { rule: Rule; type: string; onSaved?: () => Promise<unknown> }) {
