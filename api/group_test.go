@@ -120,6 +120,9 @@ func TestMembers(t *testing.T) {
 	}{
 		{"?dryRun=true", "name,memberOf\nNorth,Team\n", 200, `"created":1`},
 		{"", "name,memberOf\nNorth,Team\nSouth,Nowhere\n", 200, `"kind":"GROUPS"`},
+		{"", "name,memberOf\nNorth,Team\n", 200, `"updated":0,"unchanged":1`},
+		{"", "name,memberOf\nNorth,\n", 200, `"updated":1,"unchanged":0`}, // where it is nested is a change as well
+		{"", "name,memberOf\nNorth,Team\n", 200, `"updated":1,"unchanged":0`},
 		{"", "group,username\nNorth,cleo\nNorth,nobody\n", 200, `"kind":"MEMBERSHIPS"`},
 		{"", "group,username\nNorth,cleo\n", 200, `"unchanged":1`},
 		{"", "username,email\nx,x@example.com\n", 400, "name,description"},

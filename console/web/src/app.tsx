@@ -10,6 +10,8 @@ import { Empty, Failed, PageHead, PageLoader } from './ui/parts';
 const Overview = lazy(() => import('./pages/overview'));
 const Users = lazy(() => import('./pages/users'));
 const UserPage = lazy(() => import('./pages/user'));
+const Groups = lazy(() => import('./pages/groups'));
+const GroupPage = lazy(() => import('./pages/group'));
 const Populations = lazy(() => import('./pages/populations'));
 const Attributes = lazy(() => import('./pages/attributes'));
 const Provisioning = lazy(() => import('./pages/provisioning'));
@@ -59,6 +61,9 @@ function Signed() {
             <Route path="/directory/users" element={<Users />} />
             <Route path="/directory/users/:id" element={<UserPage />} />
             <Route path="/directory/users/:id/:tab" element={<UserPage />} />
+            <Route path="/directory/groups" element={<Groups />} />
+            <Route path="/directory/groups/:id" element={<GroupPage />} />
+            <Route path="/directory/groups/:id/:tab" element={<GroupPage />} />
             <Route path="/directory/populations" element={<Populations />} />
             <Route path="/directory/attributes" element={<Attributes />} />
             <Route path="/integrations" element={<Navigate to="/integrations/provisioning" replace />} />

@@ -13,7 +13,7 @@ interface Place { label: string; to?: string; icon?: typeof IconUsers; below?: P
 
 const places: Place[] = [
   { label: 'Overview', to: '/', icon: IconLayoutDashboard },
-  { label: 'Directory', icon: IconUsers, below: [{ label: 'Users', to: '/directory/users' }, { label: 'Populations', to: '/directory/populations' }, { label: 'Attributes', to: '/directory/attributes' }] },
+  { label: 'Directory', icon: IconUsers, below: [{ label: 'Users', to: '/directory/users' }, { label: 'Groups', to: '/directory/groups' }, { label: 'Populations', to: '/directory/populations' }, { label: 'Attributes', to: '/directory/attributes' }] },
   { label: 'Integrations', icon: IconArrowsExchange, below: [{ label: 'Provisioning', to: '/integrations/provisioning' }] },
   { label: 'Activity', to: '/activity', icon: IconActivity },
   { label: 'Settings', to: '/settings', icon: IconSettings },

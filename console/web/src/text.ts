@@ -1,5 +1,5 @@
 // The console's plain-language texts, in one place, so that one thing is called one way on every page.
-import type { Account, AccountStatus, Operation, RuleState, SyncStatus } from './types';
+import type { Account, AccountStatus, Group, Operation, RuleState, SyncStatus } from './types';
 
 export const ruleStates: Record<RuleState, { label: string; color: string; help: string }> = {
   INACTIVE: { label: 'Inactive', color: 'gray', help: 'The rule does nothing.' },
@@ -31,6 +31,13 @@ export const ownerships: Record<Exclude<Account['ownership'], ''>, { label: stri
   FOREIGN: { label: 'Foreign', color: 'gray', help: 'Nobody of the directory: never written.' },
   RELEASED: { label: 'Released', color: 'gray', help: 'Its rule was deleted. The account is left alone until a rule covers the person again.' },
 };
+
+export const groupKinds = {
+  static: { label: 'Static', color: 'gray', help: 'Members are put in one by one, or come from nested groups.' },
+  dynamic: { label: 'Dynamic', color: 'lagoon', help: 'Whoever matches the filter is a member; membership follows the attributes of people.' },
+};
+
+export const groupKind = (g: Pick<Group, 'userFilter'>) => (g.userFilter ? groupKinds.dynamic : groupKinds.static);
 
 export const verbs: Record<Operation['verb'], { label: string; color: string }> = {
   create: { label: 'Create', color: 'teal' },

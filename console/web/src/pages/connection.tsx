@@ -60,7 +60,7 @@ function Actions({ store }: { store: Store }) {
   const [failed, setFailed] = useState<TestResult>();
   const [deleting, deletes] = useDisclosure();
   const [stopping, stops] = useDisclosure();
-  const setStatus = (value: 'ACTIVE' | 'INACTIVE') => put('/propagation/stores/' + store.id, { ...storeBody(store), status: value }).then(publish);
+  const setStatus = (value: 'ACTIVE' | 'INACTIVE') => put('/propagation/stores/' + store.id, { ...storeBody(store), status: value }).then(() => publish());
   // Switching on is only possible with a connection that tests valid at this moment.
   const switchOn = useAct(async () => {
     const result = await post<TestResult>(`/propagation/stores/${store.id}/connection/status`);
