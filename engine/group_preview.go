@@ -13,9 +13,9 @@ import (
 )
 
 // previewGroups answers what a rule would do now with the groups that it carries, or carried. Members are named, not numbered:
-// some have no account yet.
+// some have no account yet. strangers names accounts that the link table does not know yet.
 func (e *Engine) previewGroups(
-	ctx context.Context, l *line, envID, ruleID string, summary *provision.Summary, yield func(provision.Operation) error,
+	ctx context.Context, l *line, envID, ruleID string, strangers map[string]string, summary *provision.Summary, yield func(provision.Operation) error,
 ) error {
 	ids, err := e.groupsOfRule(ctx, l, envID, ruleID)
 	if err != nil {
@@ -31,7 +31,7 @@ func (e *Engine) previewGroups(
 			if it.want.RuleID != ruleID && it.row.RuleID != ruleID {
 				continue
 			}
-			if err := e.previewGroup(ctx, l, it, &there); err != nil {
+			if err := e.previewGroup(ctx, l, it, &there, strangers); err != nil {
 				return movedOr(err)
 			}
 			if len(it.outcome.Operations) == 0 {
@@ -78,7 +78,7 @@ func (e *Engine) groupsOfRule(ctx context.Context, l *line, envID, ruleID string
 }
 
 // previewGroup plans a group as if everybody who is to get an account had one.
-func (e *Engine) previewGroup(ctx context.Context, l *line, it *groupItem, there *groupListing) error {
+func (e *Engine) previewGroup(ctx context.Context, l *line, it *groupItem, there *groupListing, strangers map[string]string) error {
 	if it.want.Leave {
 		it.planGroup(l.groupPolicy)
 		return nil
@@ -104,11 +104,11 @@ func (e *Engine) previewGroup(ctx context.Context, l *line, it *groupItem, there
 		}
 	}
 	it.planGroup(l.groupPolicy)
-	return e.nameMembers(ctx, l, it)
+	return e.nameMembers(ctx, l, it, strangers)
 }
 
 // nameMembers puts names in the place of the target's ids.
-func (e *Engine) nameMembers(ctx context.Context, l *line, it *groupItem) error {
+func (e *Engine) nameMembers(ctx context.Context, l *line, it *groupItem, strangers map[string]string) error {
 	for i := range it.outcome.Operations {
 		m := it.outcome.Operations[i].Members
 		if m == nil {
@@ -117,6 +117,11 @@ func (e *Engine) nameMembers(ctx context.Context, l *line, it *groupItem) error 
 		leaving, err := e.memberNames(ctx, l.connection.ID, m.Remove)
 		if err != nil {
 			return err
+		}
+		for j, id := range m.Remove {
+			if name := strangers[id]; leaving[j] == id && name != "" {
+				leaving[j] = name
+			}
 		}
 		it.outcome.Operations[i].Members = &provision.MemberChange{Add: it.names(m.Add, len(m.Add)), Remove: leaving}
 	}
@@ -172,7 +177,7 @@ func (e *Engine) onDemandGroup(ctx context.Context, l *line, envID, id string, t
 		return nil, movedOr(err)
 	}
 	it.planGroup(l.groupPolicy)
-	if err := e.nameMembers(ctx, l, it); err != nil {
+	if err := e.nameMembers(ctx, l, it, nil); err != nil {
 		return nil, err
 	}
 	explain(trace, l, &it.item)

@@ -52,7 +52,7 @@ func (e *Engine) Preview(
 	if err := e.eachUser(ctx, envID, visit); err != nil {
 		return summary, err
 	}
-	return summary, e.previewGroups(ctx, l, envID, ruleID, &summary, yield)
+	return summary, e.previewGroups(ctx, l, envID, ruleID, called(listed), &summary, yield)
 }
 
 // movedOr says what a caller can do about attributes that changed while they waited.
@@ -133,6 +133,19 @@ func (e *Engine) draft(ctx context.Context, envID, ruleID string) (*line, error)
 		snapshot.Mappings = append(snapshot.Mappings, mappings...)
 	}
 	return e.compile(ctx, envID, snapshot, c, unpaced)
+}
+
+// called answers what the accounts of a listing are called, by the target's ids.
+func called(listed map[string][]provision.Remote) map[string]string {
+	out := map[string]string{}
+	for _, remotes := range listed {
+		for i := range remotes {
+			if name, _ := remotes[i].Attributes["userName"].(string); name != "" {
+				out[remotes[i].ID] = name
+			}
+		}
+	}
+	return out
 }
 
 // listing reads the target's accounts by identifier, for a connection that never looked at its target: without it the preview

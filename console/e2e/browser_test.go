@@ -157,6 +157,21 @@ func js(values ...string) string {
 	return strings.Join(out, ",")
 }
 
+// api asks the server as the page does, and answers the id of what was made, if it has one.
+func (b *browser) api(method, path, body string) string {
+	b.t.Helper()
+	id, err := eval[string](b, `(async () => {
+		const env = (await (await fetch('/v1/session')).json()).environment.id;
+		const r = await fetch('/v1/environments/' + env + `+js(path)+`, { method: `+js(method)+`, headers: { 'Content-Type': 'application/json' }, body: `+js(body)+` || undefined });
+		if (!r.ok) throw new Error(r.status + ' ' + await r.text());
+		return r.status === 204 ? '' : ((await r.json()).id ?? '');
+	})()`)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return id
+}
+
 // open goes to a page.
 func (b *browser) open(path string) {
 	b.t.Helper()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -121,6 +122,7 @@ func (b *browser) signIn(username, password string) {
 }
 
 type member struct {
+	ID           string `json:"id"`
 	UserName     string `json:"userName"`
 	PrimaryEmail string `json:"primaryEmail"`
 	GivenName    string `json:"givenName"`
@@ -159,10 +161,73 @@ func (w *world) until(what string, done func(map[string]member) bool) {
 	}
 }
 
+type slackGroup struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Members []string `json:"members"`
+}
+
+// groups is who is in which group of the workspace: e-mail addresses, sorted, by the group's name.
+func (w *world) groups() map[string]string {
+	w.t.Helper()
+	get := func(path string, into any) {
+		response, err := http.Get(w.slack + path)
+		must(w.t, err)
+		defer func() { _ = response.Body.Close() }()
+		must(w.t, json.NewDecoder(response.Body).Decode(into))
+	}
+	var members []member
+	var groups []slackGroup
+	get("/sandbox/members", &members)
+	get("/sandbox/groups", &groups)
+	address := map[string]string{}
+	for _, m := range members {
+		address[m.ID] = m.PrimaryEmail
+	}
+	out := map[string]string{}
+	for _, g := range groups {
+		var list []string
+		for _, id := range g.Members {
+			list = append(list, address[id])
+		}
+		slices.Sort(list)
+		out[g.Name] = strings.Join(list, " ")
+	}
+	return out
+}
+
+// untilGroup waits for a group of the workspace to have exactly these members.
+func (w *world) untilGroup(name, members string) {
+	w.t.Helper()
+	deadline := time.After(patience)
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		got := w.groups()
+		if list, there := got[name]; there && list == members {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			w.t.Fatalf("never: group %s has %q; the groups are %q", name, members, got)
+		}
+	}
+}
+
 // seed puts members into the workspace by hand.
 func (w *world) seed(members string) {
 	w.t.Helper()
-	response, err := http.Post(w.slack+"/sandbox/members", "application/json", strings.NewReader(members))
+	w.post("/sandbox/members", members)
+}
+
+// post sends something to the workspace's own controls.
+func (w *world) post(path, body string) {
+	w.t.Helper()
+	response, err := http.Post(w.slack+path, "application/json", strings.NewReader(body))
 	must(w.t, err)
 	_ = response.Body.Close()
+	if response.StatusCode >= 300 {
+		w.t.Fatalf("%s: %s", path, response.Status)
+	}
 }

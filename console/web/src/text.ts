@@ -76,6 +76,18 @@ export const settingLabels: Record<string, string> = {
   REMOVE_ACTION: 'Remove action',
 };
 
+/** PingOne's dialog before groups are taken to a target; TARGET is what the connection is called. */
+export const consentTexts = {
+  Merge: {
+    title: 'Merge Group Memberships', warning: '',
+    text: 'Where TARGET has a group of the same name, that group is taken over: members from here are added, and members that others added stay.',
+  },
+  Overwrite: {
+    title: 'Overwrite Group Memberships', warning: 'Whoever is in such a group there, and is not in the group here, is taken out of it. The Preview lists them.',
+    text: 'Where TARGET has a group of the same name, that group is taken over, and its members become exactly those from here.',
+  },
+} as const;
+
 export const managedLabel = 'Deprovision on rule deletion';
 export const managedHelp = 'Determines whether to deprovision users that were provisioned using this rule if the rule is deleted.';
 

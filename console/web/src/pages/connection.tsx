@@ -304,7 +304,7 @@ function Accounts({ store }: { store: Store }) {
         more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage}
         empty={<Empty title={name || ownership || status ? 'No account matches' : 'No account is known yet'}>{name || ownership || status ? 'Try another name or status.' : 'They appear when a rule that uses this connection is enabled.'}</Empty>}
         columns={[
-          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Text size="sm">{a.object?.name ?? 'nobody'} <Text span size="xs" c="dimmed">group</Text></Text> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody</Text>) },
+          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Text size="sm">{a.object ? <Anchor component={Link} to={`/directory/groups/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text span inherit c="dimmed">nobody’s</Text>} <Text span size="xs" c="dimmed">group</Text></Text> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody</Text>) },
           { label: 'Account on the target', cell: (a) => (
             <Box>
               <Text size="sm" className="wrap">{String(a.remote?.attributes?.primaryEmail ?? a.remote?.attributes?.userName ?? a.remote?.attributes?.displayName ?? (a.remoteId || '—'))}</Text>

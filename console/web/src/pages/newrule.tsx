@@ -6,6 +6,7 @@ import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { ApiError, get, post, put } from '../api';
 import { done, ruleBody, saveRule, useRule, useStore, useStores } from '../data';
 import type { Page, Rule, Store } from '../types';
+import { Consent, consents, GroupsEditor, handlingOf, useHasGroups } from '../rule/groups';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PreviewPanel } from '../rule/preview';
@@ -14,7 +15,7 @@ import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
 
 const root = '/integrations/provisioning';
-const steps = ['filter', 'mapping', 'preview'];
+const steps = ['filter', 'mapping', 'groups', 'preview'];
 
 /** From source and target to an enabled rule. After the first step the rule exists, switched off, so nothing is lost on the way. */
 export default function NewRule() {
@@ -23,7 +24,7 @@ export default function NewRule() {
   return (
     <>
       <PageHead title="New rule" crumbs={[['Provisioning', root + '/connections'], ['Rules', root + '/rules']]} />
-      <Steps labels={['Source and target', 'User filter', 'Mapping', 'Preview']} active={active} />
+      <Steps labels={['Source and target', 'User filter', 'Mapping', 'Groups', 'Preview']} active={active} />
       {active === 0 ? <Create /> : <Continue key={step} id={id} step={steps[active - 1]} />}
     </>
   );
@@ -93,6 +94,7 @@ function Continue({ id, step }: { id: string; step: string }) {
   switch (step) {
     case 'filter': return <Filter rule={rule.data} />;
     case 'mapping': return <MappingStep rule={rule.data} store={store.data} />;
+    case 'groups': return <GroupsStep rule={rule.data} store={store.data} />;
     default: return <Enable rule={rule.data} store={store.data} />;
   }
 }
@@ -127,7 +129,34 @@ function MappingStep({ rule, store }: { rule: Rule; store: Store }) {
         <MappingEditor rule={rule} type={store.type} />
         <Group justify="space-between">
           <Button variant="default" component={Link} to={to(rule, 'filter')}>Back</Button>
-          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button component={Link} to={to(rule, 'preview')}>Next</Button></Group>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button component={Link} to={to(rule, 'groups')}>Next</Button></Group>
+        </Group>
+      </Stack>
+    </Paper>
+  );
+}
+
+function GroupsStep({ rule, store }: { rule: Rule; store: Store }) {
+  const [ids, setIds] = useState(rule.groups.map((g) => g.id));
+  const [asking, setAsking] = useState(false);
+  const hasGroups = useHasGroups(store.type);
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const save = useMutation({
+    mutationFn: () => put<Rule>('/propagation/rules/' + rule.id, { ...ruleBody(rule), groups: ids.map((id) => ({ id })) }),
+    onSuccess: async () => { await client.invalidateQueries({ queryKey: ['rules'] }); void navigate(to(rule, 'preview')); },
+  });
+  const fresh = ids.filter((id) => !rule.groups.some((g) => g.id === id)).length;
+  return (
+    <Paper p={{ base: 'md', sm: 'xl' }}>
+      <Stack>
+        <div><Title order={2}>Groups</Title><Text size="sm" c="dimmed">Which groups go to {store.name}? Each goes with those of its members whom the user filter covers. A rule can do without.</Text></div>
+        {hasGroups ? <GroupsEditor value={ids} onChange={setIds} filter={rule.populationExpression} /> : <Paper><Empty title="This kind of target has no groups">Go on with the preview.</Empty></Paper>}
+        {save.error && <Failed error={save.error} title="The groups were not saved" />}
+        {asking && <Consent store={store} added={ids.length} active={false} onClose={() => setAsking(false)} onAgree={(how) => { consents.set(rule.id, how); save.mutate(); }} loading={save.isPending} error={save.error} />}
+        <Group justify="space-between">
+          <Button variant="default" component={Link} to={to(rule, 'mapping')}>Back</Button>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => (ids.length > 0 && (fresh > 0 || !consents.has(rule.id)) ? setAsking(true) : save.mutate())} loading={save.isPending}>Next</Button></Group>
         </Group>
       </Stack>
     </Paper>
@@ -138,24 +167,28 @@ function Enable({ rule, store }: { rule: Rule; store: Store }) {
   const navigate = useNavigate();
   const client = useQueryClient();
   const enable = useMutation({
-    mutationFn: () => saveRule({ ...rule, active: true }),
+    mutationFn: () => saveRule({ ...rule, active: true }, consents.get(rule.id) === 'OVERWRITE'),
     onSuccess: async () => {
+      consents.delete(rule.id);
       await Promise.all([['rules'], ['live'], ['activities']].map((queryKey) => client.invalidateQueries({ queryKey })));
       done('The rule is enabled.');
       void navigate(`${root}/rules/${rule.id}`);
     },
   });
   const off = store.status !== 'ACTIVE';
+  const [asking, setAsking] = useState(false);
+  const unasked = rule.groups.length > 0 && handlingOf(store) === 'Overwrite' && !consents.has(rule.id);
   return (
     <Paper p={{ base: 'md', sm: 'xl' }}>
       <Stack>
         <div><Title order={2}>Preview</Title><Text size="sm" c="dimmed">Exactly what enabling the rule does at {store.name}.</Text></div>
         <PreviewPanel ruleId={rule.id} />
         {off && <Text size="sm">The connection <Anchor component={Link} to={`${root}/connections/${store.id}`} inherit>{store.name}</Anchor> is off. Switch it on first; a rule cannot be enabled before its connection is.</Text>}
+        {asking && <Consent store={store} added={rule.groups.length} active={false} onClose={() => setAsking(false)} onAgree={(how) => { consents.set(rule.id, how); setAsking(false); enable.mutate(); }} />}
         {enable.error && <Failed error={enable.error} title="The rule was not enabled" />}
         <Group justify="space-between">
-          <Button variant="default" component={Link} to={to(rule, 'mapping')}>Back</Button>
-          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => enable.mutate()} loading={enable.isPending} disabled={off}>Enable rule</Button></Group>
+          <Button variant="default" component={Link} to={to(rule, 'groups')}>Back</Button>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => (unasked ? setAsking(true) : enable.mutate())} loading={enable.isPending} disabled={off}>Enable rule</Button></Group>
         </Group>
       </Stack>
     </Paper>

@@ -6,6 +6,7 @@ import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { at, get, post, put, query, remove, sentence } from '../api';
 import { done, publish, ruleBody, saveRule, useAct, useMappings, usePages, useRule, useRules, useStore, useSyncStatus } from '../data';
+import { RuleGroups } from '../rule/groups';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PreviewPanel } from '../rule/preview';
@@ -38,6 +39,7 @@ export default function RulePage() {
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="filter">User filter</Tabs.Tab>
           <Tabs.Tab value="mapping">Attribute mapping</Tabs.Tab>
+          <Tabs.Tab value="groups">Groups</Tabs.Tab>
           <Tabs.Tab value="users">Users</Tabs.Tab>
           <Tabs.Tab value="preview">Preview</Tabs.Tab>
           <Tabs.Tab value="activity">Activity</Tabs.Tab>
@@ -45,6 +47,7 @@ export default function RulePage() {
         <Tabs.Panel value="overview"><Overview rule={r} store={store.data} /></Tabs.Panel>
         <Tabs.Panel value="filter"><Filter key={r.updatedAt} rule={r} /></Tabs.Panel>
         <Tabs.Panel value="mapping"><MappingEditor rule={r} type={store.data.type} /></Tabs.Panel>
+        <Tabs.Panel value="groups"><RuleGroups key={r.updatedAt} rule={r} store={store.data} /></Tabs.Panel>
         <Tabs.Panel value="users"><Users rule={r} /></Tabs.Panel>
         <Tabs.Panel value="preview"><PreviewPanel ruleId={id} /></Tabs.Panel>
         <Tabs.Panel value="activity"><ActivityList filter={`rule.id eq "${id}"`} /></Tabs.Panel>
@@ -172,12 +175,11 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
       </Section>
       {s.users.failed > 0 && <Failures rule={rule} of="users" />}
       {((rule.groups?.length ?? 0) > 0 || s.groups.impacted + s.groups.failed + s.groups.pending > 0) && (
-        <Section title="Group Sync Summary">
+        <Section title="Group Sync Summary" actions={<Anchor component={Link} to={`${root}/rules/${rule.id}/groups`} size="sm">Groups of this rule</Anchor>}>
           <SimpleGrid cols={{ base: 2, xs: 3, md: 6 }} spacing="sm" data-testid="group-summary">
             <Figure label="Impacted" value={s.groups.impacted} /><Figure label="Success" value={s.groups.success} /><Figure label="Unsynced" value={s.groups.unsynced} />
             <Figure label="Partial Synced" value={s.groups.partial} /><Figure label="Failed" value={s.groups.failed} color={s.groups.failed > 0 ? 'var(--mantine-color-error)' : undefined} /><Figure label="Pending" value={s.groups.pending} />
           </SimpleGrid>
-          <Text size="sm" c="dimmed" mt="md">The groups of a rule are chosen through the API; this page shows how they fare.</Text>
         </Section>
       )}
       {s.groups.failed > 0 && <Failures rule={rule} of="groups" />}
@@ -269,7 +271,7 @@ function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
                 <Box flex="1 1 260px" miw={0}>
                   <Text size="sm" fw={600} className="wrap">{sentence(first.error?.message ?? first.details ?? 'Unknown cause')}</Text>
                   {first.error?.hint && <Text size="sm" c="dimmed" className="wrap">What to do: {sentence(first.error.hint)}</Text>}
-                  <Text size="xs" mt={6}>{plural(list.length, one, many)}: {list.slice(0, 5).map((a, i) => <span key={a.id}>{i > 0 && ', '}{a.object && of === 'users' ? <Link to={`/directory/users/${a.object.id}`}>{a.object.name}</Link> : (a.object?.name ?? a.remoteId)}</span>)}{list.length > 5 && ' and more'}</Text>
+                  <Text size="xs" mt={6}>{plural(list.length, one, many)}: {list.slice(0, 5).map((a, i) => <span key={a.id}>{i > 0 && ', '}{a.object ? <Link to={`/directory/${of}/${a.object.id}`}>{a.object.name}</Link> : a.remoteId}</span>)}{list.length > 5 && ' and more'}</Text>
                 </Box>
                 {may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate(list.slice(0, 100))}>{list.length === 1 ? 'Retry' : `Retry ${list.length > 100 ? 'the first 100' : 'all'}`}</Button>}
               </Group>

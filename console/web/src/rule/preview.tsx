@@ -60,7 +60,7 @@ export function PreviewPanel({ ruleId }: { ruleId: string }) {
             label="Operations" rows={found.slice(0, shownRows)} rowKey={(o) => o.object.id + o.verb + o.remoteId} empty={<Empty icon={<IconEye size={36} stroke={1.3} />} title={q.hasNextPage ? `Nothing among the first ${number(operations.length)} operations matches` : 'No operation matches'}>{q.hasNextPage && 'Load the next ones below.'}</Empty>}
             more={found.length > shownRows ? () => setShown(shownRows + 100) : undefined}
             columns={[
-              { label: groups ? 'Person or group' : 'Person', cell: (o) => o.kind === 'GROUP' ? <Text size="sm">{o.object.name} <Text span size="xs" c="dimmed">group</Text></Text> : <Link to={`/directory/users/${o.object.id}`}><Text span size="sm">{o.object.name}</Text></Link> },
+              { label: groups ? 'Person or group' : 'Person', cell: (o) => o.kind === 'GROUP' ? <Text size="sm"><Link to={`/directory/groups/${o.object.id}`}>{o.object.name}</Link> <Text span size="xs" c="dimmed">group</Text></Text> : <Link to={`/directory/users/${o.object.id}`}><Text span size="sm">{o.object.name}</Text></Link> },
               { label: 'What', width: 120, cell: (o) => <Status label={o.withheld ? 'Withheld' : verbs[o.verb]?.label ?? o.verb} color={o.withheld ? 'orange' : verbs[o.verb]?.color} help={o.withheld ? sentence(o.withheld) : undefined} /> },
               { label: 'Why and what differs', cell: (o) => (
                 <Box>

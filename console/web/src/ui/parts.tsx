@@ -113,6 +113,8 @@ export function PageLoader() {
 
 export interface Column<T> {
   label: string;
+  /** Stands in the head of the column instead of the label. */
+  head?: ReactNode;
   cell: (row: T) => ReactNode;
   width?: number | string;
   /** Left out where the screen is narrow. */
@@ -138,9 +140,11 @@ export function List<T>({ columns, rows, rowKey, to, loading, error, again, empt
               <Table.Tr>
                 {columns.map((c) => (
                   <Table.Th key={c.label} w={c.width} visibleFrom={c.wide ? 'sm' : undefined} ta={c.align}>
-                    <Text size="xs" c="dimmed" fw={600} style={{ whiteSpace: 'nowrap' }}>
-                      {c.label}
-                    </Text>
+                    {c.head ?? (
+                      <Text size="xs" c="dimmed" fw={600} style={{ whiteSpace: 'nowrap' }}>
+                        {c.label}
+                      </Text>
+                    )}
                   </Table.Th>
                 ))}
               </Table.Tr>

@@ -38,17 +38,24 @@ export function SyncPanel({ of, id }: { of: 'users' | 'groups'; id: string }) {
           </Stack>
         </Section>
       ))}
-      <Modal opened={trace !== undefined} onClose={() => setTrace(undefined)} title={<Text fw={650}>Provisioned with {trace?.rule}</Text>} size="lg">
-        <Stack gap="sm">
-          {trace?.trace.steps.map((s) => (
-            <Group key={s.name} wrap="nowrap" align="flex-start" gap="sm">
-              <Status label={s.status === 'OK' ? 'Done' : s.status === 'FAILED' ? 'Failed' : 'Skipped'} color={s.status === 'OK' ? 'teal' : s.status === 'FAILED' ? 'red' : 'gray'} />
-              <div><Text size="sm" fw={600} tt="capitalize">{s.name}</Text><Text size="sm" className="wrap">{sentence(s.detail)}</Text></div>
-            </Group>
-          ))}
-          <Group justify="flex-end"><Button variant="default" onClick={() => setTrace(undefined)}>Close</Button></Group>
-        </Stack>
-      </Modal>
+      {trace && <TraceModal title={`Provisioned with ${trace.rule}`} trace={trace.trace} onClose={() => setTrace(undefined)} />}
     </Stack>
+  );
+}
+
+/** What provisioning now did, step by step. */
+export function TraceModal({ title, trace, onClose }: { title: string; trace: Trace; onClose: () => void }) {
+  return (
+    <Modal opened onClose={onClose} title={<Text fw={650}>{title}</Text>} size="lg">
+      <Stack gap="sm">
+        {trace.steps.map((s) => (
+          <Group key={s.name} wrap="nowrap" align="flex-start" gap="sm">
+            <Status label={s.status === 'OK' ? 'Done' : s.status === 'FAILED' ? 'Failed' : 'Skipped'} color={s.status === 'OK' ? 'teal' : s.status === 'FAILED' ? 'red' : 'gray'} />
+            <div><Text size="sm" fw={600} tt="capitalize">{s.name}</Text><Text size="sm" className="wrap">{sentence(s.detail)}</Text></div>
+          </Group>
+        ))}
+        <Group justify="flex-end"><Button variant="default" onClick={onClose}>Close</Button></Group>
+      </Stack>
+    </Modal>
   );
 }
