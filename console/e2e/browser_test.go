@@ -244,7 +244,23 @@ func (b *browser) choose(label, option string) {
 }
 
 // press sends keys to whatever has the focus.
-func (b *browser) press(keys string) { b.t.Helper(); b.do(chromedp.KeyEvent(keys)) }
+func (b *browser) press(keys string) {
+	b.t.Helper()
+	if keys != kb.Enter {
+		b.do(chromedp.KeyEvent(keys))
+		return
+	}
+	// As one event with its text, as a keyboard gives it: sent in two, a form is submitted although the page said that it must not be.
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		key := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r", UnmodifiedText: "\r", WindowsVirtualKeyCode: 13, NativeVirtualKeyCode: 13}
+		if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key); err != nil {
+			return err
+		}
+		key.Type, key.Text, key.UnmodifiedText = input.DispatchKeyEventTypeKeyUp, "", ""
+		_, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key)
+		return err
+	}))
+}
 
 // sees waits until the page shows each of the texts, in the dialog in front if there is one.
 func (b *browser) sees(texts ...string) {

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -51,6 +52,8 @@ type world struct {
 	server string
 	slack  string
 	link   string // of the first administrator
+	stop   func() // ends the server
+	last   func() // ends what was started last
 }
 
 // newWorld starts both; people go into the directory first.
@@ -59,12 +62,17 @@ func newWorld(t *testing.T, people string) *world {
 	w := &world{t: t, data: filepath.Join(t.TempDir(), "data")}
 	w.slack = w.start("sandbox", "slack", "--listen=127.0.0.1:0", "--token="+token, "--time-scale=0")
 	if people != "" {
-		file := filepath.Join(t.TempDir(), "people.csv")
-		must(t, os.WriteFile(file, []byte(people), 0o600))
-		w.command("", "import", "--data="+w.data, file)
+		w.command("", "import", "--data="+w.data, w.file(people))
 	}
-	w.server = w.start("serve", "--data="+w.data, "--listen=127.0.0.1:0", "--allow-private-targets")
+	w.serve("127.0.0.1:0")
 	return w
+}
+
+// serve starts the server.
+func (w *world) serve(listen string) {
+	w.t.Helper()
+	w.server = w.start("serve", "--data="+w.data, "--listen="+listen, "--allow-private-targets")
+	w.stop = w.last
 }
 
 // start runs the program until it listens; it ends with the test.
@@ -78,6 +86,7 @@ func (w *world) start(args ...string) string {
 	c.Stderr = log
 	must(w.t, c.Start())
 	w.t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait(); _ = log.Close() })
+	w.last = func() { _ = c.Process.Signal(syscall.SIGTERM); _ = c.Wait() }
 	line, err := bufio.NewReader(out).ReadString('\n')
 	raw, _ := os.ReadFile(log.Name())
 	if err != nil {
@@ -165,6 +174,14 @@ type slackGroup struct {
 	ID      string   `json:"id"`
 	Name    string   `json:"name"`
 	Members []string `json:"members"`
+}
+
+// file writes a file and answers where it is.
+func (w *world) file(text string) string {
+	w.t.Helper()
+	name := filepath.Join(w.t.TempDir(), "file.csv")
+	must(w.t, os.WriteFile(name, []byte(text), 0o600))
+	return name
 }
 
 // groups is who is in which group of the workspace: e-mail addresses, sorted, by the group's name.

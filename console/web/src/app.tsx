@@ -5,6 +5,7 @@ import { Live } from './live';
 import { Enter, SetUp } from './pages/enter';
 import { SessionProvider, useMay, useSession } from './session';
 import { Shell } from './shell';
+import { useKeptFocus } from './ui/keepfocus';
 import { Empty, Failed, PageHead, PageLoader } from './ui/parts';
 
 const Overview = lazy(() => import('./pages/overview'));
@@ -24,6 +25,7 @@ const Settings = lazy(() => import('./pages/settings'));
 const Profile = lazy(() => import('./pages/profile'));
 
 export function App() {
+  useKeptFocus();
   return (
     <SessionProvider
       loading={<PageLoader />}

@@ -88,6 +88,9 @@ export function usePages<K extends string, T>(key: unknown[], path: string, name
 
 export const useActivities = (filter: string, limit = 50) => usePages<'activities', Activity>(['activities'], '/activities', 'activities', { filter, limit });
 
+/** Whether there is nothing to show. What was read stays while the server is away; only what is gone for good goes. */
+export const isMissing = (q: { error: unknown; data: unknown }) => Boolean(q.error) && (q.data === undefined || (q.error instanceof ApiError && q.error.status === 404));
+
 export function fail(title: string, error: unknown) {
   notifications.show({ color: 'red', title, message: errorText(error), autoClose: 12_000 });
 }

@@ -1,5 +1,5 @@
-// Server-sent events make what they are about stale. The browser reconnects by itself, so a restart of the server is survived; a poll
-// every 15 seconds covers whatever a broken connection missed.
+// Server-sent events make what they are about stale. A restart of the server is survived: the browser asks again until it answers, and then
+// everything that is shown is read anew. A poll every 15 seconds covers whatever a broken connection missed.
 import { useQueryClient } from '@tanstack/react-query';
 import { createContext, useContext, useEffect, useState, type ReactNode } from 'react';
 import { at } from './api';
@@ -15,6 +15,7 @@ export function Live({ children }: { children: ReactNode }) {
     let timer: number | undefined;
     let waiting = false;
     let again: number | undefined;
+    let lost = false;
     const refresh = () => {
       // At most three times a second, however fast events come.
       if (waiting) return;
@@ -28,10 +29,13 @@ export function Live({ children }: { children: ReactNode }) {
       source = new EventSource(at('/propagation/events'));
       source.onopen = () => {
         setConnected(true);
-        refresh();
+        if (lost) void client.invalidateQueries();
+        else refresh();
+        lost = false;
       };
       source.onerror = () => {
         setConnected(false);
+        lost = true;
         if (source?.readyState === EventSource.CLOSED) again = window.setTimeout(open, 3_000); // an answer that was no stream
       };
       for (const name of ['progress', 'status', 'hold', 'message']) source.addEventListener(name, refresh);

@@ -5,13 +5,13 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { ApiError, post, put, remove, sentence } from '../api';
-import { done, fail, publish, storeBody, useAct, useMetadata, usePages, useRules, useStore, useStoreStatus } from '../data';
+import { done, fail, isMissing, publish, storeBody, useAct, useMetadata, usePages, useRules, useStore, useStoreStatus } from '../data';
 import { useMay } from '../session';
 import { accountState, accountStates, managedHelp, managedLabel, number, ownerships, plural, shown } from '../text';
 import type { Account, Store, StoreStatus, TestResult } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Checks } from '../ui/checks';
-import { Ago, Confirm, Empty, Facts, Failed, List, Loading, PageHead, Search, Section, Status } from '../ui/parts';
+import { Ago, Confirm, Empty, Facts, Failed, GroupBadge, List, Loading, PageHead, Search, Section, Status } from '../ui/parts';
 import { Rename } from '../ui/rename';
 import { labelOf, Preferences, SettingField, type Values, sectionOf } from '../ui/settings';
 import { StoreIcon } from '../ui/storeicon';
@@ -23,7 +23,7 @@ export default function ConnectionPage() {
   const { id = '', tab = 'overview' } = useParams();
   const store = useStore(id);
   const navigate = useNavigate();
-  if (store.error) return <Failed error={store.error} again={() => void store.refetch()} />;
+  if (isMissing(store)) return <Failed error={store.error} again={() => void store.refetch()} />;
   if (!store.data) return <Loading />;
   const s = store.data;
   return (
@@ -304,7 +304,7 @@ function Accounts({ store }: { store: Store }) {
         more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage}
         empty={<Empty title={name || ownership || status ? 'No account matches' : 'No account is known yet'}>{name || ownership || status ? 'Try another name or status.' : 'They appear when a rule that uses this connection is enabled.'}</Empty>}
         columns={[
-          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Text size="sm">{a.object ? <Anchor component={Link} to={`/directory/groups/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text span inherit c="dimmed">nobody’s</Text>} <Text span size="xs" c="dimmed">group</Text></Text> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody</Text>) },
+          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Group gap={6}>{a.object ? <Anchor component={Link} to={`/directory/groups/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody’s</Text>}<GroupBadge /></Group> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody</Text>) },
           { label: 'Account on the target', cell: (a) => (
             <Box>
               <Text size="sm" className="wrap">{String(a.remote?.attributes?.primaryEmail ?? a.remote?.attributes?.userName ?? a.remote?.attributes?.displayName ?? (a.remoteId || '—'))}</Text>

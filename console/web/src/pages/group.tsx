@@ -4,7 +4,7 @@ import { IconAlertTriangle, IconDots, IconPencil, IconPlus, IconTrash, IconUsers
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { ApiError, errorText, post, put, remove, sentence } from '../api';
-import { done, staleGroups, useAct, useGroup, useMatching, useMembersMatching, useMemberships, useNested, usePages, usePopulations } from '../data';
+import { done, isMissing, staleGroups, useAct, useGroup, useMatching, useMemberships, useMembersMatching, useNested, usePages, usePopulations } from '../data';
 import { FilterEditor } from '../rule/filtereditor';
 import { useMay } from '../session';
 import { groupKind, nameOf, number, plural } from '../text';
@@ -22,7 +22,7 @@ export default function GroupPage() {
   const { id = '', tab = 'members' } = useParams();
   const group = useGroup(id);
   const navigate = useNavigate();
-  if (group.error && !group.data) return <Failed error={group.error} again={() => void group.refetch()} />;
+  if (isMissing(group)) return <Failed error={group.error} again={() => void group.refetch()} />;
   if (!group.data) return <Loading />;
   const g = group.data;
   return (
@@ -112,7 +112,7 @@ function Members({ group }: { group: Group }) {
           <Empty icon={<IconUsers size={40} stroke={1.3} />} title="Nobody is in this group" action={may.editDirectory && !group.userFilter && <Button onClick={adds.open}>Add members</Button>}>{group.userFilter ? 'Nobody matches its filter.' : 'Add people, give the group a filter, or nest groups in it.'}</Empty>
         )}
         columns={[
-          { label: 'Name', cell: (m) => (
+          { label: 'Name', whole: true, cell: (m) => (
             <div>
               <Text component={Link} to={'/directory/users/' + m.id} size="sm" fw={550} c="inherit" td="none">{nameOf(user(m))}</Text>
               <Text size="xs" c="dimmed" className="wrap">{user(m).email ?? user(m).username}</Text>

@@ -59,7 +59,7 @@ export default function Groups() {
           <Empty icon={<IconUsersGroup size={40} stroke={1.3} />} title="No group yet" action={may.editDirectory && <Button onClick={adds.open}>Add group</Button>}>A group brings people together for rules and for targets: a team, a department, everybody with a title.</Empty>
         )}
         columns={[
-          { label: 'Name', cell: (g) => (
+          { label: 'Name', whole: true, cell: (g) => (
             <Row gap="sm" wrap="nowrap">
               <GroupIcon group={g} />
               <div>
@@ -70,7 +70,7 @@ export default function Groups() {
           ) },
           { label: 'Kind', width: 120, wide: true, cell: (g) => <Status of={groupKind(g)} dot={false} /> },
           { label: 'Members', width: 110, align: 'right', cell: (g) => <Text size="sm" span className="numbers">{number(g.totalMemberCounts?.users ?? g.directMemberCounts.users)}</Text> },
-          { label: 'Population', wide: true, width: 190, cell: (g) => <Text size="sm" c={g.population ? undefined : 'dimmed'}>{g.population ? names.get(g.population.id) : 'The whole environment'}</Text> },
+          { label: 'Population', wide: true, width: 190, cell: (g) => <Text size="sm" className="truncate" c={g.population ? undefined : 'dimmed'}>{g.population ? names.get(g.population.id) : 'The whole environment'}</Text> },
           { label: 'Updated', wide: true, width: 140, cell: (g) => <Text size="sm"><Ago at={g.updatedAt} /></Text> },
         ]}
       />

@@ -4,7 +4,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { ApiError, get, post, put } from '../api';
-import { done, ruleBody, saveRule, useRule, useStore, useStores } from '../data';
+import { done, isMissing, ruleBody, saveRule, useRule, useStore, useStores } from '../data';
 import type { Page, Rule, Store } from '../types';
 import { Consent, consents, GroupsEditor, handlingOf, useHasGroups } from '../rule/groups';
 import { FilterEditor } from '../rule/filtereditor';
@@ -56,7 +56,7 @@ function Create() {
       void navigate(`${root}/rules/${rule.id}/setup/filter`);
     },
   });
-  if (stores.error) return <Failed error={stores.error} again={() => void stores.refetch()} />;
+  if (isMissing(stores)) return <Failed error={stores.error} again={() => void stores.refetch()} />;
   if (stores.isLoading) return <Loading />;
   const targets = stores.data?.filter((s) => s.type !== 'directory') ?? [];
   const error = create.error instanceof ApiError ? create.error : undefined;
@@ -89,7 +89,7 @@ function Create() {
 function Continue({ id, step }: { id: string; step: string }) {
   const rule = useRule(id);
   const store = useStore(rule.data?.targetStore.id ?? '');
-  if (rule.error) return <Failed error={rule.error} again={() => void rule.refetch()} />;
+  if (isMissing(rule)) return <Failed error={rule.error} again={() => void rule.refetch()} />;
   if (!rule.data || !store.data) return <Loading />;
   switch (step) {
     case 'filter': return <Filter rule={rule.data} />;

@@ -1,18 +1,18 @@
 import { ActionIcon, Alert, Anchor, Box, Button, Checkbox, Group, Menu, Paper, Progress, Select, SimpleGrid, Stack, Switch, Tabs, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconAlertTriangle, IconCopy, IconDots, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
-import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import { at, get, post, put, query, remove, sentence } from '../api';
-import { done, publish, ruleBody, saveRule, useAct, useMappings, usePages, useRule, useRules, useStore, useSyncStatus } from '../data';
+import { at, post, put, query, remove, sentence } from '../api';
+import { done, isMissing, publish, ruleBody, saveRule, useAct, useMappings, usePages, useRule, useRules, useStore, useSyncStatus } from '../data';
 import { RuleGroups } from '../rule/groups';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PreviewPanel } from '../rule/preview';
 import { useMay } from '../session';
 import { accountState, accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
-import type { Account, AccountStatus, Mapping, Page, Rule, Store, SyncStatus } from '../types';
+import type { Account, AccountStatus, Mapping, Rule, Store, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Confirm, CopyText, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
 import { Rename } from '../ui/rename';
@@ -26,7 +26,7 @@ export default function RulePage() {
   const rule = useRule(id);
   const store = useStore(rule.data?.targetStore.id ?? '');
   const status = useSyncStatus(id);
-  if (rule.error) return <Failed error={rule.error} again={() => void rule.refetch()} />;
+  if (isMissing(rule)) return <Failed error={rule.error} again={() => void rule.refetch()} />;
   if (!rule.data || !store.data) return store.error ? <Failed error={store.error} /> : <Loading />;
   const r = rule.data;
   return (
@@ -173,7 +173,7 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
           <Figure label="Pending" value={s.users.pending} help={accountStates.PENDING.help} />
         </SimpleGrid>
       </Section>
-      {s.users.failed > 0 && <Failures rule={rule} of="users" />}
+      {s.users.failed > 0 && <Failures rule={rule} of="users" total={s.users.failed} />}
       {((rule.groups?.length ?? 0) > 0 || s.groups.impacted + s.groups.failed + s.groups.pending > 0) && (
         <Section title="Group Sync Summary" actions={<Anchor component={Link} to={`${root}/rules/${rule.id}/groups`} size="sm">Groups of this rule</Anchor>}>
           <SimpleGrid cols={{ base: 2, xs: 3, md: 6 }} spacing="sm" data-testid="group-summary">
@@ -182,7 +182,7 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
           </SimpleGrid>
         </Section>
       )}
-      {s.groups.failed > 0 && <Failures rule={rule} of="groups" />}
+      {s.groups.failed > 0 && <Failures rule={rule} of="groups" total={s.groups.failed} />}
       <Section title="About this rule">
         <Facts
           of={[
@@ -231,19 +231,21 @@ function Held({ details, store }: { details: string; store: Store }) {
   );
 }
 
+const looked = 500; // failures at a time
+const retried = 100; // retries at a time: each is a call of its own
+
 const failing = { users: { list: 'syncedUsers', one: 'person', many: 'people' }, groups: { list: 'syncedGroups', one: 'group', many: 'groups' } } as const;
 
 /** Failures by cause, each with its next step. */
-function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
+function Failures({ rule, of, total }: { rule: Rule; of: 'users' | 'groups'; total: number }) {
   const may = useMay();
   const { list: path, one, many } = failing[of];
-  const q = useQuery({
-    queryKey: ['live', 'failures', of, rule.id],
-    queryFn: ({ signal }) => get<Page<typeof path, Account>>(`/propagation/rules/${rule.id}/${path}${query({ status: 'FAILED', limit: 500 })}`, signal),
-  });
+  const q = usePages<string, Account>(['live', 'failures', of, rule.id], `/propagation/rules/${rule.id}/${path}`, path, { status: 'FAILED', limit: looked });
+  const [tried, setTried] = useState(0);
   const retry = useAct(async (accounts: Account[]) => {
     let failed = 0;
-    for (const a of accounts) {
+    for (const [i, a] of accounts.entries()) {
+      setTried(i);
       if (!a.object) continue;
       const trace = await post<{ result: AccountStatus }>(`/${of}/${a.object.id}/syncedRules/${rule.id}`).catch(() => ({ result: 'FAILED' as const }));
       if (trace.result === 'FAILED') failed++;
@@ -251,9 +253,9 @@ function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
     done(failed === 0 ? `${plural(accounts.length, 'retry', 'retries')} done.` : `${number(failed)} of ${number(accounts.length)} failed again.`);
   }, [['live'], ['activities']], 'The retry did not work');
   if (q.isLoading) return <Loading rows={2} />;
-  if (q.error && !q.data) return <Failed error={q.error} again={() => void q.refetch()} title="The failures could not be loaded" />;
+  if (isMissing(q)) return <Failed error={q.error} again={() => void q.refetch()} title="The failures could not be loaded" />;
   const causes = new Map<string, Account[]>();
-  for (const a of q.data?._embedded[path] ?? []) {
+  for (const a of q.rows) {
     const cause = a.error?.message ?? a.details ?? 'unknown cause';
     // The same cause names other people; what is quoted does not count.
     const key = (a.error?.code ?? '') + '|' + cause.replace(/"[^"]*"|\S+@\S+/g, '…');
@@ -261,8 +263,12 @@ function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
   }
   if (causes.size === 0) return null;
   return (
-    <Section title={of === 'users' ? 'Failures by cause' : 'Failures of groups by cause'}>
+    <Section
+      title={of === 'users' ? 'Failures by cause' : 'Failures of groups by cause'}
+      actions={q.hasNextPage && <Button size="xs" variant="default" onClick={() => void q.fetchNextPage()} loading={q.isFetchingNextPage}>Look at the next {number(looked)}</Button>}
+    >
       <Stack>
+        {q.hasNextPage && <Text size="sm">These are the causes of the first {number(q.rows.length)} of {plural(total, 'failure')}.</Text>}
         {[...causes.values()].sort((a, b) => b.length - a.length).map((list) => {
           const first = list[0];
           return (
@@ -271,9 +277,11 @@ function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
                 <Box flex="1 1 260px" miw={0}>
                   <Text size="sm" fw={600} className="wrap">{sentence(first.error?.message ?? first.details ?? 'Unknown cause')}</Text>
                   {first.error?.hint && <Text size="sm" c="dimmed" className="wrap">What to do: {sentence(first.error.hint)}</Text>}
-                  <Text size="xs" mt={6}>{plural(list.length, one, many)}: {list.slice(0, 5).map((a, i) => <span key={a.id}>{i > 0 && ', '}{a.object ? <Link to={`/directory/${of}/${a.object.id}`}>{a.object.name}</Link> : a.remoteId}</span>)}{list.length > 5 && ' and more'}</Text>
+                  <Text size="xs" mt={6}>{plural(list.length, one, many)}: {list.slice(0, 5).map((a, i) => <span key={a.id}>{i > 0 && ', '}{a.object ? <Link to={`/directory/${of}/${a.object.id}`}>{a.object.name}</Link> : a.remoteId}</span>)}{list.length > 5 && ` and ${number(list.length - 5)} more`}</Text>
+                  {retry.isPending && retry.variables?.[0]?.id === first.id && <Text size="xs" c="dimmed" role="status" className="numbers">Trying {number(tried + 1)} of {number(retry.variables.length)}</Text>}
+                  {list.length > retried && may.editAll && <Text size="xs" c="dimmed">Full Resync, above, tries everybody again.</Text>}
                 </Box>
-                {may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate(list.slice(0, 100))}>{list.length === 1 ? 'Retry' : `Retry ${list.length > 100 ? 'the first 100' : 'all'}`}</Button>}
+                {may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate(list.slice(0, retried))}>{list.length === 1 ? 'Retry' : `Retry ${list.length > retried ? `the first ${retried}` : 'all'}`}</Button>}
               </Group>
             </Paper>
           );

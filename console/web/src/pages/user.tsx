@@ -3,7 +3,7 @@ import { useDisclosure } from '@mantine/hooks';
 import { IconDots, IconPencil, IconTrash } from '@tabler/icons-react';
 import { useNavigate, useParams } from 'react-router';
 import { put, remove } from '../api';
-import { done, useAct, useAttributes, usePopulations, useSyncedRules, useUser } from '../data';
+import { done, isMissing, useAct, useAttributes, usePopulations, useSyncedRules, useUser } from '../data';
 import { useMay } from '../session';
 import { nameOf, plural, shown } from '../text';
 import type { User } from '../types';
@@ -19,7 +19,7 @@ export default function UserPage() {
   const { id = '', tab = 'profile' } = useParams();
   const user = useUser(id);
   const navigate = useNavigate();
-  if (user.error) return <Failed error={user.error} again={() => void user.refetch()} />;
+  if (isMissing(user)) return <Failed error={user.error} again={() => void user.refetch()} />;
   if (!user.data) return <Loading />;
   const u = user.data;
   return (

@@ -63,9 +63,9 @@ export function GroupsEditor({ value, onChange, filter, readOnly }: { value: str
             label: 'Select', width: 60, head: <Checkbox aria-label="Select all that are shown" checked={rows.length > 0 && on === rows.length} indeterminate={on > 0 && on < rows.length} onChange={(e) => set(rows.map((l) => l.id), e.currentTarget.checked)} />,
             cell: (l: Line) => <Checkbox aria-label={`Select ${l.group?.name ?? 'a deleted group'}`} checked={has.has(l.id)} onChange={(e) => set([l.id], e.currentTarget.checked)} />,
           }]),
-          { label: 'Group', cell: (l) => l.group ? <div><Anchor component={Link} to={'/directory/groups/' + l.id} size="sm" fw={550}>{l.group.name}</Anchor>{l.group.description && <Text size="xs" c="dimmed" lineClamp={1}>{l.group.description}</Text>}</div> : <Text size="sm" c="dimmed">a deleted group</Text> },
+          { label: 'Group', whole: true, cell: (l) => l.group ? <div><Anchor component={Link} to={'/directory/groups/' + l.id} size="sm" fw={550}>{l.group.name}</Anchor>{l.group.description && <Text size="xs" c="dimmed" lineClamp={1}>{l.group.description}</Text>}</div> : <Text size="sm" c="dimmed">a deleted group</Text> },
           { label: 'Kind', width: 110, wide: true, cell: (l) => l.group && <Status of={groupKind(l.group)} dot={false} /> },
-          { label: 'Members', width: 100, align: 'right' as const, cell: (l) => l.group && number(l.group.totalMemberCounts?.users ?? 0) },
+          { label: 'Members', width: 100, align: 'right' as const, wide: view === 'selected', cell: (l) => l.group && number(l.group.totalMemberCounts?.users ?? 0) },
           ...(view === 'selected' && filter ? [{ label: 'Covered', width: 110, align: 'right' as const, cell: (l: Line) => l.group && <Covered group={l.id} filter={filter} /> }] : []),
         ]}
       />
@@ -171,7 +171,7 @@ function GroupSync({ rule }: { rule: Rule }) {
         label="Groups of the rule" rows={q.rows} rowKey={(a) => a.id} loading={q.isLoading} error={q.error} again={() => void q.refetch()} stale={q.isPlaceholderData} more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage}
         empty={<Empty icon={<IconUsersGroup size={36} stroke={1.3} />} title={status ? 'No group has this status' : 'No group has been synced'}>{status ? '' : rule.active ? 'Groups appear here when they are selected.' : 'They appear when the rule is enabled.'}</Empty>}
         columns={[
-          { label: 'Group', cell: (a) => (a.object ? <Anchor component={Link} to={`/directory/groups/${a.object.id}/sync`} size="sm" fw={550}>{a.object.name}</Anchor> : '—') },
+          { label: 'Group', whole: true, cell: (a) => (a.object ? <Anchor component={Link} to={`/directory/groups/${a.object.id}/sync`} size="sm" fw={550}>{a.object.name}</Anchor> : '—') },
           { label: 'Status', width: 150, cell: (a) => <Status of={accountState(a.status)} /> },
           { label: 'Details', wide: true, cell: (a) => <Text size="sm" c="dimmed" className="wrap">{a.error ? sentence(a.error.message) : a.details ? sentence(a.details) : ''}</Text> },
           { label: 'Ownership', wide: true, width: 110, cell: (a) => (a.ownership ? ownerships[a.ownership].label : '—') },

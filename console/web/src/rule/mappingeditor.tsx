@@ -4,7 +4,7 @@ import { IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
 import { ApiError, errorText, post, put, remove } from '../api';
-import { publish, useAct, useAttributes, useMappings, useMetadata } from '../data';
+import { isMissing, publish, useAct, useAttributes, useMappings, useMetadata } from '../data';
 import { useMay } from '../session';
 import { nameOf, shown } from '../text';
 import type { Mapping, MappingDraft, Rule, User } from '../types';
@@ -61,7 +61,7 @@ export function MappingEditor({ rule, type, onSaved }: { rule: Rule; type: strin
     await after();
   }, [['mappings', rule.id]], 'The defaults were not restored');
 
-  if (mappings.error) return <Failed error={mappings.error} again={() => void mappings.refetch()} />;
+  if (isMissing(mappings)) return <Failed error={mappings.error} again={() => void mappings.refetch()} />;
   if (mappings.isLoading || metadata.isLoading) return <Loading />;
   const targets = metadata.data?.attributeMetadata.userAttributes ?? {};
   const missing = Object.entries(targets).filter(([name, t]) => t.required && !rows.some((r) => r.targetAttribute === name));

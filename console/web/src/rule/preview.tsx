@@ -4,9 +4,10 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { Link } from 'react-router';
 import { cursorOf, post, query, sentence } from '../api';
+import { isMissing } from '../data';
 import { number, plural, verbs } from '../text';
 import type { Operation, Preview } from '../types';
-import { Changes, Empty, Failed, List, Loading, Search, Status } from '../ui/parts';
+import { Changes, Empty, Failed, GroupBadge, List, Loading, Search, Status } from '../ui/parts';
 
 const page = 1000;
 
@@ -26,7 +27,7 @@ export function PreviewPanel({ ruleId }: { ruleId: string }) {
     (o) => (!verb || (verb === 'WITHHELD' ? o.withheld : o.verb === verb && !o.withheld)) &&
       (!needle || o.object.name.toLowerCase().includes(needle) || o.why.toLowerCase().includes(needle) || [...o.members.add, ...o.members.remove].some((m) => m.toLowerCase().includes(needle)) || o.changes.some((c) => (c.attribute + ' ' + String(c.from) + ' ' + String(c.to)).toLowerCase().includes(needle))),
   );
-  if (q.error) return <Failed error={q.error} again={() => void q.refetch()} title="The preview could not be made" />;
+  if (isMissing(q)) return <Failed error={q.error} again={() => void q.refetch()} title="The preview could not be made" />;
   if (!q.data) return <Stack><Text size="sm" c="dimmed">Looking at everybody…</Text><Loading rows={5} /></Stack>;
   const s = q.data.pages[0].summary;
   const groups = s.memberAdd + s.memberRemove + s.delete > 0 || operations.some((o) => o.kind === 'GROUP');
@@ -45,7 +46,7 @@ export function PreviewPanel({ ruleId }: { ruleId: string }) {
       </Group>
       <SimpleGrid cols={{ base: 2, xs: 3, md: cards.length > 6 ? 4 : cards.length }} spacing="sm">
         {cards.map(([label, n, v, color]) => (
-          <UnstyledButton key={label} className="tile" aria-pressed={v !== undefined && verb === v} disabled={!v || n === 0} onClick={() => setVerb(verb === v ? undefined : v)} p="sm" style={{ cursor: v && n ? 'pointer' : 'default' }} data-count={label}>
+          <UnstyledButton key={label} className="tile" aria-label={`${label}: ${number(n)}`} aria-pressed={v !== undefined && verb === v} disabled={!v || n === 0} onClick={() => setVerb(verb === v ? undefined : v)} p="sm" style={{ cursor: v && n ? 'pointer' : 'default' }} data-count={label}>
             <Text size="xs" c="dimmed" fw={600}>{label}</Text>
             <Text fz={22} fw={650} className="numbers" c={n > 0 && (color === 'red' || color === 'orange') ? `light-dark(var(--mantine-color-${color}-9), var(--mantine-color-${color}-3))` : undefined}>{number(n)}</Text>
           </UnstyledButton>
@@ -60,7 +61,7 @@ export function PreviewPanel({ ruleId }: { ruleId: string }) {
             label="Operations" rows={found.slice(0, shownRows)} rowKey={(o) => o.object.id + o.verb + o.remoteId} empty={<Empty icon={<IconEye size={36} stroke={1.3} />} title={q.hasNextPage ? `Nothing among the first ${number(operations.length)} operations matches` : 'No operation matches'}>{q.hasNextPage && 'Load the next ones below.'}</Empty>}
             more={found.length > shownRows ? () => setShown(shownRows + 100) : undefined}
             columns={[
-              { label: groups ? 'Person or group' : 'Person', cell: (o) => o.kind === 'GROUP' ? <Text size="sm"><Link to={`/directory/groups/${o.object.id}`}>{o.object.name}</Link> <Text span size="xs" c="dimmed">group</Text></Text> : <Link to={`/directory/users/${o.object.id}`}><Text span size="sm">{o.object.name}</Text></Link> },
+              { label: groups ? 'Person or group' : 'Person', cell: (o) => o.kind === 'GROUP' ? <Group gap={6}><Link to={`/directory/groups/${o.object.id}`}><Text span size="sm">{o.object.name}</Text></Link><GroupBadge /></Group> : <Link to={`/directory/users/${o.object.id}`}><Text span size="sm">{o.object.name}</Text></Link> },
               { label: 'What', width: 120, cell: (o) => <Status label={o.withheld ? 'Withheld' : verbs[o.verb]?.label ?? o.verb} color={o.withheld ? 'orange' : verbs[o.verb]?.color} help={o.withheld ? sentence(o.withheld) : undefined} /> },
               { label: 'Why and what differs', cell: (o) => (
                 <Box>

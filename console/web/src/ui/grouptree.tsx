@@ -1,5 +1,5 @@
-import { ActionIcon, Anchor, Box, Group as Row, Skeleton, Text, Tooltip } from '@mantine/core';
-import { IconChevronDown, IconChevronRight, IconX } from '@tabler/icons-react';
+import { ActionIcon, Anchor, Center, Group as Row, Skeleton, Text, Tooltip } from '@mantine/core';
+import { IconChevronDown, IconChevronRight, IconFilter, IconUsersGroup, IconX } from '@tabler/icons-react';
 import { useState, type ReactNode } from 'react';
 import { Link } from 'react-router';
 import { errorText } from '../api';
@@ -40,7 +40,7 @@ function Node({ branch: b, direction, onRemove, depth }: { branch: Branch; direc
   return (
     <li>
       <Row gap={6} wrap="nowrap" mih={36}>
-        {leaf || !next.list ? <Box w={28} style={{ flexShrink: 0 }} /> : (
+        {leaf || !next.list ? <Center w={28} c="dimmed" style={{ flexShrink: 0 }} aria-hidden>{b.group?.userFilter ? <IconFilter size={15} stroke={1.6} /> : <IconUsersGroup size={15} stroke={1.6} />}</Center> : (
           <ActionIcon variant="subtle" color="gray" aria-expanded={open} aria-label={`${open ? 'Close' : 'Open'} ${b.name}`} onClick={() => setOpen(!open)}>{open ? <IconChevronDown size={16} /> : <IconChevronRight size={16} />}</ActionIcon>
         )}
         <Anchor component={Link} to={'/directory/groups/' + b.id} size="sm" fw={550} className="wrap">{b.name}</Anchor>

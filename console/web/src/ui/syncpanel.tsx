@@ -3,7 +3,7 @@ import { IconRefresh } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { post, sentence } from '../api';
-import { useAct, useSyncedRules } from '../data';
+import { isMissing, useAct, useSyncedRules } from '../data';
 import { useMay } from '../session';
 import { accountState, ownerships } from '../text';
 import type { SyncedRule, Trace } from '../types';
@@ -15,7 +15,7 @@ export function SyncPanel({ of, id }: { of: 'users' | 'groups'; id: string }) {
   const q = useSyncedRules(of, id);
   const [trace, setTrace] = useState<{ rule: string; trace: Trace }>();
   const now = useAct(async (s: SyncedRule) => setTrace({ rule: s.rule.name, trace: await post<Trace>(`/${of}/${id}/syncedRules/${s.rule.id}`) }), [['live'], ['activities']], 'Provisioning did not work');
-  if (q.error) return <Failed error={q.error} again={() => void q.refetch()} />;
+  if (isMissing(q)) return <Failed error={q.error} again={() => void q.refetch()} />;
   if (q.isLoading) return <Loading />;
   if (!q.data?.length) return <Paper>{of === 'users' ? <Empty title="No rule covers this person">A rule whose filter matches makes and keeps an account for them.</Empty> : <Empty title="No rule carries this group">A rule on which the group is selected makes and keeps it on its target.</Empty>}</Paper>;
   return (

@@ -1,5 +1,5 @@
-import { ActionIcon, Anchor, Button, Group, Modal, Stack, Text, Tooltip } from '@mantine/core';
-import { IconPlus, IconUsersGroup, IconX } from '@tabler/icons-react';
+import { ActionIcon, Anchor, Button, Center, Group, Modal, Stack, Text, Tooltip } from '@mantine/core';
+import { IconInfoCircle, IconPlus, IconUsersGroup, IconX } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { ApiError, post, remove, sentence } from '../api';
@@ -29,7 +29,7 @@ export function UserGroups({ user }: { user: User }) {
         label="Groups" rows={q.data ?? []} rowKey={(m) => m.id} to={(m) => '/directory/groups/' + m.id} loading={q.isLoading} error={q.error} again={() => void q.refetch()}
         empty={<Empty icon={<IconUsersGroup size={40} stroke={1.3} />} title="In no group">{nameOf(user)} is in no group. Groups are kept under Directory → Groups.</Empty>}
         columns={[
-          { label: 'Group', cell: (m) => <Anchor component={Link} to={'/directory/groups/' + m.id} size="sm" fw={550}>{m.name}</Anchor> },
+          { label: 'Group', whole: true, cell: (m) => <Anchor component={Link} to={'/directory/groups/' + m.id} size="sm" fw={550}>{m.name}</Anchor> },
           { label: 'Why', cell: (m) => <Text size="sm" className="wrap">{sentence(m.reason)}</Text> },
           { label: 'Membership', width: 130, wide: true, cell: (m) => <Status of={membershipTypes[m.type]} dot={false} /> },
           ...(may.editDirectory ? [{ label: 'Edit', width: 60, cell: (m: GroupMembership) => <Leave membership={m} name={m.name} onClick={() => setLeaving(m)} /> }] : []),
@@ -45,8 +45,8 @@ export function UserGroups({ user }: { user: User }) {
 export function Leave({ membership: m, name, onClick }: { membership: Pick<GroupMembership, 'removable' | 'type'>; name: string; onClick: () => void }) {
   const why = m.removable ? `Remove ${name}` : m.type === 'INDIRECT' ? 'Comes from a nested group: change who is in that one.' : 'Comes from the filter of the group: change the person or the filter.';
   return (
-    <Tooltip label={why} multiline maw={260}>
-      <ActionIcon variant="subtle" color="gray" aria-label={m.removable ? `Remove ${name}` : `${name} cannot be removed here. ${why}`} data-disabled={m.removable ? undefined : true} aria-disabled={!m.removable} onClick={() => m.removable && onClick()}><IconX size={16} /></ActionIcon>
+    <Tooltip label={why} multiline maw={260} events={{ hover: true, focus: true, touch: true }}>
+      {m.removable ? <ActionIcon variant="subtle" color="gray" aria-label={why} onClick={onClick}><IconX size={16} /></ActionIcon> : <Center w={28} h={28} c="dimmed" role="img" aria-label={why} tabIndex={0}><IconInfoCircle size={16} /></Center>}
     </Tooltip>
   );
 }
