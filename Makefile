@@ -30,9 +30,9 @@ setup: console ## Install what the tests need: a PostgreSQL server (they start t
 BUILDING := ./cmd/lockstep/process ./console/e2e
 
 test: setup ## Run all tests, on SQLite and on PostgreSQL, and PingOne's Go SDK against the program
-	$(GO) test -timeout 20m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(BUILDING))")
-	$(GO) test -count=1 -timeout 20m $(BUILDING)
-	cd test/pingone-sdk && $(GO) test -count=1 -timeout 20m ./...
+	$(GO) test -timeout 60m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(BUILDING))")
+	$(GO) test -count=1 -timeout 60m $(BUILDING)
+	cd test/pingone-sdk && $(GO) test -count=1 -timeout 60m ./...
 
 check: setup ## Formatting, vet, architecture, linters, race detector
 	@bad=$$(gofmt -l .); test -z "$$bad" || { echo "not gofmt-ed; run gofmt -w on:"; echo "$$bad"; exit 1; }
@@ -40,7 +40,7 @@ check: setup ## Formatting, vet, architecture, linters, race detector
 	$(GO) test -count=1 .
 	@if [ "v$$(golangci-lint version --short 2>/dev/null)" = "$(LINT_VERSION)" ]; then golangci-lint run ./...; \
 	else $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VERSION) run ./...; fi
-	$(GO) test -race -count=1 -timeout 30m ./...
+	$(GO) test -race -count=1 -timeout 60m ./...
 
 bench: ## Measure: the parts, then the whole program (ARGS="-big -write docs/performance.md" as the table in the docs)
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -38,6 +38,9 @@ type Engine interface {
 	Synced(ctx context.Context, envID, ruleID string, kind directory.Kind, status provision.SyncStatus, after string, limit int) ([]provision.Account, error)
 	Holds(ctx context.Context, envID, connectionID, after string, limit int) ([]provision.Hold, error)
 	Decide(ctx context.Context, envID, holdID string, approve bool) error
+	DeprovisionHolds(ctx context.Context, envID, connectionID string) ([]provision.DeprovisionHold, error)
+	HeldOperations(ctx context.Context, h *provision.DeprovisionHold, after string, limit int) ([]provision.HeldOperation, error)
+	DecideDeprovision(ctx context.Context, envID, holdID string, approve bool, objects []string) (provision.DeprovisionHold, int64, error)
 	ConnectionStatus(ctx context.Context, envID, connectionID string) (provision.ConnectionStatus, error)
 	Evaluate(ctx context.Context, envID, expression, userID string) (any, error)
 	Subscribe(envID string) (<-chan provision.Event, func())

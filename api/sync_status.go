@@ -65,6 +65,7 @@ type Operation struct {
 	Members  Members          `json:"members"`
 	Why      string           `json:"why"`
 	Withheld *string          `json:"withheld" doc:"Why it is not done; null when it is to be done."`
+	Cause    string           `json:"cause,omitempty" doc:"Of a held operation: what made it due."`
 }
 
 // Members is what changes in a group: what its members are called, or their ids on the target.

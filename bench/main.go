@@ -11,12 +11,14 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 )
@@ -60,15 +62,15 @@ func measure(ctx context.Context, only, binary, postgres, write string, big bool
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s ... ", w.name)
-		figures, err := w.do(b)
+		measured, err := w.do(b)
 		err = errors.Join(err, b.end())
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
-		fmt.Fprintln(os.Stderr, figures)
-		rows = append(rows, row{w.name, w.target, figures})
+		fmt.Fprintln(os.Stderr, measured.text)
+		rows = append(rows, row{w, measured})
 	}
-	text := table(rows)
+	text := table(rows) + growths(rows)
 	_, _ = os.Stdout.WriteString(text)
 	if write != "" {
 		return keep(write, text)
@@ -81,18 +83,66 @@ type work struct {
 	name   string
 	target string // what is to be reached
 	big    bool
-	do     func(*bench) (string, error)
+	growth growth
+	do     func(*bench) (figures, error)
 }
 
-type row struct{ name, target, figures string }
+// growth says of which work this one is a size. The zero value: it is measured at one size.
+type growth struct {
+	of     string
+	people int
+}
+
+// figures is what was measured: in words, and the cost by which it grows.
+type figures struct {
+	text string
+	cost time.Duration
+}
+
+type row struct {
+	work work
+	figures
+}
 
 func table(rows []row) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured %s on %s.\n\n| work | to reach | measured |\n| --- | --- | --- |\n", time.Now().UTC().Format(time.DateOnly), machine())
 	for _, r := range rows {
-		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.name, r.target, r.figures)
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.work.name, r.work.target, r.text)
 	}
 	return b.String()
+}
+
+// growths shows what becomes of the cost when there are more people. The slope is that of the line between the smallest and the
+// largest in a diagram whose axes are logarithmic: 0 is a cost that does not grow, 1 one that grows as the people do.
+func growths(rows []row) string {
+	var b strings.Builder
+	b.WriteString("\n| cost | fewest people | most people | slope |\n| --- | --- | --- | --- |\n")
+	for first, r := range rows {
+		same := func(o row) bool { return o.work.growth.of == r.work.growth.of }
+		if r.work.growth.of == "" || slices.IndexFunc(rows, same) != first {
+			continue
+		}
+		last := r
+		for _, o := range rows {
+			if same(o) && o.work.growth.people > last.work.growth.people {
+				last = o
+			}
+		}
+		if last.work.growth.people == r.work.growth.people {
+			continue
+		}
+		slope := math.Log(float64(last.cost)/float64(r.cost)) / math.Log(float64(last.work.growth.people)/float64(r.work.growth.people))
+		fmt.Fprintf(&b, "| %s | %d: %s | %d: %s | %.2f |\n", r.work.growth.of, r.work.growth.people, round(r.cost), last.work.growth.people, round(last.cost), slope)
+	}
+	return b.String()
+}
+
+func round(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.1f ms", ms(d))
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
 }
 
 // machine names what was measured on.

@@ -117,16 +117,11 @@ func (b *bench) people(n int) (time.Duration, uint64, error) {
 const lookEvery = 5 * time.Millisecond
 
 func writePeople(file string, n int) error {
-	f, err := os.Create(file) //nolint:gosec // our own folder
-	if err != nil {
-		return fmt.Errorf("make a people file: %w", err)
-	}
-	w := bufio.NewWriter(f)
-	_, _ = w.WriteString("username,email,given,family,nickname,title\n")
-	for i := range n {
-		_, _ = fmt.Fprintf(w, "user%d,user%d@example.com,Given%d,Family%d,nick%d,Engineer\n", i, i, i, i, i)
-	}
-	return errors.Join(w.Flush(), f.Close())
+	return lines(file, "username,email,given,family,nickname,title\n", func(w *bufio.Writer) {
+		for i := range n {
+			_, _ = fmt.Fprintf(w, "user%d,user%d@example.com,Given%d,Family%d,nick%d,Engineer\n", i, i, i, i, i)
+		}
+	})
 }
 
 // member is person i as the defaults of a Slack connection provision them.

@@ -261,6 +261,9 @@ func (r *runner) visited(id string) {
 	r.mu.Lock()
 	delete(r.inflight, id)
 	delete(r.backfill, id)
+	if r.repeat[id] && !r.line.limits.Off() {
+		r.retake[id] = true // with the others of the same edit, see reweigh
+	}
 	delete(r.repeat, id)
 	left := len(r.inflight)
 	r.mu.Unlock()

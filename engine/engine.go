@@ -30,7 +30,7 @@ type Config struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 	Owner    string   // this process, in leases; made up when empty
-	Slots    int      // calls under way at once, a connection; default 64
+	Slots    int      // calls under way at once, a connection; default 128
 	Observer Observer // nil: nobody asks
 	// Jitter answers a random number from 0 to n: retries are spread by it.
 	Jitter func(n int64) int64
@@ -81,7 +81,7 @@ func New(c Config) *Engine {
 		e.owner = uuid.NewString()
 	}
 	if e.slots == 0 {
-		e.slots = 64
+		e.slots = 128
 	}
 	if e.jitter == nil {
 		e.jitter = func(n int64) int64 { return rand.Int64N(n + 1) } //nolint:gosec // jitter needs no secrecy
@@ -250,13 +250,16 @@ func (r *runner) activity(
 
 // note writes an activity about the connection itself.
 func (r *runner) note(action string, success bool, description string) {
-	a := directory.Activity{
+	if err := r.recorder.log(r.connectionActivity(action, success, description)); err != nil {
+		r.fail(err)
+	}
+}
+
+func (r *runner) connectionActivity(action string, success bool, description string) directory.Activity {
+	return directory.Activity{
 		ID: newID(), EnvironmentID: r.envID, RecordedAt: r.engine.now(), Type: action, Actor: directory.System,
 		Kind: directory.KindConnection, ObjectID: r.connectionID, ObjectName: r.line.connection.Name, ConnectionID: r.connectionID,
 		Success: success, Description: description,
-	}
-	if err := r.recorder.log(a); err != nil {
-		r.fail(err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,9 +38,16 @@ type world struct {
 	url        string
 	cancel     context.CancelFunc
 	done       chan struct{}
+	clock      atomic.Int64 // how much later it is for the engine, in nanoseconds
 }
 
 func newWorld(t *testing.T, o sandbox.Options) *world {
+	t.Helper()
+	return newWorldOn(t, o, store.Options{})
+}
+
+// newWorldOn is newWorld on a database of one's choice; none is SQLite.
+func newWorldOn(t *testing.T, o sandbox.Options, on store.Options) *world {
 	t.Helper()
 	ctx := t.Context()
 	if o.Token == "" {
@@ -52,10 +60,11 @@ func newWorld(t *testing.T, o sandbox.Options) *world {
 	dir := t.TempDir()
 	ring, err := secret.LoadRing(filepath.Join(dir, "keys.json"))
 	must(t, err)
-	w.db, err = store.Open(ctx, store.Options{Path: filepath.Join(dir, "lockstep.db"), Ring: ring})
+	on.Path, on.Ring = filepath.Join(dir, "lockstep.db"), ring
+	w.db, err = store.Open(ctx, on)
 	must(t, err)
 	t.Cleanup(func() { must(t, w.db.Close()) })
-	w.engine = engine.New(engine.Config{Store: w.db, Types: all.Types(), Client: outbound.Client(true, 5*time.Second)})
+	w.engine = engine.New(engine.Config{Store: w.db, Types: all.Types(), Client: outbound.Client(true, 5*time.Second), Now: w.now})
 	w.people = directory.NewService(w.db, directory.Options{Wake: w.engine.Wake})
 	w.provisions = provision.NewService(w.db, provision.Deps{
 		Catalogue: all.NewCatalogue(), Checker: engine.Checker{Schema: w.people.Schema}, Wake: w.engine.Wake,
@@ -63,6 +72,27 @@ func newWorld(t *testing.T, o sandbox.Options) *world {
 	w.env, err = w.people.Setup(ctx, "Test")
 	must(t, err)
 	return w
+}
+
+func (w *world) now() time.Time { return time.Now().Add(time.Duration(w.clock.Load())) }
+
+// imports takes over a file of people.
+func (w *world) imports(file string) {
+	w.t.Helper()
+	report, err := w.people.Import(w.t.Context(), w.env.ID, func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(file)), nil }, directory.ImportOptions{})
+	must(w.t, err)
+	if report.Refused > 0 {
+		w.t.Fatalf("%+v", report.Refusals)
+	}
+}
+
+// configure replaces the connection's settings, as drafts.
+func (w *world) configure(settings map[string]any) {
+	w.t.Helper()
+	configuration := map[string]any{"BASE_URL": w.url, "RATE_LIMIT_FACTOR": 0.0}
+	maps.Copy(configuration, settings)
+	_, err := w.provisions.UpdateConnection(w.t.Context(), w.env.ID, w.connection.ID, w.connection, configuration)
+	must(w.t, err)
 }
 
 func must(t *testing.T, err error) {
@@ -331,6 +361,8 @@ func TestDeletedRule(t *testing.T) {
 			for done := false; !done; {
 				state, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID)
 				must(t, err)
+				gate, err := w.db.GateCounts(t.Context(), w.connection.ID, time.Time{})
+				must(t, err)
 				due, err := w.db.NextDue(t.Context(), w.connection.ID)
 				must(t, err)
 				select {
@@ -338,7 +370,7 @@ func TestDeletedRule(t *testing.T) {
 					t.Fatal("the revision does not take effect")
 				default:
 				}
-				done = state.RevisionID == revision.ID && state.Sweep.ID == "" && due.IsZero()
+				done = state.RevisionID == revision.ID && state.Sweep.ID == "" && due.IsZero() && gate.Waiting == 0
 			}
 			if n := w.writes(); n != want {
 				t.Errorf("%d writes, want %d", n, want)

@@ -159,6 +159,10 @@ func (it *item) priority(otherwise provision.Priority) provision.Priority {
 func (it *item) mark(l *line, now time.Time, priority provision.Priority, cause string) bool {
 	it.describe()
 	if it.due(l) {
+		if why, barred := it.barred(l); barred {
+			it.wait(why, cause)
+			return it.changed()
+		}
 		p := it.priority(priority)
 		if it.row.DueAt.IsZero() || it.row.DueAt.After(now) || p < it.row.Priority {
 			it.row.Priority = p
@@ -188,10 +192,13 @@ func (it *item) describe() {
 	if it.want.Name != "" {
 		it.row.ObjectName = it.want.Name
 	}
+	it.regate()
 	if it.want.Leave {
 		return
 	}
-	it.row.InScope = it.want.InScope
+	if it.row.Gate.State != provision.GateRejected { // who keeps access keeps their groups
+		it.row.InScope = it.want.InScope
+	}
 	if it.want.InScope {
 		it.row.RuleID = it.want.RuleID
 	}
@@ -201,6 +208,13 @@ func (it *item) describe() {
 func (it *item) rest() {
 	it.row.DueAt, it.row.Priority, it.row.Cause = time.Time{}, 0, ""
 	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
+	it.regate()
+	if it.row.Status == provision.StatusPending { // nothing is to be done now, so nothing is pending
+		it.row.Status = provision.StatusPartial
+		if !it.row.Linked() {
+			it.row.Status = provision.StatusUnsynced
+		}
+	}
 	it.row.Attempts, it.row.Fault = 0, nil
 	if it.outcome.Status == provision.StatusFailed {
 		it.row.Fault = it.want.Problem

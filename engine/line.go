@@ -25,6 +25,7 @@ type line struct {
 	tables     map[string]*mapping.Table // by rule
 	broken     map[string]error          // rules whose mappings cannot be read
 	policy     plan.Policy
+	limits     provision.DeprovisionLimits
 	normalizer connector.Normalizer // nil: stores what it is given
 	target     connector.Target
 
@@ -52,6 +53,7 @@ func (e *Engine) compile(
 		tables: map[string]*mapping.Table{}, broken: map[string]error{},
 	}
 	l.policy = plan.PolicyOf(&l.connection)
+	l.limits = provision.DeprovisionLimitsOf(&l.connection)
 	l.carry(described)
 	for _, r := range snapshot.RulesFor(c.ID) {
 		table, err := mapping.Compile(snapshot.MappingsFor(r.ID), described, mapping.SchemaOf(schema))

@@ -173,6 +173,9 @@ func (e *Engine) hurry(ctx context.Context, it *item, now time.Time) error {
 
 // settled reports whether the visit that was asked for is over.
 func settled(row *provision.Account) bool {
+	if row.Gate.State == provision.GateWaiting { // for a moment
+		return false
+	}
 	return row.DueAt.IsZero() || row.Status != provision.StatusPending || row.Cause == waitsCause
 }
 

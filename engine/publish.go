@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"lockstep/connector"
+	"lockstep/directory"
 	"lockstep/provision"
 )
 
@@ -117,9 +118,7 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 			continue
 		}
 		if rule.DeprovisionOnDelete {
-			q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, RuleID: rule.ID}
-			cause := fmt.Sprintf("rule %q was deleted, with deprovisioning", rule.Name)
-			if _, err := r.engine.store.MarkDue(ctx, q, r.engine.now(), provision.PriorityDeprovision, cause); err != nil {
+			if err := r.reconsiderRule(ctx, rule); err != nil {
 				return fmt.Errorf("mark the accounts of a deleted rule: %w", err)
 			}
 			continue
@@ -142,6 +141,31 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 		r.begin(fmt.Sprintf("revision %d was published", revision.Number), first || r.state.LastSyncAt.IsZero())
 	}
 	return r.keepState(ctx)
+}
+
+// reconsiderRule evaluates everybody whom a deleted rule had provisioned: all of them, before the guard counts who loses access.
+func (r *runner) reconsiderRule(ctx context.Context, rule provision.Rule) error {
+	cause := fmt.Sprintf("rule %q was deleted, with deprovisioning", rule.Name)
+	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, RuleID: rule.ID, Kind: directory.KindUser, Limit: sweepBatch}
+	for {
+		rows, err := r.engine.store.AccountPage(ctx, q)
+		if err != nil {
+			return err
+		}
+		ids := make([]string, 0, len(rows))
+		for i := range rows {
+			if rows[i].ObjectID != "" {
+				ids = append(ids, rows[i].ObjectID)
+			}
+		}
+		if err := r.reconsider(ctx, ids, provision.PriorityDeprovision, cause); err != nil {
+			return err
+		}
+		if len(rows) < q.Limit {
+			return nil
+		}
+		q.After = rows[len(rows)-1].ID
+	}
 }
 
 // healthy makes sure that the connection works before anything is written: a configuration that was not tested is tested,

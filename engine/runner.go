@@ -44,6 +44,7 @@ type runner struct {
 	inflight map[string]bool // objects in a visit
 	backfill map[string]bool // of them: those of the lowest priority
 	repeat   map[string]bool // objects that changed during their visit
+	retake   map[string]bool // of them: those whose visit is over
 	halted   *provision.Fault
 	failure  error
 	paused   bool
@@ -51,6 +52,7 @@ type runner struct {
 	stale    bool // the line was compiled for attributes that have changed
 	groups   groupWork
 
+	gate               gate
 	savedAt, emittedAt time.Time
 	secretsSeen        string
 	died               bool // whoever ran the connection before did not end well
@@ -68,6 +70,7 @@ func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, lengt
 	r := &runner{
 		engine: e, envID: envID, connectionID: connectionID, state: state, progress: newProgress(state), term: term,
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), groups: newGroupWork(), inflight: map[string]bool{}, backfill: map[string]bool{}, repeat: map[string]bool{},
+		retake: map[string]bool{},
 	}
 	r.died, r.state.Working = state.Working, true
 	r.calls, r.cancelCalls = context.WithCancel(context.WithoutCancel(ctx))
@@ -246,6 +249,12 @@ func (r *runner) turn(ctx context.Context) (time.Duration, error) {
 	}
 	swept, err := r.sweep(ctx)
 	if err != nil {
+		return 0, err
+	}
+	if err := r.reweigh(ctx); err != nil {
+		return 0, err
+	}
+	if err := r.guard(ctx, !busy); err != nil {
 		return 0, err
 	}
 	if err := r.dispatch(ctx); err != nil {

@@ -46,7 +46,15 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 		return out, err
 	}
 	out.Progress = progressOf(out.Users, state)
-	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending+out.Groups.Pending)
+	held, err := e.store.CountHeld(ctx, rule.TargetID, ruleID)
+	if err != nil {
+		return out, err
+	}
+	out.State, out.Details = stateOf(state, revision.ID, head, out.Users.Pending+out.Groups.Pending-held)
+	if out.State == provision.StateIdle && held > 0 {
+		out.State, out.Details = provision.StateHeld, e.whyHeld(ctx, rule.TargetID, held)
+		return out, nil
+	}
 	if out.State == provision.StateIdle {
 		out.Details = e.ruleTrouble(ctx, envID, &revision.Snapshot, rule)
 	}

@@ -13,6 +13,7 @@ type Store interface {
 	Source
 	Accounts
 	Runners
+	Guard
 	Groups
 }
 

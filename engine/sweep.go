@@ -18,7 +18,10 @@ import (
 	"lockstep/provision"
 )
 
-const sweepBatch = 1000
+const (
+	sweepBatch = 1000 // users a step: what is due meanwhile waits for it
+	sweepPage  = 250
+)
 
 var walkers = min(runtime.GOMAXPROCS(0), 4)
 
@@ -254,18 +257,24 @@ func (r *runner) sweepWalk(ctx context.Context) error {
 		}
 		s.Total = total
 	}
-	users, err := r.engine.store.Users(ctx, r.envID, directory.UserQuery{After: s.Cursor, Limit: sweepBatch})
-	if err != nil {
-		return fmt.Errorf("read users: %w", err)
+	read := 0
+	pages := func(ctx context.Context, page func([]directory.User) error) error {
+		return r.usersAfter(ctx, s.Cursor, page)
 	}
-	if len(users) > 0 {
+	// The next page is read while this one is evaluated.
+	err := ahead(ctx, pages, func(users []directory.User) error {
+		read += len(users)
 		if err := r.walk(ctx, users); err != nil {
 			return err
 		}
 		s.Cursor = users[len(users)-1].ID
 		s.Evaluated += int64(len(users))
+		return nil
+	})
+	if err != nil {
+		return err
 	}
-	if len(users) < sweepBatch {
+	if read < sweepBatch {
 		s.Phase, s.Cursor = provision.SweepAfter, ""
 		return r.keepState(ctx)
 	}
@@ -275,7 +284,27 @@ func (r *runner) sweepWalk(ctx context.Context) error {
 	return nil
 }
 
-// walk evaluates a batch of users: reading what is known of them costs more than deciding, so it is done by as many as there are
+// usersAfter reads the next batch of users, page by page.
+func (r *runner) usersAfter(ctx context.Context, after string, page func([]directory.User) error) error {
+	for read := 0; read < sweepBatch; read += sweepPage {
+		users, err := r.engine.store.Users(ctx, r.envID, directory.UserQuery{After: after, Limit: sweepPage})
+		if err != nil {
+			return fmt.Errorf("read users: %w", err)
+		}
+		if len(users) > 0 {
+			if err := page(users); err != nil {
+				return err
+			}
+			after = users[len(users)-1].ID
+		}
+		if len(users) < sweepPage {
+			return nil
+		}
+	}
+	return nil
+}
+
+// walk evaluates a page of users: reading what is known of them costs more than deciding, so it is done by as many as there are
 // processors, each with a part.
 func (r *runner) walk(ctx context.Context, users []directory.User) error {
 	byID := make(map[string]*directory.User, len(users))

@@ -67,6 +67,11 @@ func (r *runner) visit(ctx context.Context, it *item) {
 		case err == nil:
 			r.finish(it)
 			return
+		case errors.Is(err, errGate):
+			why, _ := it.takes()
+			it.wait(why, it.row.Cause)
+			r.conclude(it)
+			return
 		case errors.Is(err, errDiffers):
 		case errors.As(err, &fault) && (!r.stopping() || fault.Unanswered):
 			if !r.react(ctx, it, fault) {
@@ -95,6 +100,9 @@ func (r *runner) settle(ctx context.Context, it *item) error {
 	for _, op := range it.outcome.ToDo() {
 		if r.stopping() {
 			return errStopped
+		}
+		if _, barred := it.barred(r.line); barred && op.TakesAccess() {
+			return errGate
 		}
 		if err := r.do(ctx, it, op); err != nil {
 			return err
@@ -248,7 +256,14 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 		why := fmt.Sprintf("%s: %s; a part of it was not accepted", op.Verb, op.Why)
 		return errors.Join(err, r.save(it, nil, r.activity(it, actionSynced, true, why, op.Changes)))
 	}
-	return r.save(it, nil, r.activity(it, actionSynced, true, fmt.Sprintf("%s: %s", op.Verb, op.Why), op.Changes))
+	why := fmt.Sprintf("%s: %s", op.Verb, op.Why)
+	if op.TakesAccess() {
+		if it.row.Gate.Said != "" {
+			why += "; " + it.row.Gate.Said
+		}
+		it.deprovisioned(r.engine.now())
+	}
+	return r.save(it, nil, r.activity(it, actionSynced, true, why, op.Changes))
 }
 
 // intend notes that an account is about to be created, so that neither a crash nor a lost answer leads to a second one.
@@ -309,7 +324,8 @@ func (r *runner) finish(it *item) {
 	}
 	r.progress.succeeded(now)
 	// Nobody covers them and they have no account: nothing is left to remember.
-	it.row.Gone = !it.want.InScope && !it.want.Leave && it.row.RemoteID == ""
+	it.row.Gone = !it.want.InScope && !it.want.Leave && it.row.RemoteID == "" &&
+		now.Sub(it.row.DeprovisionedAt) > provision.GuardWindow // the guard counts it
 	r.conclude(it)
 }
 

@@ -191,6 +191,9 @@ func (d *differ) whyUpdate(changes []directory.AttributeChange) string {
 }
 
 func (d *differ) disable(why string, allowed bool, withheld string) {
+	if allowed && d.have.Gate.Refuses(why) {
+		allowed, withheld = false, "it was "+d.have.Gate.Said
+	}
 	op := d.operation(provision.VerbDisable, why)
 	op.Changes = []directory.AttributeChange{{Attribute: attributeActive, From: true, To: false}}
 	d.add(op, allowed, withheld)

@@ -136,6 +136,9 @@ type Account struct {
 	Cause         string // what made it due, in a sentence: "username changed", "full resync by admin"
 	SyncedAt      time.Time
 	UpdatedAt     time.Time
+	Gate          Gate // at the mass-deprovision guard
+	// DeprovisionedAt is when access was taken away last without a decision: what the guard counts.
+	DeprovisionedAt time.Time
 	// Marks counts how often the row was marked due from outside of its visits. Recording a row keeps it due if it was marked
 	// since it was read.
 	Marks int64

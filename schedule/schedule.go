@@ -34,7 +34,7 @@ const (
 	slice        = 30 * time.Second // one lease of work at a time
 	jobLength    = 10 * time.Minute // then the job goes round once, so that River sees it alive
 	rescue       = 15 * time.Minute
-	embeddedPoll = 250 * time.Millisecond
+	embeddedPoll = 2 * time.Second
 	watchEvery   = 3 * time.Second
 	// watchPatience is how long the watch may fail until this process is not ready.
 	watchPatience = 5 * watchEvery
@@ -127,7 +127,7 @@ func Start(ctx context.Context, c Config) (*Schedule, error) {
 	if c.Store.Pool() != nil {
 		err = start[pgx.Tx](ctx, s, riverpgxv5.New(c.Store.Pool()), false)
 	} else {
-		err = start[*sql.Tx](ctx, s, riversqlite.New(c.Store.WriteDB()), true)
+		err = start[*sql.Tx](ctx, s, alone{riversqlite.New(c.Store.WriteDB())}, true)
 	}
 	if err != nil {
 		return nil, err
@@ -138,6 +138,17 @@ func Start(ctx context.Context, c Config) (*Schedule, error) {
 	s.done.Go(func() { s.watch(watchCtx) })
 	return s, nil
 }
+
+// alone is a driver for a database that one process has to itself. River would ask SQLite for news twenty times a second, as if there
+// were others, and that is most of what an idle process does. A driver without a listener makes River fetch at once what its client
+// inserts.
+type alone struct{ *riversqlite.Driver }
+
+// SupportsListener implements riverdriver.Driver.
+func (alone) SupportsListener() bool { return false }
+
+// SupportsListenNotify implements riverdriver.Driver.
+func (alone) SupportsListenNotify() bool { return false }
 
 func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[TTx], embedded bool) error {
 	migrator, err := rivermigrate.New(driver, nil)
@@ -161,14 +172,13 @@ func start[TTx any](ctx context.Context, s *Schedule, driver riverdriver.Driver[
 	river.AddWorker(workers, river.WorkFunc(func(ctx context.Context, _ *river.Job[sweepArgs]) error { return s.config.Sweep(ctx) }))
 	poll := time.Second
 	if embedded {
-		// River's listener asks SQLite for news twenty times a second, which costs an idle process 1 % of a core. A runner that is
-		// running is woken without it.
+		// The poll finds nothing but what River itself puts back, as nobody else inserts.
 		poll = embeddedPoll
 	}
 	client, err := river.NewClient(driver, &river.Config{
 		Queues:  map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxRunning}},
 		Workers: workers, PeriodicJobs: s.periodic(), Logger: s.config.Logger, JobTimeout: -1, RescueStuckJobsAfter: rescue,
-		CompletedJobRetentionPeriod: rescue, FetchPollInterval: poll, PollOnly: embedded, SoftStopTimeout: 9 * time.Second,
+		CompletedJobRetentionPeriod: rescue, FetchPollInterval: poll, SoftStopTimeout: 9 * time.Second,
 	})
 	if err != nil {
 		return fmt.Errorf("prepare the job queue: %w", err)

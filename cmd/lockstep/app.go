@@ -343,3 +343,11 @@ type quiet struct{ slog.Handler }
 func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
 	return level >= slog.LevelWarn && q.Handler.Enabled(ctx, level)
 }
+
+// Handle implements slog.Handler. What fails because the program is ending is no failure.
+func (q quiet) Handle(ctx context.Context, r slog.Record) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return q.Handler.Handle(ctx, r)
+}

@@ -49,6 +49,8 @@ func (r runner) Run() int { return postgrestest.Main(r.m) }
 //	foreign NAME, foreigngroup NAME MEMBER  a member, a group, that nobody here knows
 //	holdid                    $hold is the first hold of the store
 //	tool ARGS...              lockstep ARGS on the story's database
+//	held N                    waits until N operations of $rule are held
+//	hold                      $hold is the open hold of $store, $object the first object in it
 //	ask PATH                  reads the server without sign-in
 //	scrape SERVER             reads the server's metrics
 func TestStories(t *testing.T) {
@@ -69,7 +71,7 @@ func TestStories(t *testing.T) {
 				},
 				Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 					"start": start, "crash": crash, "term": terminate, "login": login, "api": callAPI, "slack": callSlack, "connect": connect,
-					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people, "scrape": scrape, "ask": ask,
+					"settle": settle, "writes": writes, "members": members, "tool": tool, "people": people, "hold": hold, "held": held, "scrape": scrape, "ask": ask,
 					"groupid": groupID, "carry": carry, "groups": groupMembers, "foreign": foreign, "foreigngroup": foreignGroup, "holdid": holdID,
 				},
 			})
@@ -349,4 +351,32 @@ func people(ts *testscript.TestScript, _ bool, args []string) {
 		fmt.Fprintf(&b, "user%04d,user%04d@example.com,Given,Family%d,nick%d,Staff\n", i, i, i, i)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(b.String()), 0o600))
+}
+
+func hold(ts *testscript.TestScript, _ bool, _ []string) {
+	var page struct {
+		Embedded struct {
+			Holds []struct {
+				ID         string `json:"id"`
+				Operations []struct {
+					Object struct {
+						ID string `json:"id"`
+					} `json:"object"`
+				} `json:"operations"`
+			} `json:"holds"`
+		} `json:"_embedded"`
+	}
+	raw := request(ts, http.MethodGet, "/propagation/stores/"+ts.Getenv("store")+"/holds", "")
+	if json.Unmarshal(raw, &page) != nil || len(page.Embedded.Holds) != 1 || len(page.Embedded.Holds[0].Operations) == 0 {
+		ts.Fatalf("not one hold with operations: %s", raw)
+	}
+	ts.Setenv("hold", page.Embedded.Holds[0].ID)
+	ts.Setenv("object", page.Embedded.Holds[0].Operations[0].Object.ID)
+}
+
+func held(ts *testscript.TestScript, _ bool, args []string) {
+	until(ts, args[0]+" held", func() (string, bool) {
+		raw := string(request(ts, http.MethodGet, "/propagation/rules/"+ts.Getenv("rule")+"/syncStatus", ""))
+		return raw, strings.Contains(raw, `"state":"HELD"`) && strings.Contains(raw, `"details":"`+args[0]+" ")
+	})
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"lockstep/connector"
@@ -126,7 +127,7 @@ const (
 func (slackType) Describe() provision.Type {
 	return provision.Type{
 		Name: "Slack", Title: "Slack", Description: "Members and groups of a Slack workspace or Enterprise organisation, through Slack's SCIM API.",
-		Groups: true, Fields: fields, Attributes: attributes, Defaults: defaults,
+		Groups: true, Fields: append(slices.Clone(fields), provision.GuardFields()...), Attributes: attributes, Defaults: defaults,
 		// The third-party Terraform provider's names (contract.md).
 		Rename: map[string]string{"BEARER_TOKEN": keyToken, "SCIM_URL": provision.KeyBaseURL},
 		Ignore: []string{"GROUP_NAME_SOURCE"},

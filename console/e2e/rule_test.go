@@ -211,6 +211,7 @@ func TestFailures(t *testing.T) {
 	b.sees("Everybody: 1 person failed")
 	b.click("link", "Users")
 	b.fill("Search users", "hal")
+	b.sees("1 match")
 	b.click("link", "Hal Ice")
 	b.click("button", "Edit")
 	b.fill("Title", "Pilot")

@@ -262,6 +262,7 @@ func (w *world) configuration() map[string]any {
 	return map[string]any{
 		"OAUTH_ACCESS_TOKEN": w.token, "BASE_URL": "https://slack.example/scim/v2/", "RATE_LIMIT_FACTOR": factor,
 		"DEPROVISION_USERS": !w.s.Policy.KeepLeavers, "DISABLE_USERS": !w.s.Policy.KeepDisabled,
+		"DEPROVISION_LIMIT_SHARE":   100.0, // the invariants know of no administrator who decides
 		"GROUP_MEMBERSHIP_HANDLING": w.s.Groups.handling(),
 	}
 }

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +55,41 @@ func testAccounts(t *testing.T, s *suite) {
 	must(t, err)
 	if released, _ := s.db.Account(ctx, s.env, a.ID); n != 2 || released.Ownership != provision.Released {
 		t.Errorf("%d %+v", n, released)
+	}
+}
+
+// testManyAccounts asks for many rows at once: side by side, far apart among others, and in no order.
+func testManyAccounts(t *testing.T, s *suite) {
+	ctx := t.Context()
+	const people = 1000
+	rows, ids := make([]*provision.Account, people), make([]string, people)
+	for i := range rows {
+		ids[i] = fmt.Sprintf("o%04d", i)
+		rows[i] = account(s, ids[i], "U"+ids[i])
+	}
+	must(t, s.db.Record(ctx, rows, nil, nil))
+	var apart []string
+	for i := 0; i < people; i += 7 {
+		apart = append(apart, ids[i])
+	}
+	backwards := slices.Clone(ids[:300])
+	slices.Reverse(backwards)
+	gaps := slices.Concat(ids[100:190], ids[200:290])
+	for name, asked := range map[string][]string{
+		"side by side": ids[200:500], "all": ids, "apart": apart, "backwards": backwards, "with a gap": gaps,
+		"with unknown ones": append(slices.Clone(ids[:200]), "o9998", "o9999"), "few": ids[:3], "none": nil,
+	} {
+		found, err := s.db.AccountsByObject(ctx, "c", directory.KindUser, asked)
+		must(t, err)
+		got := make([]string, len(found))
+		for i := range found {
+			got[i] = found[i].ObjectID
+		}
+		slices.Sort(got)
+		want := slices.DeleteFunc(slices.Sorted(slices.Values(asked)), func(id string) bool { return id > "o0999" })
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %d asked, %d wanted, %d found", name, len(asked), len(want), len(found))
+		}
 	}
 }
 

@@ -12,8 +12,9 @@ import (
 func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, s *suite){
-		"setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates, "marks": testMarks, "marks in flight": testMarksInFlight,
-		"narrow": testNarrow, "exact": testExact, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "due": testDue,
+		"holds": testHolds, "gate": testGatePasses, "setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates, "marks": testMarks, "marks in flight": testMarksInFlight,
+		"narrow": testNarrow, "exact": testExact, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "many accounts": testManyAccounts,
+		"due":   testDue,
 		"lease": testLease, "access": testAccess, "administrators": testAdministrators, "tested": testTested, "throughput": testThroughput, "activities": testActivities, "environments": testEnvironments, "populations": testPopulations,
 		"attributes": testAttributes, "user edits": testUserEdits, "plans": testPlans, "connections": testConnections,
 		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages, "news": testNews,

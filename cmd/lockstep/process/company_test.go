@@ -146,7 +146,7 @@ func (c *company) connect(factor float64) {
 	plan := c.made("/propagation/plans", `{"name":"Plan"}`)
 	source := c.made("/propagation/stores", `{"name":"Directory","type":"directory","configuration":{}}`)
 	c.storeID = c.made("/propagation/stores", fmt.Sprintf(
-		`{"name":"Slack","type":"Slack","status":"ACTIVE","configuration":{"OAUTH_ACCESS_TOKEN":%q,"BASE_URL":"%s/scim/v2/","RATE_LIMIT_FACTOR":%g}}`, token, c.target.url, factor))
+		`{"name":"Slack","type":"Slack","status":"ACTIVE","configuration":{"OAUTH_ACCESS_TOKEN":%q,"BASE_URL":"%s/scim/v2/","RATE_LIMIT_FACTOR":%g,"DEPROVISION_LIMIT_SHARE":100}}`, token, c.target.url, factor))
 	rule := `"name":"Staff","populationExpression":"title eq \"Staff\""`
 	c.rule = c.made("/propagation/plans/"+plan+"/rules", fmt.Sprintf(`{%s,"sourceStore":{"id":%q},"targetStore":{"id":%q}}`, rule, source, c.storeID))
 	if status, raw, err := c.ask(http.MethodPut, "/propagation/rules/"+c.rule, "{"+rule+`,"active":true}`); err != nil || status != http.StatusOK {

@@ -1,0 +1,330 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"lockstep/directory"
+	"lockstep/internal/problem"
+	"lockstep/provision"
+)
+
+// The mass-deprovision guard (docs/decisions/0021). Whoever is to lose access waits at the gate until all that belongs together is
+// counted: below the limits they pass, above them an administrator decides. Nothing is remembered beside the rows, so a crash at any
+// moment counts the same.
+
+// Guard is what the engine asks of the store for the mass-deprovision guard.
+type Guard interface {
+	// GateCounts counts the rows of a connection at the gate, and those who lost access after since without a decision.
+	GateCounts(ctx context.Context, connectionID string, since time.Time) (provision.GateCounts, error)
+	// CountAccess counts the people whom the connection gives access, or gave it until they lost it after since.
+	CountAccess(ctx context.Context, connectionID string, since time.Time) (int64, error)
+	// WaitingCauses lists what made the waiting rows due, the most frequent first.
+	WaitingCauses(ctx context.Context, connectionID string, limit int) ([]provision.WaitingCause, error)
+	// PassWaiting lets the waiting rows be carried out; with held, those in a hold as well.
+	PassWaiting(ctx context.Context, connectionID string, held bool, at time.Time) (int64, error)
+	// OpenHold is a problem.NotFound when nothing is held.
+	OpenHold(ctx context.Context, connectionID string) (provision.DeprovisionHold, error)
+	DeprovisionHold(ctx context.Context, envID, id string) (provision.DeprovisionHold, error)
+	// HeldRows lists the rows of a hold in the order of their ids.
+	HeldRows(ctx context.Context, holdID, after string, limit int) ([]provision.Account, error)
+	CountHeld(ctx context.Context, connectionID, ruleID string) (int64, error)
+	// HoldWaiting puts the waiting rows into a hold, new or open; it is a problem.Conflict when that one is decided already.
+	HoldWaiting(ctx context.Context, h provision.DeprovisionHold, activities ...directory.Activity) (int64, error)
+	// CloseHold ends an open hold that has no rows left.
+	CloseHold(ctx context.Context, h provision.DeprovisionHold, activities ...directory.Activity) error
+	// DecideHold makes the rows of a hold due, with the decision; it answers the hold and how many rows were decided.
+	DecideHold(ctx context.Context, envID string, d provision.HoldDecision) (provision.DeprovisionHold, int64, error)
+	// Activities lists the log, newest first: whose edit it was.
+	Activities(ctx context.Context, envID string, q directory.ActivityQuery) ([]directory.Activity, error)
+}
+
+const (
+	// gateQuiet is how long the feed must be silent before more people than the count limit pass for being a small share: an
+	// import comes in batches, and its first ones may be a small share of everybody.
+	gateQuiet = time.Second
+	// gatePatience bounds how long somebody waits at the gate for the feed to fall silent or for a reconciliation to end.
+	gatePatience = 30 * time.Second
+	accessKept   = 10 * time.Second // how long the number of people with access is good for
+)
+
+// gate is what a runner knows about its waiting rows. It is all right to lose it.
+type gate struct {
+	waitingSince time.Time // zero: nobody waits
+	fedAt        time.Time // when the feed last had something
+	access       int64     // people with access
+	accessAt     time.Time
+}
+
+// guard lets waiting rows pass, or holds them. drained says that the feed had nothing more in this turn.
+func (r *runner) guard(ctx context.Context, drained bool) error {
+	now := r.engine.now()
+	if !drained {
+		r.gate.fedAt = now
+	}
+	counts, err := r.engine.store.GateCounts(ctx, r.connectionID, now.Add(-provision.GuardWindow))
+	if err != nil {
+		return fmt.Errorf("count who loses access: %w", err)
+	}
+	hold, err := r.engine.store.OpenHold(ctx, r.connectionID)
+	if err != nil && !notFound(err) {
+		return fmt.Errorf("read the hold: %w", err)
+	}
+	if err == nil {
+		if open, err := r.tend(ctx, &hold, counts); err != nil || open {
+			return err
+		}
+	}
+	if counts.Waiting == 0 {
+		r.gate.waitingSince = time.Time{}
+		return nil
+	}
+	if r.gate.waitingSince.IsZero() {
+		r.gate.waitingSince = now
+	}
+	exceeded, known, err := r.weigh(ctx, counts, drained)
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return nil
+	case exceeded:
+		return r.openHold(ctx, counts)
+	default:
+		return r.pass(ctx, false)
+	}
+}
+
+// weigh tells whether the waiting rows exceed the limits. It is not known while more of the same event may be to come, unless they
+// exceed the limits already.
+func (r *runner) weigh(ctx context.Context, c provision.GateCounts, drained bool) (exceeded, known bool, err error) {
+	now, limits := r.engine.now(), r.line.limits
+	total := c.Done + c.Waiting + c.Passed
+	patient := now.Sub(r.gate.waitingSince) < gatePatience
+	walking := r.state.Sweep.Phase == provision.SweepWalk || r.state.Sweep.Phase == provision.SweepAfter
+	if !limits.OverCount(total) {
+		// Those whose visits have to be taken again may be part of it.
+		known = drained && !walking && !limits.OverCount(total+r.unsettled())
+		return false, known || !patient, nil
+	}
+	people, err := r.access(ctx)
+	if err != nil {
+		return false, false, err
+	}
+	if limits.OverShare(total, people) {
+		return true, true, nil
+	}
+	quiet := drained && !walking && now.Sub(r.gate.fedAt) >= gateQuiet && r.unsettled() == 0
+	return false, quiet || !patient, nil
+}
+
+// access counts the people with access. It costs what there are, so it is asked only above the count limit, and kept for a moment.
+func (r *runner) access(ctx context.Context) (int64, error) {
+	now := r.engine.now()
+	if r.gate.accessAt.IsZero() || now.Sub(r.gate.accessAt) > accessKept {
+		n, err := r.engine.store.CountAccess(ctx, r.connectionID, now.Add(-provision.GuardWindow))
+		if err != nil {
+			return 0, fmt.Errorf("count who has access: %w", err)
+		}
+		r.gate.access, r.gate.accessAt = n, now
+	}
+	return r.gate.access, nil
+}
+
+func (r *runner) pass(ctx context.Context, held bool) error {
+	r.gate.waitingSince = time.Time{}
+	if _, err := r.engine.store.PassWaiting(ctx, r.connectionID, held, r.engine.now()); err != nil {
+		return fmt.Errorf("let deprovisioning go on: %w", err)
+	}
+	return nil
+}
+
+// tend looks after an open hold. It reports whether it is open still; then what waits has joined it.
+func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c provision.GateCounts) (bool, error) {
+	now := r.engine.now()
+	switch {
+	case r.line.limits.Above(hold.Limits):
+		exceeded, err := r.exceeded(ctx, c)
+		if err != nil || exceeded {
+			return true, errors.Join(err, r.join(ctx, hold, c))
+		}
+		if err := r.pass(ctx, true); err != nil {
+			return true, err
+		}
+		return true, r.lift(ctx, hold, fmt.Sprintf("the limits were raised: %d deprovisionings go on", c.Held))
+	case c.Held == 0:
+		return false, r.lift(ctx, hold, "nobody is to lose access any more")
+	case !now.Before(hold.ExpiresAt):
+		_, _, err := r.engine.decide(ctx, hold.EnvironmentID, provision.HoldDecision{
+			HoldID: hold.ID, Status: provision.HoldExpired, By: directory.System.Name, Said: "rejected, as nobody approved it in time", At: now,
+		}, directory.Origin{Actor: directory.System})
+		if problem.Is(err, problem.Conflict) { // somebody decided in the last moment
+			err = nil
+		}
+		return true, err
+	default:
+		return true, r.join(ctx, hold, c)
+	}
+}
+
+// exceeded weighs everything that waits or is held.
+func (r *runner) exceeded(ctx context.Context, c provision.GateCounts) (bool, error) {
+	total := c.Done + c.Waiting + c.Passed + c.Held
+	if !r.line.limits.OverCount(total) {
+		return false, nil
+	}
+	people, err := r.access(ctx)
+	return r.line.limits.OverShare(total, people), err
+}
+
+// join adds what waits to the hold that is open.
+func (r *runner) join(ctx context.Context, hold *provision.DeprovisionHold, c provision.GateCounts) error {
+	r.gate.waitingSince = time.Time{}
+	if c.Waiting == 0 {
+		return nil
+	}
+	n, err := r.engine.store.HoldWaiting(ctx, *hold)
+	if problem.Is(err, problem.Conflict) {
+		return nil // decided in this moment: the next turn weighs them anew
+	}
+	if err != nil {
+		return fmt.Errorf("hold deprovisioning: %w", err)
+	}
+	hold.Held += n
+	r.engine.tellHold(hold)
+	return nil
+}
+
+func (r *runner) openHold(ctx context.Context, c provision.GateCounts) error {
+	now := r.engine.now()
+	cause, err := r.cause(ctx)
+	if err != nil {
+		return fmt.Errorf("find out whose edit it was: %w", err)
+	}
+	hold := provision.DeprovisionHold{
+		ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Status: provision.HoldOpen, Limits: r.line.limits, CreatedAt: now,
+		ExpiresAt: now.Add(provision.HoldFor), Cause: fmt.Sprintf("%d of %d people with access would lose it: %s", c.Waiting, r.gate.access, cause),
+	}
+	said := fmt.Sprintf("held until an administrator decides, above the limits of %g %% and %g: %s", hold.Limits.Share, hold.Limits.Count, hold.Cause)
+	n, err := r.engine.store.HoldWaiting(ctx, hold, r.connectionActivity("PROVISIONING_HOLD.CREATED", false, said))
+	if err != nil {
+		return fmt.Errorf("hold deprovisioning: %w", err)
+	}
+	r.gate.waitingSince = time.Time{}
+	hold.Held = n
+	r.engine.tellHold(&hold)
+	return nil
+}
+
+// lift ends a hold that nobody has to decide about any more.
+func (r *runner) lift(ctx context.Context, hold *provision.DeprovisionHold, why string) error {
+	hold.Status, hold.DecidedAt, hold.DecidedBy, hold.Held = provision.HoldLifted, r.engine.now(), directory.System.Name, 0
+	if err := r.engine.store.CloseHold(ctx, *hold, r.connectionActivity("PROVISIONING_HOLD.LIFTED", true, "the hold is lifted: "+why)); err != nil {
+		return fmt.Errorf("end the hold: %w", err)
+	}
+	r.engine.tellHold(hold)
+	return nil
+}
+
+// unsettled counts the objects whose visits have to be taken again, because they were edited meanwhile.
+func (r *runner) unsettled() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := int64(len(r.retake))
+	for id := range r.repeat {
+		if !r.groups.inflight[id] {
+			n++
+		}
+	}
+	return n
+}
+
+// reweigh evaluates, together, the objects that were edited during their visits, so that those of them who lose access are counted
+// before one of them does.
+func (r *runner) reweigh(ctx context.Context) error {
+	r.mu.Lock()
+	var ids []string
+	for id := range r.retake {
+		if !r.inflight[id] {
+			ids = append(ids, id)
+			delete(r.retake, id)
+		}
+	}
+	r.mu.Unlock()
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := r.reconsider(ctx, ids, provision.PriorityLive, editedCause); err != nil {
+		r.mu.Lock()
+		for _, id := range ids {
+			r.retake[id] = true
+		}
+		r.mu.Unlock()
+		return err
+	}
+	return nil
+}
+
+// errGate ends a visit that would take access away and may not, yet.
+var errGate = errors.New("it waits at the mass-deprovision guard")
+
+// takes answers why the plan takes access away, if it does.
+func (it *item) takes() (string, bool) {
+	for i := range it.outcome.Operations {
+		if op := &it.outcome.Operations[i]; op.Withheld == "" && op.TakesAccess() {
+			return op.Why, true
+		}
+	}
+	return "", false
+}
+
+// barred reports whether the plan takes access away for a reason that the guard did not let pass.
+func (it *item) barred(l *line) (string, bool) {
+	why, takes := it.takes()
+	return why, takes && !l.limits.Off() && !it.row.Gate.Lets(why)
+}
+
+// wait puts the row at the gate. One that is held stays held.
+func (it *item) wait(why, cause string) {
+	row := it.row
+	if row.Gate.State != provision.GateHeld {
+		row.Gate, row.Cause, row.Detail = provision.Gate{State: provision.GateWaiting}, cause, why
+	} else {
+		row.Detail = "held: " + why
+	}
+	row.Gate.Why = why
+	row.InScope = it.stored.InScope // also to their groups they belong as before
+	row.DueAt, row.Status, row.Priority, row.Attempts, row.Fault = time.Time{}, provision.StatusPending, provision.PriorityDeprovision, 0, nil
+}
+
+// regate forgets what the guard said about a row when its plan takes nobody's access away any more: leaving once more is another
+// event. A decision that access stays is kept as long as the plan would take it for the same reason.
+func (it *item) regate() {
+	gate := &it.row.Gate
+	switch {
+	case gate.State == provision.GateNone:
+		return
+	case it.want.Leave:
+		if gate.State != provision.GateRejected {
+			*gate = provision.Gate{}
+		}
+		return
+	case it.row.Linked() && it.row.Remote == nil: // read first
+		return
+	}
+	for i := range it.outcome.Operations {
+		if op := &it.outcome.Operations[i]; op.TakesAccess() && (op.Withheld == "" || gate.Refuses(op.Why)) {
+			return
+		}
+	}
+	*gate = provision.Gate{}
+}
+
+// deprovisioned notes that access was taken away. What an administrator approved does not count against the next ones.
+func (it *item) deprovisioned(now time.Time) {
+	if it.row.Gate.State != provision.GateApproved {
+		it.row.DeprovisionedAt = now
+	}
+}
