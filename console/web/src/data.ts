@@ -24,6 +24,21 @@ export const useStoreStatus = (id: string) =>
   useQuery({ queryKey: ['live', 'store', id], queryFn: ({ signal }) => get<StoreStatus>(`/propagation/stores/${id}/status`, signal), refetchInterval: 15_000, enabled: id !== '' });
 export const useSyncStatus = (id: string) =>
   useQuery({ queryKey: ['live', 'rule', id], queryFn: ({ signal }) => get<SyncStatus>(`/propagation/rules/${id}/syncStatus`, signal), refetchInterval: 15_000, enabled: id !== '' });
+/**
+ * How many rules or connections stand, read together: rows that each ask for themselves draw a long list anew with every answer, which
+ * React gives up on. What cannot be read is missing.
+ */
+export const useStanding = <T>(path: (id: string) => string, ids: string[]) =>
+  useQuery({
+    queryKey: ['live', 'standing', path(''), ids], enabled: ids.length > 0, refetchInterval: 15_000, placeholderData: keepPreviousData,
+    queryFn: async ({ signal }) => {
+      const answers = await Promise.allSettled(ids.map((id) => get<T>(path(id), signal)));
+      const failed = answers.find((a) => a.status === 'rejected');
+      if (failed && answers.every((a) => a.status === 'rejected')) throw failed.reason;
+      return Object.fromEntries(answers.map((a, i) => [ids[i], a.status === 'fulfilled' ? a.value : undefined])) as Record<string, T | undefined>;
+    },
+  }).data ?? ({} as Record<string, T | undefined>);
+
 export const useMappings = (rule: string) =>
   useQuery({ queryKey: ['mappings', rule], queryFn: ({ signal }) => readAll<'mappings', Mapping>(`/propagation/rules/${rule}/mappings`, 'mappings', signal), enabled: rule !== '' });
 export const useCatalogue = () =>

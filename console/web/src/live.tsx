@@ -13,16 +13,23 @@ export function Live({ children }: { children: ReactNode }) {
   useEffect(() => {
     let source: EventSource | undefined;
     let timer: number | undefined;
+    let quiet: number | undefined;
     let waiting = false;
     let again: number | undefined;
     let lost = false;
+    const read = () => {
+      // What is on its way is not cut off: the next page of a list would never come. Hence the second look, when it is quiet.
+      for (const key of ['live', 'activities']) void client.invalidateQueries({ queryKey: [key] }, { cancelRefetch: false });
+    };
     const refresh = () => {
+      window.clearTimeout(quiet);
+      quiet = window.setTimeout(read, 1_500);
       // At most three times a second, however fast events come.
       if (waiting) return;
       waiting = true;
       timer = window.setTimeout(() => {
         waiting = false;
-        for (const key of ['live', 'activities']) void client.invalidateQueries({ queryKey: [key] });
+        read();
       }, 350);
     };
     const open = () => {
@@ -44,6 +51,7 @@ export function Live({ children }: { children: ReactNode }) {
     return () => {
       source?.close();
       window.clearTimeout(timer);
+      window.clearTimeout(quiet);
       window.clearTimeout(again);
     };
   }, [client]);

@@ -2,11 +2,11 @@ import { Button, Group, Menu, Tabs, Text } from '@mantine/core';
 import { IconArrowsExchange, IconPlug, IconPlus } from '@tabler/icons-react';
 import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
-import { useRules, useStores, useStoreStatus, useSyncStatus } from '../data';
+import { useRules, useStanding, useStores, useStoreStatus, useSyncStatus } from '../data';
 import { sentence } from '../api';
 import { useMay } from '../session';
-import { plural, ruleState, ruleStates } from '../text';
-import type { Rule, Store } from '../types';
+import { number, plural, ruleState, ruleStates } from '../text';
+import type { Rule, Store, StoreStatus, SyncStatus } from '../types';
 import { StoreIcon } from '../ui/storeicon';
 import { Ago, Empty, List, PageHead, Search, Status, usePortion } from '../ui/parts';
 
@@ -61,7 +61,10 @@ function Narrow({ of, found, text, onChange, label, one }: { of?: unknown[]; fou
 export function StoreState({ store }: { store: Store }) {
   const q = useStoreStatus(store.type === 'directory' ? '' : store.id);
   if (store.type === 'directory') return <Status label="Built in" dot={false} help="The users of this environment; the source of every rule." />;
-  const s = q.data;
+  return <StoreStanding store={store} status={q.data} />;
+}
+
+function StoreStanding({ store, status: s }: { store: Store; status?: StoreStatus }) {
   if (s?.paused) return <Status of={ruleStates.PAUSED} />;
   if (s?.halt) return <Status of={ruleStates.HALTED} help={s.halt.message} />;
   if (s?.test?.status === 'FAILED') return <Status label="Invalid" color="red" help="Its last test failed. It cannot be used for provisioning until it tests valid." />;
@@ -77,6 +80,7 @@ function Connections() {
   const [text, setText] = useState('');
   const targets = stores.data?.filter((s) => s.type !== 'directory');
   const portion = usePortion(targets, text);
+  const standing = useStanding<StoreStatus>((id) => `/propagation/stores/${id}/status`, portion.rows.map((s) => s.id));
   return (
     <>
     <Narrow of={targets} found={portion.found} text={text} onChange={setText} label="Search connections" one="connection" />
@@ -99,7 +103,7 @@ function Connections() {
         ) },
         { label: 'Type', cell: (s) => s.type, wide: true, width: 120 },
         { label: 'Rules', cell: (s) => used(s.id), wide: true, width: 90, align: 'right' },
-        { label: 'Status', cell: (s) => <StoreState store={s} />, width: 130 },
+        { label: 'Status', cell: (s) => <StoreStanding store={s} status={standing[s.id]} />, width: 130 },
       ]}
     />
     </>
@@ -107,8 +111,11 @@ function Connections() {
 }
 
 export function RuleState({ id }: { id: string }) {
-  const q = useSyncStatus(id);
-  return q.data ? <Status of={ruleState(q.data)} help={q.data.details ? sentence(q.data.details) : undefined} /> : <Text size="sm" c="dimmed">…</Text>;
+  return <RuleStanding status={useSyncStatus(id).data} />;
+}
+
+function RuleStanding({ status: s }: { status?: SyncStatus }) {
+  return s ? <Status of={ruleState(s)} help={s.details ? sentence(s.details) : undefined} /> : <Text size="sm" c="dimmed">…</Text>;
 }
 
 function Rules() {
@@ -118,6 +125,7 @@ function Rules() {
   const name = (id: string) => stores.data?.find((s) => s.id === id)?.name ?? '…';
   const [text, setText] = useState('');
   const portion = usePortion(rules.data, text);
+  const standing = useStanding<SyncStatus>((id) => `/propagation/rules/${id}/syncStatus`, portion.rows.map((r) => r.id));
   return (
     <>
     <Narrow of={rules.data} found={portion.found} text={text} onChange={setText} label="Search rules" one="rule" />
@@ -136,21 +144,11 @@ function Rules() {
           </>
         ) },
         { label: 'Source → Target', cell: (r) => <Text size="sm">{name(r.sourceStore.id)} → {name(r.targetStore.id)}</Text>, wide: true },
-        { label: 'In scope', cell: (r) => <Covered id={r.id} />, wide: true, width: 100, align: 'right' },
-        { label: 'Last sync', cell: (r) => <LastSync id={r.id} />, wide: true, width: 140 },
-        { label: 'Status', cell: (r) => <RuleState id={r.id} />, width: 130 },
+        { label: 'In scope', cell: (r) => (standing[r.id] ? number(standing[r.id]!.users.impacted) : '…'), wide: true, width: 100, align: 'right' },
+        { label: 'Last sync', cell: (r) => (standing[r.id] ? <Text size="sm"><Ago at={standing[r.id]!.lastSyncAt} /></Text> : '…'), wide: true, width: 140 },
+        { label: 'Status', cell: (r) => <RuleStanding status={standing[r.id]} />, width: 130 },
       ]}
     />
     </>
   );
-}
-
-function Covered({ id }: { id: string }) {
-  const q = useSyncStatus(id);
-  return <>{q.data ? q.data.users.impacted.toLocaleString() : '…'}</>;
-}
-
-function LastSync({ id }: { id: string }) {
-  const q = useSyncStatus(id);
-  return q.data ? <Text size="sm"><Ago at={q.data.lastSyncAt} /></Text> : <>…</>;
 }
