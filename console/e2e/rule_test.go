@@ -93,6 +93,10 @@ func TestNewRule(t *testing.T) {
 	b.sees("Own mappings", "Engineer (Acme)")
 	b.click("link", "Next")
 
+	// No groups: a rule can do without.
+	b.sees("Which groups go to Acme Slack?", "There is no group yet")
+	b.click("button", "Next")
+
 	// The preview says what will happen, and nothing has.
 	b.sees("Nothing is written by looking.")
 	b.counts(map[string]int{"Created": 3, "Changed": 1, "Disabled": 0, "Left alone": 1, "Withheld": 0})
