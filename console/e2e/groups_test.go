@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
 
@@ -226,7 +227,7 @@ func TestRuleWithGroups(t *testing.T) {
 	b.click("checkbox", "Select Berlin")
 	b.click("radio", "Selected Groups (2)")
 	b.until("how many of its members are covered", `[...document.querySelectorAll('tbody tr')].some((r) => /Engineers[^]*4\s+3$/.test(r.innerText.trim()))`)
-	b.keep("rule-groups-picker")
+	b.telephone("rule-groups-picker")
 	b.click("button", "Next")
 	b.sees("Merge Group Memberships", "2 groups will go to Acme Slack when the rule is enabled", "members that others added stay")
 	b.until("nobody goes on without agreeing", `e2e.find('button', 'Continue').disabled`)
@@ -236,7 +237,7 @@ func TestRuleWithGroups(t *testing.T) {
 	b.counts(map[string]int{"Created": 6, "Put in groups": 2})
 	b.fill("Search the preview", "engineers")
 	b.sees("Puts in")
-	b.keep("rule-groups-preview")
+	b.telephone("rule-groups-preview")
 	b.click("button", "Enable rule")
 	b.sees("The rule is enabled.", "Group Sync Summary")
 	w.untilGroup("Engineers", "anna@example.com cleo@example.com")
@@ -277,17 +278,18 @@ func TestRuleWithGroups(t *testing.T) {
 	b.sees("Selected Groups (1)")
 }
 
-// TestOverwriteConsent: on Overwrite the dialog warns. Without consent groups that exist are held; with it they become exactly ours.
+// TestOverwriteConsent: on Overwrite the dialog warns. Without consent groups that exist are held; with it they become exactly ours. What
+// is enabled is what the preview shows: whoever agrees only when enabling looks at a preview that overwrites first.
 func TestOverwriteConsent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, people)
 	w.seed(`[{"userName":"stranger","primaryEmail":"stranger@example.com","active":true}]`)
-	for _, name := range []string{"Berlin", "Paris"} {
+	for _, name := range []string{"Berlin", "Paris", "Rome"} {
 		w.post("/sandbox/groups", `[{"name":"`+name+`","members":["`+w.members()["stranger@example.com"].ID+`"]}]`)
 	}
 	b := w.administrator()
 	b.connect(w, func() { b.click("radio", "Overwrite") })
-	for _, name := range []string{"Berlin", "Paris"} {
+	for _, name := range []string{"Berlin", "Paris", "Rome"} {
 		id := b.api("POST", "/groups", `{"name":"`+name+`"}`)
 		b.api("POST", "/users/"+w.user(b, "anna")+"/memberOfGroups", `{"id":"`+id+`"}`)
 	}
@@ -303,9 +305,24 @@ func TestOverwriteConsent(t *testing.T) {
 	b.click("button", "Hold existing groups instead")
 	b.fill("Search the preview", "Berlin")
 	b.sees("Withheld", "stranger")
+	b.keep("rule-preview-hold")
+
+	// A page that is loaded anew does not remember what was agreed to, and asks.
+	path, err := eval[string](b, "location.pathname")
+	must(t, err)
+	b.open(path)
+	b.counts(map[string]int{"Withheld": 1})
 	b.click("button", "Enable rule")
-	b.sees("Held: operations wait for a decision")
+	b.sees("Overwrite Group Memberships")
+	b.click("checkbox", "I understand and want to continue")
+	b.click("button", "Continue")
+	b.sees("are overwritten, as you agreed", "Takes out stranger")
+	b.counts(map[string]int{"Withheld": 0, "Taken out of groups": 1})
+	b.telephone("rule-preview-overwrite")
 	w.untilGroup("Berlin", "stranger@example.com")
+	b.click("button", "Enable rule")
+	b.sees("The rule is enabled.")
+	w.untilGroup("Berlin", "anna@example.com")
 
 	b.click("tab", "Groups")
 	b.click("radio", "All Groups")
@@ -315,6 +332,27 @@ func TestOverwriteConsent(t *testing.T) {
 	b.click("checkbox", "I understand and want to continue")
 	b.click("button", "Continue")
 	w.untilGroup("Paris", "anna@example.com")
+
+	b.sees("Selected Groups (2)")
+	b.click("radio", "All Groups")
+	b.click("checkbox", "Select Rome")
+	b.click("button", "Save")
+	b.click("button", "Hold existing groups instead")
+	b.sees("Selected Groups (3)")
+	b.click("tab", "Overview")
+	b.sees("Held: operations wait for a decision")
+	w.untilGroup("Rome", "stranger@example.com")
+}
+
+// telephone leaves a picture of the page as it is, and of the same on a telephone, where it has to fit.
+func (b *browser) telephone(name string) {
+	b.t.Helper()
+	b.keep(name)
+	b.do(chromedp.EmulateViewport(390, 844))
+	b.quiet()
+	b.fits(name)
+	b.keep(name + "-390")
+	b.do(chromedp.EmulateViewport(1440, 900))
 }
 
 // user answers somebody's id.

@@ -198,6 +198,7 @@ func TestFailures(t *testing.T) {
 	b.sees("7 people match")
 	b.click("button", "Next")
 	b.click("link", "Next")
+	b.click("button", "Next") // no groups
 	b.counts(map[string]int{"Created": 5})
 	b.click("button", "Enable rule")
 	b.sees("Failures by cause", "Slack refuses emoji in title", "What to do: Remove the emoji", "1 person", "hal")
