@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"lockstep/directory"
 	"lockstep/internal/problem"
 	"lockstep/provision"
@@ -52,6 +54,11 @@ func (s *server) groupRoutes() []route {
 	filter := parameter{name: "filter", doc: `A SCIM filter over groups, such as: name sw "Team" and population.id eq "…"`}
 	include := parameter{name: "include", doc: "totalMemberCounts: count members of nested groups as well."}
 	expand := parameter{name: "expand", doc: "group: embed each group."}
+	members := parameter{name: "filter", doc: "A SCIM filter over users: only members who match."}
+	trial := []parameter{
+		{name: "dryRun", doc: "Only report what would happen.", kind: huma.TypeBoolean},
+		{name: "allOrNothing", doc: "Apply nothing if a row is refused.", kind: huma.TypeBoolean},
+	}
 	const groups, group = env + "/groups", env + "/groups/{groupID}"
 	const ofUser, ofGroup = env + "/users/{userID}/memberOfGroups", group + "/memberOfGroups"
 	return []route{
@@ -60,6 +67,9 @@ func (s *server) groupRoutes() []route {
 		{get, group, "readGroup", read, "Read a group", reads(s.readGroup), []parameter{include}},
 		{put, group, "replaceGroup", people, "Replace a group; what is left out is cleared", takes(http.StatusOK, s.replaceGroup), nil},
 		{del, group, "deleteGroup", people, "Delete a group; its members stay", does(s.deleteGroup), nil},
+		{get, group + "/members", "listGroupMembers", read, "The users in a group, however they are in it", reads(s.listMembers), paged(members)},
+		{get, group + "/nestedGroups", "listNestedGroups", read, "The groups that are nested directly in a group", reads(s.listNestedGroups), paged(include)},
+		{post, groups + "/import", "importGroups", people, "Take over groups, or memberships, from a CSV file", uploads[GroupImport](csvMedia, s.importGroups), trial},
 		{get, group + "/syncedRules", "listGroupSyncedRules", read, "Where a group stands under each rule", reads(s.listSyncedRules), paging},
 		{get, group + "/syncedRules/{ruleID}", "readGroupSyncedRule", read, "Where a group stands under a rule", reads(s.readSyncedRule), nil},
 		{post, group + "/syncedRules/{ruleID}", "provisionGroup", all, "Provision a group now", reads(s.provisionGroup), nil},
@@ -173,12 +183,14 @@ func (s *server) provisionGroup(r *request) (Trace, error) {
 
 // GroupMembership is one group that a user or group is in.
 type GroupMembership struct {
-	Links    Links                    `json:"_links"`
-	ID       string                   `json:"id" format:"uuid"`
-	Name     string                   `json:"name"`
-	Type     directory.MembershipType `json:"type" enum:"DIRECT,INDIRECT"`
-	Reason   string                   `json:"reason" doc:"Why, in a few words: member because of Berlin > Germany."`
-	Embedded *EmbeddedGroup           `json:"_embedded,omitempty"`
+	Links  Links                    `json:"_links"`
+	ID     string                   `json:"id" format:"uuid"`
+	Name   string                   `json:"name"`
+	Type   directory.MembershipType `json:"type" enum:"DIRECT,INDIRECT"`
+	Reason string                   `json:"reason" doc:"Why, in a few words: member because of Berlin > Germany."`
+	// PingOne has no such member.
+	Removable bool           `json:"removable" doc:"The membership was given by itself and can be ended by itself."`
+	Embedded  *EmbeddedGroup `json:"_embedded,omitempty"`
 }
 
 // EmbeddedGroup is what a membership embeds with expand=group.
@@ -196,7 +208,7 @@ func (s *server) memberships(r *request, path string, in []directory.Membership,
 	out := each(in, func(m *directory.Membership) GroupMembership {
 		return GroupMembership{
 			Links: Links{"self": {r.here(path + "/memberOfGroups/" + m.GroupID)}, "group": {r.here("/groups/" + m.GroupID)}},
-			ID:    m.GroupID, Name: m.GroupName, Type: m.Type, Reason: m.Reason,
+			ID:    m.GroupID, Name: m.GroupName, Type: m.Type, Reason: m.Reason, Removable: m.Removable,
 		}
 	})
 	if !expand {

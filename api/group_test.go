@@ -78,3 +78,62 @@ func TestGroups(t *testing.T) {
 		t.Errorf("a reader creates a group: %d", status)
 	}
 }
+
+// TestMembers: who is in a group and why, page by page and narrowed; what is nested in it; and files of groups and memberships.
+func TestMembers(t *testing.T) {
+	s := newServer(t)
+	anna := s.made("/users", `{"username":"anna","email":"anna@example.com","title":"Lead"}`)
+	s.made("/users", `{"username":"ben","email":"ben@example.com","title":"Lead"}`)
+	s.made("/users", `{"username":"cleo","email":"cleo@example.com"}`)
+	city := s.made("/groups", `{"name":"Berlin","userFilter":"title eq \"Lead\""}`)
+	team := s.made("/groups", `{"name":"Team"}`)
+	s.made("/users/"+anna+"/memberOfGroups", `{"id":"`+team+`"}`)
+	s.made("/groups/"+team+"/memberOfGroups", `{"id":"`+city+`"}`)
+	for _, c := range []struct {
+		path   string
+		status int
+		has    string
+		not    string
+	}{
+		{"/groups/" + city + "/members", 200, `"count":2`, "cleo"},
+		{"/groups/" + city + "/members", 200, `"type":"DIRECT","reason":"matches the filter","removable":false`, ""},
+		{"/groups/" + team + "/members", 200, `"type":"DIRECT","reason":"direct member","removable":true`, "ben"},
+		{"/groups/" + city + "/members?limit=1", 200, `"next"`, "ben"},
+		{"/groups/" + city + "/members?filter=username+sw+%22b%22", 200, `"count":1`, `"anna"`},
+		{"/groups/" + team + "/members?filter=username+eq+%22x%22)+or+(username+pr", 400, "INVALID_REQUEST", ""},
+		{"/groups/" + team + "/members?filter=nothing+eq+1", 400, "position 1", ""},
+		{"/groups/" + anna + "/members", 404, "no group", ""},
+		{"/groups/" + city + "/nestedGroups?include=totalMemberCounts", 200, `"totalMemberCounts":{"users":1}`, "Berlin"},
+		{"/groups/" + team + "/nestedGroups", 200, `"count":0`, ""},
+		{"/groups/" + anna + "/nestedGroups", 404, "no group", ""},
+		{"/users/" + anna + "/memberOfGroups", 200, `"reason":"direct member","removable":true`, ""},
+	} {
+		status, answer := s.admin(http.MethodGet, c.path, "")
+		if status != c.status || !strings.Contains(answer, c.has) || c.not != "" && strings.Contains(answer, c.not) {
+			t.Errorf("%s\n%d %s", c.path, status, answer)
+		}
+	}
+	for _, c := range []struct {
+		query, file string
+		status      int
+		has         string
+	}{
+		{"?dryRun=true", "name,memberOf\nNorth,Team\n", 200, `"created":1`},
+		{"", "name,memberOf\nNorth,Team\nSouth,Nowhere\n", 200, `"kind":"GROUPS"`},
+		{"", "name,memberOf\nNorth,Team\n", 200, `"updated":0,"unchanged":1`},
+		{"", "name,memberOf\nNorth,\n", 200, `"updated":1,"unchanged":0`}, // where it is nested is a change as well
+		{"", "name,memberOf\nNorth,Team\n", 200, `"updated":1,"unchanged":0`},
+		{"", "group,username\nNorth,cleo\nNorth,nobody\n", 200, `"kind":"MEMBERSHIPS"`},
+		{"", "group,username\nNorth,cleo\n", 200, `"unchanged":1`},
+		{"", "username,email\nx,x@example.com\n", 400, "name,description"},
+		{"", "", 400, "empty"},
+	} {
+		status, answer := s.send(access.IdentityDataAdmin, "/groups/import"+c.query, "text/csv", "*/*", c.file)
+		if status != c.status || !strings.Contains(answer, c.has) {
+			t.Errorf("import%s %q\n%d %s", c.query, c.file, status, answer)
+		}
+	}
+	if _, answer := s.admin(http.MethodGet, "/groups/"+city+"/members", ""); !strings.Contains(strings.ReplaceAll(answer, `\u003e`, ">"), "member because of North > Team") {
+		t.Errorf("cleo is not in Berlin: %s", answer)
+	}
+}

@@ -21,9 +21,46 @@ const (
 	importBudget  = 10 * time.Minute
 )
 
-// importUsers takes over people from a CSV file. With Accept: application/x-ndjson it tells how far it is, a line each, and ends with
-// the report; otherwise it answers the report alone.
+// importUsers takes over people from a CSV file.
 func (s *server) importUsers(r *request) error {
+	return s.upload(r, func(raw []byte, progress func(read, rows int64)) (any, error) {
+		return s.Directory.Import(r.Context(), r.env, opener(raw), directory.ImportOptions{
+			DryRun: r.flag("dryRun"), CreateAttributes: r.flag("createAttributes"), AllOrNothing: r.flag("allOrNothing"), Population: r.parameter("population"),
+			Progress: progress,
+		})
+	})
+}
+
+// GroupImport is the report of a file of groups, or of memberships.
+type GroupImport struct {
+	directory.ImportReport
+	Kind directory.FileKind `json:"kind" enum:"GROUPS,MEMBERSHIPS" doc:"What the file holds, as its first line says."`
+}
+
+// importGroups takes over groups or memberships from a CSV file; which of them is told from its first line.
+func (s *server) importGroups(r *request) error {
+	return s.upload(r, func(raw []byte, progress func(read, rows int64)) (any, error) {
+		kind, err := directory.KindOfFile(bytes.NewReader(raw))
+		if err != nil {
+			return nil, err
+		}
+		options := directory.ImportOptions{DryRun: r.flag("dryRun"), AllOrNothing: r.flag("allOrNothing"), Progress: progress}
+		if kind == directory.FileOfMemberships {
+			report, err := s.Directory.ImportMemberships(r.Context(), r.env, opener(raw), options)
+			return GroupImport{report, kind}, err
+		}
+		report, err := s.Directory.ImportGroups(r.Context(), r.env, opener(raw), options)
+		return GroupImport{report, directory.FileOfGroups}, err
+	})
+}
+
+func opener(raw []byte) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }
+}
+
+// upload takes over a CSV file. With Accept: application/x-ndjson it tells how far it is, a line each, and ends with
+// the report; otherwise it answers the report alone.
+func (s *server) upload(r *request, take func(raw []byte, progress func(read, rows int64)) (any, error)) error {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != csvMedia {
 		return problem.New(unsupportedMedia, "the body must be a CSV file, with the content type text/csv")
 	}
@@ -43,9 +80,6 @@ func (s *server) importUsers(r *request) error {
 	if err != nil {
 		return problem.New(problem.InvalidRequest, "the file could not be read to its end")
 	}
-	options := directory.ImportOptions{
-		DryRun: r.flag("dryRun"), CreateAttributes: r.flag("createAttributes"), AllOrNothing: r.flag("allOrNothing"), Population: r.parameter("population"),
-	}
 	streamed := strings.Contains(r.Header.Get("Accept"), linesMedia)
 	started := false
 	say := func(line any) {
@@ -58,10 +92,11 @@ func (s *server) importUsers(r *request) error {
 		_, _ = r.writer.Write(append(text, '\n'))
 		_ = controller.Flush()
 	}
+	var progress func(read, rows int64)
 	if streamed {
-		options.Progress = func(read, rows int64) { say(map[string]any{"bytes": read, "total": len(raw), "rows": rows}) }
+		progress = func(read, rows int64) { say(map[string]any{"bytes": read, "total": len(raw), "rows": rows}) }
 	}
-	report, err := s.Directory.Import(r.Context(), r.env, func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(raw)), nil }, options)
+	report, err := take(raw, progress)
 	switch {
 	case err == nil && !streamed:
 		writeJSON(r.writer, http.StatusOK, report)
@@ -74,7 +109,7 @@ func (s *server) importUsers(r *request) error {
 	}
 	// The status is sent already; what went wrong is the last line.
 	message := "something failed inside; rows before this may be taken over already. Import the file again: what is there is left as it is"
-	if options.DryRun {
+	if r.flag("dryRun") {
 		message = "something failed inside; nothing was changed"
 	}
 	if p, ok := errors.AsType[*problem.Error](err); ok {

@@ -17,7 +17,13 @@ const people = "username,email\nanna,anna@example.com\nben,ben@example.com\n"
 // upload sends a file as a client of the role does.
 func (s *server) upload(role access.Role, query, kind, accept, body string) (int, string) {
 	s.t.Helper()
-	r, err := http.NewRequest(http.MethodPost, s.url+"/v1/environments/"+s.env+"/users/import"+query, strings.NewReader(body))
+	return s.send(role, "/users/import"+query, kind, accept, body)
+}
+
+// send is an upload to any path.
+func (s *server) send(role access.Role, path, kind, accept, body string) (int, string) {
+	s.t.Helper()
+	r, err := http.NewRequest(http.MethodPost, s.url+"/v1/environments/"+s.env+path, strings.NewReader(body))
 	must(s.t, err)
 	r.Header.Set("Authorization", "Bearer "+s.tokens[role])
 	r.Header.Set("Content-Type", kind)

@@ -76,6 +76,8 @@ type Membership struct {
 	GroupName string
 	Type      MembershipType
 	Reason    string // "direct member", "matches the filter", "member because of Berlin > Germany"
+	// Removable says that the membership was given by itself, and can be ended by itself: a filter or a nested group would bring it back.
+	Removable bool
 }
 
 // GroupNames knows what groups are called, by id.
@@ -104,7 +106,7 @@ func Effective(base []Base, nestings []Nesting, names GroupNames) []Membership {
 			order = append(order, b.GroupID)
 		}
 		if !b.ByFilter {
-			m.Reason = "direct member"
+			m.Reason, m.Removable = "direct member", true
 		}
 	}
 	slices.SortFunc(order, byName)

@@ -23,6 +23,8 @@ type GroupStore interface {
 	GroupsAbove(ctx context.Context, ids []string) ([]string, error)
 	// NestingsAbove answers the nestings between a group and all that it is nested in.
 	NestingsAbove(ctx context.Context, id string) ([]Nesting, error)
+	// NestedIn answers the groups that are nested directly in a group.
+	NestedIn(ctx context.Context, id string) ([]string, error)
 }
 
 // GroupTx is the part of an edit in progress that is about groups. Edits of filters and nestings lock the environment for

@@ -168,7 +168,7 @@ func (s *Service) ImportGroups(ctx context.Context, envID string, open func() (i
 		if err != nil {
 			return err
 		}
-		im := &groupImport{service: s, tx: tx, envID: envID, table: t, populations: populations, byName: map[string]Group{}, lines: nil}
+		im := &groupImport{service: s, tx: tx, envID: envID, table: t, populations: populations, byName: map[string]Group{}, same: map[string]bool{}}
 		if err := im.run(ctx); err != nil {
 			return err
 		}
@@ -195,6 +195,7 @@ type groupImport struct {
 	populations []Population
 	byName      map[string]Group // the file's groups by folded name
 	nested      []tableRow
+	same        map[string]bool // groups that are as their row says, but for where they are nested
 	lines       []Activity
 }
 
@@ -307,6 +308,7 @@ func (im *groupImport) write(ctx context.Context, before, g *Group) error {
 	changes := groupChanges(before, g)
 	if len(changes) == 0 {
 		im.table.report.Unchanged++
+		im.same[g.ID] = true
 		return nil
 	}
 	im.table.report.Updated++
@@ -394,6 +396,11 @@ func (im *groupImport) nestLines(ctx context.Context, child *Group, did string, 
 	line := im.service.membersLine(ctx, parent, 0, 0)
 	line.Description = "group " + child.Name + " " + did + " group " + parent.Name
 	im.lines = append(im.lines, im.service.nestingLine(ctx, child, did, parent), line)
+	if im.same[child.ID] {
+		delete(im.same, child.ID)
+		im.table.report.Unchanged--
+		im.table.report.Updated++
+	}
 }
 
 // FileKind says what a CSV file holds.

@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -244,6 +245,76 @@ func (s *Service) ParentsOf(ctx context.Context, envID, groupID string) ([]Membe
 		}
 	}
 	return out, nil
+}
+
+// NestedIn answers the groups that are nested directly in a group, by name.
+func (s *Service) NestedIn(ctx context.Context, envID, groupID string) ([]Group, error) {
+	if _, err := s.store.Group(ctx, envID, groupID); err != nil {
+		return nil, err
+	}
+	ids, err := s.store.NestedIn(ctx, groupID)
+	if err != nil {
+		return nil, err
+	}
+	groups, err := s.store.GroupsByID(ctx, envID, ids)
+	slices.SortFunc(groups, func(a, b Group) int {
+		return cmp.Or(strings.Compare(Fold(a.Name), Fold(b.Name)), strings.Compare(a.ID, b.ID))
+	})
+	return groups, err
+}
+
+// Member is a user in a group, and why.
+type Member struct {
+	User       User
+	Membership Membership
+}
+
+// MemberPage is a page of members. Next is "" on the last one.
+type MemberPage struct {
+	Members []Member
+	Next    string
+}
+
+// Members answers a page of the users in a group, however they are in it, in the order of their creation; q.Filter narrows them.
+func (s *Service) Members(ctx context.Context, envID, groupID string, q Query) (MemberPage, error) {
+	text, err := s.within(ctx, envID, groupID, q.Filter)
+	if err != nil {
+		return MemberPage{}, err
+	}
+	q.Filter = text
+	found, err := s.Users(ctx, envID, q)
+	out := MemberPage{Next: found.Next, Members: make([]Member, len(found.Users))}
+	for i, u := range found.Users { // the filter asks for groups, so they are filled in
+		at := slices.IndexFunc(u.Groups, func(m Membership) bool { return m.GroupID == groupID })
+		out.Members[i] = Member{u, u.Groups[at]}
+	}
+	return out, err
+}
+
+// CountMembers counts the members of a group whom a filter matches, or Unknown.
+func (s *Service) CountMembers(ctx context.Context, envID, groupID, text string) (int64, error) {
+	if text == "" {
+		counts, err := s.store.GroupCounts(ctx, []string{groupID}, true)
+		return counts[groupID].Total, err
+	}
+	text, err := s.within(ctx, envID, groupID, text)
+	if err != nil {
+		return 0, err
+	}
+	return s.CountUsers(ctx, envID, text)
+}
+
+// within narrows a filter over users to the members of a group.
+func (s *Service) within(ctx context.Context, envID, groupID, text string) (string, error) {
+	if _, err := s.store.Group(ctx, envID, groupID); err != nil {
+		return "", err
+	}
+	members := `memberOfGroups[id eq "` + groupID + `"]`
+	if text == "" {
+		return members, nil
+	}
+	_, err := s.predicate(ctx, envID, text) // by itself, so that what is said about it is about the caller's own text
+	return members + " and (" + text + ")", err
 }
 
 // GroupCounts counts the members of groups; total ones only if asked for.

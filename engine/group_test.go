@@ -504,3 +504,23 @@ func TestPreviewOfGroupsAtRest(t *testing.T) {
 		t.Errorf("in step: %+v", after)
 	}
 }
+
+// TestPreviewNamesWhoGoes: before anything was read from the target for good, the preview still says who would go, by name.
+func TestPreviewNamesWhoGoes(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	id := w.workspace.Seed(sandbox.Member{UserName: "foreign", PrimaryEmail: "foreign@other.com", Active: true})[0]
+	w.call("POST", "/scim/v2/Groups", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Team","members":[{"value":"%s"}]}`, id))
+	w.provision("population.id pr", map[string]any{"GROUP_MEMBERSHIP_HANDLING": "Overwrite"})
+	w.carry(false, w.group("Team", w.create(1)))
+	var leaving []string
+	_, err := w.engine.Preview(t.Context(), w.env.ID, w.rule.ID, "", func(op provision.Operation) error {
+		if op.Members != nil {
+			leaving = append(leaving, op.Members.Remove...)
+		}
+		return nil
+	})
+	must(t, err)
+	if !slices.Equal(leaving, []string{"foreign"}) {
+		t.Errorf("who goes: %q", leaving)
+	}
+}

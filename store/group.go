@@ -174,6 +174,11 @@ func (t *tx) NestingsAbove(ctx context.Context, id string) ([]directory.Nesting,
 
 const nestedIn = `SELECT child_id FROM group_nestings WHERE parent_id = $1 ORDER BY child_id`
 
+// NestedIn implements directory.Store.
+func (db *DB) NestedIn(ctx context.Context, id string) ([]string, error) {
+	return collect(ctx, db.read, scanText, nestedIn, id)
+}
+
 func (t *tx) NestedIn(ctx context.Context, id string) ([]string, error) {
 	return collect(ctx, t, scanText, nestedIn, id)
 }

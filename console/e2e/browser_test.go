@@ -157,6 +157,21 @@ func js(values ...string) string {
 	return strings.Join(out, ",")
 }
 
+// api asks the server as the page does, and answers the id of what was made, if it has one.
+func (b *browser) api(method, path, body string) string {
+	b.t.Helper()
+	id, err := eval[string](b, `(async () => {
+		const env = (await (await fetch('/v1/session')).json()).environment.id;
+		const r = await fetch('/v1/environments/' + env + `+js(path)+`, { method: `+js(method)+`, headers: { 'Content-Type': 'application/json' }, body: `+js(body)+` || undefined });
+		if (!r.ok) throw new Error(r.status + ' ' + await r.text());
+		return r.status === 204 ? '' : ((await r.json()).id ?? '');
+	})()`)
+	if err != nil {
+		b.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return id
+}
+
 // open goes to a page.
 func (b *browser) open(path string) {
 	b.t.Helper()
@@ -229,7 +244,23 @@ func (b *browser) choose(label, option string) {
 }
 
 // press sends keys to whatever has the focus.
-func (b *browser) press(keys string) { b.t.Helper(); b.do(chromedp.KeyEvent(keys)) }
+func (b *browser) press(keys string) {
+	b.t.Helper()
+	if keys != kb.Enter {
+		b.do(chromedp.KeyEvent(keys))
+		return
+	}
+	// As one event with its text, as a keyboard gives it: sent in two, a form is submitted although the page said that it must not be.
+	b.do(chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		key := input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: "Enter", Code: "Enter", Text: "\r", UnmodifiedText: "\r", WindowsVirtualKeyCode: 13, NativeVirtualKeyCode: 13}
+		if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key); err != nil {
+			return err
+		}
+		key.Type, key.Text, key.UnmodifiedText = input.DispatchKeyEventTypeKeyUp, "", ""
+		_, err := cdp.Call(ctx, t, input.DispatchKeyEvent, key)
+		return err
+	}))
+}
 
 // sees waits until the page shows each of the texts, in the dialog in front if there is one.
 func (b *browser) sees(texts ...string) {

@@ -44,6 +44,7 @@ func TestDecisions(t *testing.T) {
 	b.click("radio", "Everybody")
 	b.click("button", "Next")
 	b.click("link", "Next")
+	b.click("button", "Next") // no groups
 	b.counts(map[string]int{"Created": 20})
 	b.click("button", "Enable rule")
 	w.until("everybody has an account", func(members map[string]member) bool { return len(members) >= 20 })

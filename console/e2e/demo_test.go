@@ -48,14 +48,14 @@ func TestDemo(t *testing.T) {
 	b.quiet()
 	b.keep("rule")
 
-	// A group is no person: the link table says so, and has no link to one.
+	// A group is no person: the link table says so, and leads to the group.
 	b.click("link", "Acme Slack")
 	b.sees("Rate budget")
 	b.click("tab", "Accounts")
 	b.fill("Search accounts by name", "Finance")
 	b.sees("Finance team group")
-	if there, err := eval[bool](b, `[...document.querySelectorAll('a')].some((a) => a.innerText === 'Finance team')`); err != nil || there {
-		t.Errorf("a group is linked as a person (%v)", err)
+	if to, err := eval[string](b, `[...document.querySelectorAll('a')].find((a) => a.innerText === 'Finance team').pathname`); err != nil || !strings.HasPrefix(to, "/console/directory/groups/") {
+		t.Errorf("a group is linked to %s (%v)", to, err)
 	}
 
 	// Somebody leaves while the connection is paused: the preview says who, and does nothing.

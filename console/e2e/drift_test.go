@@ -81,6 +81,7 @@ func TestDriftAndTripwire(t *testing.T) {
 	b.click("radio", "Everybody")
 	b.click("button", "Next")
 	b.click("link", "Next")
+	b.click("button", "Next") // no groups
 	b.click("button", "Enable rule")
 	b.sees("In step: nothing is due")
 

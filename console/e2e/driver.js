@@ -56,6 +56,22 @@
       const el = this.find(role, wanted);
       return el ? (/radio|checkbox/.test(el.type ?? '') ? String(el.checked) : (el.value ?? clean(el.textContent))) : null;
     },
+    /** Whether the element with the focus shows it: an outline or a shadow that it, or what is drawn for it, has only then. */
+    showsFocus() {
+      const el = document.activeElement;
+      if (!el || el === document.body) return false;
+      const drawn = [el, el.parentElement, el.nextElementSibling, el.previousElementSibling, el.labels?.[0], el.parentElement?.parentElement, el.closest('.editor')].filter((e) => e && !e.contains(top() ?? document.body));
+      const look = (e) => { const s = getComputedStyle(e); return [s.outlineStyle === 'none' ? '' : s.outlineStyle + s.outlineWidth + s.outlineColor, s.boxShadow, s.borderColor, s.backgroundColor].join('|'); };
+      const focused = drawn.map(look);
+      el.blur();
+      const without = drawn.map(look);
+      el.focus({ preventScroll: true, focusVisible: true });
+      return focused.some((f, i) => f !== without[i]);
+    },
+    /** Whether the focus is on what has the role and the name. */
+    isOn(role, wanted) {
+      return document.activeElement !== null && document.activeElement === this.find(role, wanted);
+    },
     focused() {
       const el = document.activeElement;
       return el && el !== document.body ? name(el) : '';

@@ -13,6 +13,9 @@ import (
 func (w *world) tour(b *browser) [][2]string {
 	w.t.Helper()
 	b.connect(w, nil)
+	crew := b.api("POST", "/groups", `{"name":"Crew","description":"Everybody who builds something"}`)
+	engineers := b.api("POST", "/groups", `{"name":"Engineers","userFilter":"title co \"Engineer\""}`)
+	b.api("POST", "/groups/"+engineers+"/memberOfGroups", `{"id":"`+crew+`"}`)
 	b.click("link", "New rule")
 	b.newRule("Staff to Slack")
 	b.until("the rule is made", "location.pathname.endsWith('/setup/filter')")
@@ -21,7 +24,12 @@ func (w *world) tour(b *browser) [][2]string {
 	b.click("radio", "Everybody")
 	b.click("button", "Next")
 	b.click("link", "Next")
-	b.counts(map[string]int{"Created": 5})
+	b.click("checkbox", "Select Crew")
+	b.click("button", "Next")
+	b.sees("Merge Group Memberships")
+	b.click("checkbox", "I understand and want to continue")
+	b.click("button", "Continue")
+	b.counts(map[string]int{"Created": 6, "Put in groups": 3})
 	b.click("button", "Enable rule")
 	b.sees("In step: nothing is due")
 	store, err := eval[string](b, `document.querySelector('a[href*="/connections/"]:not([href$="connections"])').pathname.split('/').pop()`)
@@ -34,10 +42,13 @@ func (w *world) tour(b *browser) [][2]string {
 	provisioning := "/integrations/provisioning"
 	return [][2]string{
 		{"overview", "/"}, {"users", "/directory/users"}, {"user", "/directory/users/" + user}, {"user-sync", "/directory/users/" + user + "/sync"}, {"user-timeline", "/directory/users/" + user + "/activity"},
+		{"user-groups", "/directory/users/" + user + "/groups"}, {"groups", "/directory/groups"}, {"group", "/directory/groups/" + crew}, {"group-nesting", "/directory/groups/" + crew + "/nesting"},
+		{"group-filter", "/directory/groups/" + engineers + "/filter"}, {"group-details", "/directory/groups/" + crew + "/details"}, {"group-sync", "/directory/groups/" + crew + "/sync"}, {"group-timeline", "/directory/groups/" + crew + "/activity"},
 		{"populations", "/directory/populations"}, {"attributes", "/directory/attributes"},
 		{"connections", provisioning + "/connections"}, {"rules", provisioning + "/rules"}, {"new-connection", provisioning + "/connections/new"}, {"new-rule", provisioning + "/rules/new"},
 		{"connection", provisioning + "/connections/" + store}, {"connection-configuration", provisioning + "/connections/" + store + "/configuration"}, {"connection-accounts", provisioning + "/connections/" + store + "/accounts"}, {"connection-preview", provisioning + "/connections/" + store + "/preview"},
 		{"rule", provisioning + "/rules/" + rule}, {"rule-filter", provisioning + "/rules/" + rule + "/filter"}, {"rule-mapping", provisioning + "/rules/" + rule + "/mapping"}, {"rule-users", provisioning + "/rules/" + rule + "/users"},
+		{"rule-groups", provisioning + "/rules/" + rule + "/groups"}, {"rule-setup-groups", provisioning + "/rules/" + rule + "/setup/groups"},
 		{"rule-preview", provisioning + "/rules/" + rule + "/preview"}, {"rule-setup", provisioning + "/rules/" + rule + "/setup/filter"},
 		{"activity", "/activity"}, {"settings", "/settings/environment"}, {"administrators", "/settings/administrators"}, {"clients", "/settings/clients"}, {"about", "/settings/about"}, {"profile", "/profile"}, {"missing", "/no/such/page"},
 	}

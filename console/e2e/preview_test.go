@@ -50,9 +50,10 @@ func TestPreview(t *testing.T) {
 	b.click("radio", "Everybody")
 	b.click("button", "Next")
 	b.click("link", "Next")
+	b.click("button", "Next") // no groups
 	b.counts(map[string]int{"Created": 3, "Changed": 1, "Linked": 1, "Ambiguous": 1, "Foreign": 1, "Left alone": 1})
 	b.sees("Whose account is it?")
-	b.click("button", "Ambiguous 1")
+	b.click("button", "Ambiguous: 1")
 	b.sees("2 accounts on the target hold this primaryEmail, and none is guessed", "anna.one", "anna.two")
 	look("preview-adoption")
 
@@ -66,7 +67,7 @@ func TestPreview(t *testing.T) {
 	}
 	b.click("button", "Make a new preview")
 	b.counts(map[string]int{"Created": 5, "Ambiguous": 1})
-	b.click("button", "Ambiguous 1")
+	b.click("button", "Ambiguous: 1")
 	b.sees("anna.two")
 	name, err := eval[string](b, `e2e.names('button').find((n) => n.startsWith('This one: link anna to anna.two'))`)
 	must(t, err)

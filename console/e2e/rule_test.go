@@ -93,6 +93,10 @@ func TestNewRule(t *testing.T) {
 	b.sees("Own mappings", "Engineer (Acme)")
 	b.click("link", "Next")
 
+	// No groups: a rule can do without.
+	b.sees("Which groups go to Acme Slack?", "There is no group yet")
+	b.click("button", "Next")
+
 	// The preview says what will happen, and nothing has.
 	b.sees("Nothing is written by looking.")
 	b.counts(map[string]int{"Created": 3, "Changed": 1, "Disabled": 0, "Left alone": 1, "Withheld": 0})
@@ -194,6 +198,7 @@ func TestFailures(t *testing.T) {
 	b.sees("7 people match")
 	b.click("button", "Next")
 	b.click("link", "Next")
+	b.click("button", "Next") // no groups
 	b.counts(map[string]int{"Created": 5})
 	b.click("button", "Enable rule")
 	b.sees("Failures by cause", "Slack refuses emoji in title", "What to do: Remove the emoji", "1 person", "hal")

@@ -9,7 +9,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -50,6 +52,8 @@ type world struct {
 	server string
 	slack  string
 	link   string // of the first administrator
+	stop   func() // ends the server
+	last   func() // ends what was started last
 }
 
 // newWorld starts both; people go into the directory first.
@@ -58,12 +62,17 @@ func newWorld(t *testing.T, people string) *world {
 	w := &world{t: t, data: filepath.Join(t.TempDir(), "data")}
 	w.slack = w.start("sandbox", "slack", "--listen=127.0.0.1:0", "--token="+token, "--time-scale=0")
 	if people != "" {
-		file := filepath.Join(t.TempDir(), "people.csv")
-		must(t, os.WriteFile(file, []byte(people), 0o600))
-		w.command("", "import", "--data="+w.data, file)
+		w.command("", "import", "--data="+w.data, w.file(people))
 	}
-	w.server = w.start("serve", "--data="+w.data, "--listen=127.0.0.1:0", "--allow-private-targets")
+	w.serve("127.0.0.1:0")
 	return w
+}
+
+// serve starts the server.
+func (w *world) serve(listen string) {
+	w.t.Helper()
+	w.server = w.start("serve", "--data="+w.data, "--listen="+listen, "--allow-private-targets")
+	w.stop = w.last
 }
 
 // start runs the program until it listens; it ends with the test.
@@ -77,6 +86,7 @@ func (w *world) start(args ...string) string {
 	c.Stderr = log
 	must(w.t, c.Start())
 	w.t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait(); _ = log.Close() })
+	w.last = func() { _ = c.Process.Signal(syscall.SIGTERM); _ = c.Wait() }
 	line, err := bufio.NewReader(out).ReadString('\n')
 	raw, _ := os.ReadFile(log.Name())
 	if err != nil {
@@ -121,6 +131,7 @@ func (b *browser) signIn(username, password string) {
 }
 
 type member struct {
+	ID           string `json:"id"`
 	UserName     string `json:"userName"`
 	PrimaryEmail string `json:"primaryEmail"`
 	GivenName    string `json:"givenName"`
@@ -159,10 +170,81 @@ func (w *world) until(what string, done func(map[string]member) bool) {
 	}
 }
 
+type slackGroup struct {
+	ID      string   `json:"id"`
+	Name    string   `json:"name"`
+	Members []string `json:"members"`
+}
+
+// file writes a file and answers where it is.
+func (w *world) file(text string) string {
+	w.t.Helper()
+	name := filepath.Join(w.t.TempDir(), "file.csv")
+	must(w.t, os.WriteFile(name, []byte(text), 0o600))
+	return name
+}
+
+// groups is who is in which group of the workspace: e-mail addresses, sorted, by the group's name.
+func (w *world) groups() map[string]string {
+	w.t.Helper()
+	get := func(path string, into any) {
+		response, err := http.Get(w.slack + path)
+		must(w.t, err)
+		defer func() { _ = response.Body.Close() }()
+		must(w.t, json.NewDecoder(response.Body).Decode(into))
+	}
+	var members []member
+	var groups []slackGroup
+	get("/sandbox/members", &members)
+	get("/sandbox/groups", &groups)
+	address := map[string]string{}
+	for _, m := range members {
+		address[m.ID] = m.PrimaryEmail
+	}
+	out := map[string]string{}
+	for _, g := range groups {
+		var list []string
+		for _, id := range g.Members {
+			list = append(list, address[id])
+		}
+		slices.Sort(list)
+		out[g.Name] = strings.Join(list, " ")
+	}
+	return out
+}
+
+// untilGroup waits for a group of the workspace to have exactly these members.
+func (w *world) untilGroup(name, members string) {
+	w.t.Helper()
+	deadline := time.After(patience)
+	ticker := time.NewTicker(20 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		got := w.groups()
+		if list, there := got[name]; there && list == members {
+			return
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			w.t.Fatalf("never: group %s has %q; the groups are %q", name, members, got)
+		}
+	}
+}
+
 // seed puts members into the workspace by hand.
 func (w *world) seed(members string) {
 	w.t.Helper()
-	response, err := http.Post(w.slack+"/sandbox/members", "application/json", strings.NewReader(members))
+	w.post("/sandbox/members", members)
+}
+
+// post sends something to the workspace's own controls.
+func (w *world) post(path, body string) {
+	w.t.Helper()
+	response, err := http.Post(w.slack+path, "application/json", strings.NewReader(body))
 	must(w.t, err)
 	_ = response.Body.Close()
+	if response.StatusCode >= 300 {
+		w.t.Fatalf("%s: %s", path, response.Status)
+	}
 }

@@ -3,7 +3,7 @@
 set -e
 cd "$(dirname "$0")"
 built=../dist/app/index.html
-if [ -f "$built" ] && [ -z "$(find src public index.html vite.config.js tsconfig.json package-lock.json -newer "$built" -print -quit)" ]; then
+if [ -f "$built" ] && [ -z "$(find src public index.html vite.config.js tsconfig.json package-lock.json ../../api/openapi.json -newer "$built" -print -quit)" ]; then
 	exit 0
 fi
 if ! command -v npm >/dev/null 2>&1; then
@@ -14,5 +14,6 @@ if [ ! -f node_modules/.package-lock.json ] || [ package-lock.json -nt node_modu
 	npm ci --ignore-scripts --no-fund --no-audit --loglevel=error
 	touch node_modules/.package-lock.json
 fi
+npm run --silent types
 npx tsc --noEmit
 npx vite build --logLevel=warn

@@ -87,6 +87,7 @@ func testGroups(t *testing.T, s *suite) {
 			t.Errorf("%s: %+v", f, page.Users)
 		}
 	}
+	s.testMembers(t, country.ID, city.ID, team.ID)
 	if n, err := s.people.CountUsers(ctx, s.env, fmt.Sprintf(`not (memberOfGroups[id eq "%s"])`, country.ID)); err != nil || n != 1 {
 		t.Errorf("not in the group: %d %v", n, err)
 	}
@@ -100,6 +101,28 @@ func testGroups(t *testing.T, s *suite) {
 	must(t, s.people.DeleteUser(ctx, s.env, anna.ID))
 	if counts, err := s.people.GroupCounts(ctx, []string{team.ID}, true); err != nil || counts[team.ID].Direct != 0 {
 		t.Errorf("a deleted user is still in a group: %+v %v", counts, err)
+	}
+}
+
+// testMembers: the members of a nested group, with the reason of each; and what is nested in it directly.
+func (s *suite) testMembers(t *testing.T, country, city, team string) {
+	t.Helper()
+	ctx := t.Context()
+	nested, err := s.db.NestedIn(ctx, country)
+	must(t, err)
+	equal(t, "nested directly", nested, []string{city})
+	page, err := s.people.Members(ctx, s.env, country, directory.Query{})
+	must(t, err)
+	if len(page.Members) != 1 || page.Members[0].Membership.Removable || !strings.Contains(page.Members[0].Membership.Reason, "because of Team") {
+		t.Errorf("members: %+v", page.Members)
+	}
+	if page, err = s.people.Members(ctx, s.env, team, directory.Query{Filter: `username sw "a"`}); err != nil || len(page.Members) != 1 || !page.Members[0].Membership.Removable {
+		t.Errorf("members of the inner one: %+v %v", page.Members, err)
+	}
+	for text, want := range map[string]int64{"": 1, `username sw "a"`: 1, `username sw "zz"`: 0} {
+		if n, err := s.people.CountMembers(ctx, s.env, country, text); err != nil || n != want {
+			t.Errorf("%s: %d members %v", text, n, err)
+		}
 	}
 }
 

@@ -5,11 +5,14 @@ import { Live } from './live';
 import { Enter, SetUp } from './pages/enter';
 import { SessionProvider, useMay, useSession } from './session';
 import { Shell } from './shell';
+import { useKeptFocus } from './ui/keepfocus';
 import { Empty, Failed, PageHead, PageLoader } from './ui/parts';
 
 const Overview = lazy(() => import('./pages/overview'));
 const Users = lazy(() => import('./pages/users'));
 const UserPage = lazy(() => import('./pages/user'));
+const Groups = lazy(() => import('./pages/groups'));
+const GroupPage = lazy(() => import('./pages/group'));
 const Populations = lazy(() => import('./pages/populations'));
 const Attributes = lazy(() => import('./pages/attributes'));
 const Provisioning = lazy(() => import('./pages/provisioning'));
@@ -24,6 +27,7 @@ const Settings = lazy(() => import('./pages/settings'));
 const Profile = lazy(() => import('./pages/profile'));
 
 export function App() {
+  useKeptFocus();
   return (
     <SessionProvider
       loading={<PageLoader />}
@@ -61,6 +65,9 @@ function Signed() {
             <Route path="/directory/users" element={<Users />} />
             <Route path="/directory/users/:id" element={<UserPage />} />
             <Route path="/directory/users/:id/:tab" element={<UserPage />} />
+            <Route path="/directory/groups" element={<Groups />} />
+            <Route path="/directory/groups/:id" element={<GroupPage />} />
+            <Route path="/directory/groups/:id/:tab" element={<GroupPage />} />
             <Route path="/directory/populations" element={<Populations />} />
             <Route path="/directory/attributes" element={<Attributes />} />
             <Route path="/integrations" element={<Navigate to="/integrations/provisioning" replace />} />

@@ -1,4 +1,4 @@
-import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Menu, NavLink, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Menu, NavLink, Paper, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconActivity, IconArrowsExchange, IconGavel, IconLayoutDashboard, IconLogout, IconMoon, IconPlugConnectedX, IconSettings, IconSun, IconUser, IconUserCircle, IconUsers } from '@tabler/icons-react';
 import { useEffect, type ReactNode } from 'react';
@@ -13,7 +13,7 @@ interface Place { label: string; to?: string; icon?: typeof IconUsers; below?: P
 
 const places: Place[] = [
   { label: 'Overview', to: '/', icon: IconLayoutDashboard },
-  { label: 'Directory', icon: IconUsers, below: [{ label: 'Users', to: '/directory/users' }, { label: 'Populations', to: '/directory/populations' }, { label: 'Attributes', to: '/directory/attributes' }] },
+  { label: 'Directory', icon: IconUsers, below: [{ label: 'Users', to: '/directory/users' }, { label: 'Groups', to: '/directory/groups' }, { label: 'Populations', to: '/directory/populations' }, { label: 'Attributes', to: '/directory/attributes' }] },
   { label: 'Integrations', icon: IconArrowsExchange, below: [{ label: 'Provisioning', to: '/integrations/provisioning' }] },
   { label: 'Decisions', to: '/decisions', icon: IconGavel },
   { label: 'Activity', to: '/activity', icon: IconActivity },
@@ -63,11 +63,6 @@ export function Shell({ children }: { children: ReactNode }) {
             <Badge variant="default" radius="sm" tt="none" fw={500} visibleFrom="xs">{session.environment?.name}</Badge>
           </Group>
           <Group gap={4} wrap="nowrap">
-            {!connected && (
-              <Tooltip label="The connection to the server is lost; it is tried again. What is shown may be old.">
-                <Badge color="orange" variant="light" leftSection={<IconPlugConnectedX size={13} />} tt="none" radius="sm" role="status">Reconnecting</Badge>
-              </Tooltip>
-            )}
             <SchemeSwitch />
             <Account />
           </Group>
@@ -99,6 +94,14 @@ export function Shell({ children }: { children: ReactNode }) {
         </AppShell.Section>
       </AppShell.Navbar>
       <AppShell.Main className="shell-main" id="main" tabIndex={-1} style={{ outline: 'none' }}>
+        <div role="status">
+          {!connected && (
+            <Paper className="reconnecting" shadow="md" radius="xl" px="md" py={6}>
+              <IconPlugConnectedX size={16} aria-hidden />
+              <Text size="sm" fw={550}>Reconnecting. What is shown may be old.</Text>
+            </Paper>
+          )}
+        </div>
         <Box maw={1240} mx="auto"><Boundary place={pathname}>{children}</Boundary></Box>
       </AppShell.Main>
     </AppShell>

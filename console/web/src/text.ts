@@ -1,5 +1,5 @@
 // The console's plain-language texts, in one place, so that one thing is called one way on every page.
-import type { Account, AccountStatus, Drift, ForeseenGroup, Operation, RuleState, SyncStatus } from './types';
+import type { Account, AccountStatus, Drift, ForeseenGroup, Group, Operation, RuleState, SyncStatus } from './types';
 
 export const ruleStates: Record<RuleState, { label: string; color: string; help: string }> = {
   INACTIVE: { label: 'Inactive', color: 'gray', help: 'The rule does nothing.' },
@@ -14,7 +14,7 @@ export const ruleStates: Record<RuleState, { label: string; color: string; help:
 export const ruleState = (s: SyncStatus): { label: string; color: string; help: string } =>
   s.state === 'IDLE' && s.users.failed + s.groups.failed > 0 ? { label: 'With failures', color: 'red', help: 'Nothing is due, but not everybody could be synced. The rule lists the causes.' } : ruleStates[s.state];
 
-export const accountStates: Record<AccountStatus, { label: string; color: string; help: string }> = {
+export const accountStates: Record<Exclude<AccountStatus, ''>, { label: string; color: string; help: string }> = {
   PENDING: { label: 'Pending', color: 'blue', help: 'Due: it is written as soon as the limits of the target allow.' },
   SUCCESS: { label: 'Success', color: 'teal', help: 'Fully synced.' },
   UNSYNCED: { label: 'Unsynced', color: 'gray', help: 'No account on the target, and none was made (for instance because creation is not allowed).' },
@@ -22,12 +22,22 @@ export const accountStates: Record<AccountStatus, { label: string; color: string
   FAILED: { label: 'Failed', color: 'red', help: 'Not synced because of an error.' },
 };
 
+/** How an account stands; nothing is said of one that nobody keeps in step. */
+export const accountState = (s: AccountStatus) => (s === '' ? undefined : accountStates[s]);
+
 export const ownerships: Record<Exclude<Account['ownership'], ''>, { label: string; color: string; help: string }> = {
   MANAGED: { label: 'Managed', color: 'lagoon', help: 'Lockstep created this account.' },
   ADOPTED: { label: 'Adopted', color: 'lagoon', help: 'The account was there already and belongs to this person; Lockstep keeps it in step.' },
   FOREIGN: { label: 'Foreign', color: 'gray', help: 'Nobody of the directory: never written.' },
   RELEASED: { label: 'Released', color: 'gray', help: 'Its rule was deleted. The account is left alone until a rule covers the person again.' },
 };
+
+export const groupKinds = {
+  static: { label: 'Static', color: 'gray', help: 'Members are put in one by one, or come from nested groups.' },
+  dynamic: { label: 'Dynamic', color: 'lagoon', help: 'Whoever matches the filter is a member; membership follows the attributes of people.' },
+};
+
+export const groupKind = (g: Pick<Group, 'userFilter'>) => (g.userFilter ? groupKinds.dynamic : groupKinds.static);
 
 export const verbs: Record<Operation['verb'], { label: string; color: string }> = {
   create: { label: 'Create', color: 'teal' },
@@ -105,6 +115,18 @@ export const tripwireTexts = {
   REPAIR: { action: 'Activate them again', done: 'They are being activated again. The connection stays stopped.', busy: 'People are being activated again' },
   RESUME: { action: 'Repair and resume', done: 'They are activated first, then the connection goes on.', busy: 'The connection is about to go on' },
 };
+
+/** PingOne's dialog before groups are taken to a target; TARGET is what the connection is called. */
+export const consentTexts = {
+  Merge: {
+    title: 'Merge Group Memberships', warning: '',
+    text: 'Where TARGET has a group of the same name, that group is taken over: members from here are added, and members that others added stay.',
+  },
+  Overwrite: {
+    title: 'Overwrite Group Memberships', warning: 'Whoever is in such a group there, and is not in the group here, is taken out of it. The Preview lists them.',
+    text: 'Where TARGET has a group of the same name, that group is taken over, and its members become exactly those from here.',
+  },
+} as const;
 
 export const managedLabel = 'Deprovision on rule deletion';
 export const managedHelp = 'Determines whether to deprovision users that were provisioned using this rule if the rule is deleted.';

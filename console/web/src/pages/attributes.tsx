@@ -62,7 +62,7 @@ function Edit({ attribute: a, schema, onClose }: { attribute: Partial<Attribute>
           <TextInput label="Description" value={v.description} onChange={(e) => setV({ ...v, description: e.currentTarget.value })} error={error?.at('description')} />
           {!a.id && (
             <>
-              <Select label="Type" data={types} value={v.type} allowDeselect={false} onChange={(t) => setV({ ...v, type: t ?? 'STRING' })} error={error?.at('type')} />
+              <Select label="Type" data={types} value={v.type} allowDeselect={false} onChange={(t) => setV({ ...v, type: (t as Attribute['type']) ?? 'STRING' })} error={error?.at('type')} />
               <Group><Checkbox label="Several values" checked={v.multiValued} onChange={(e) => setV({ ...v, multiValued: e.currentTarget.checked })} /><Checkbox label="Required" checked={v.required} onChange={(e) => setV({ ...v, required: e.currentTarget.checked })} /><Checkbox label="Unique" checked={v.unique} onChange={(e) => setV({ ...v, unique: e.currentTarget.checked })} /></Group>
             </>
           )}

@@ -5,16 +5,16 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { ApiError, post, put, remove, sentence } from '../api';
-import { done, fail, publish, storeBody, useAct, useMetadata, usePages, useRules, useStore, useStoreStatus } from '../data';
+import { done, fail, isMissing, publish, storeBody, useAct, useMetadata, usePages, useRules, useStore, useStoreStatus } from '../data';
 import { useMay } from '../session';
-import { accountStates, managedHelp, managedLabel, number, ownerships, plural, shown } from '../text';
+import { accountState, accountStates, managedHelp, managedLabel, number, ownerships, plural, shown } from '../text';
 import type { Account, Candidate, Store, StoreStatus, TestResult } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Checks } from '../ui/checks';
 import { GetToken, TokenFacts } from '../ui/gettoken';
-import { Ago, Confirm, Empty, Facts, Failed, List, Loading, PageHead, Search, Section, Status } from '../ui/parts';
+import { Ago, Confirm, Empty, Facts, Failed, GroupBadge, List, Loading, PageHead, Search, Section, Status } from '../ui/parts';
 import { Rename } from '../ui/rename';
-import { labelOf, Preferences, SettingField, type Values } from '../ui/settings';
+import { labelOf, Preferences, SettingField, type Values, sectionOf } from '../ui/settings';
 import { StoreIcon } from '../ui/storeicon';
 import { PublishablePreview } from '../rule/publishpreview';
 import { KeptForeign, LinkAccount, useKeptForeign, useWhose } from '../ui/whose';
@@ -28,7 +28,7 @@ export default function ConnectionPage() {
   const { id = '', tab = 'overview' } = useParams();
   const store = useStore(id);
   const navigate = useNavigate();
-  if (store.error) return <Failed error={store.error} again={() => void store.refetch()} />;
+  if (isMissing(store)) return <Failed error={store.error} again={() => void store.refetch()} />;
   if (!store.data) return <Loading />;
   const s = store.data;
   return (
@@ -74,7 +74,7 @@ function Actions({ store }: { store: Store }) {
   const [failed, setFailed] = useState<TestResult>();
   const [deleting, deletes] = useDisclosure();
   const [stopping, stops] = useDisclosure();
-  const setStatus = (value: 'ACTIVE' | 'INACTIVE') => put('/propagation/stores/' + store.id, { ...storeBody(store), status: value }).then(publish);
+  const setStatus = (value: 'ACTIVE' | 'INACTIVE') => put('/propagation/stores/' + store.id, { ...storeBody(store), status: value }).then(() => publish());
   // Switching on is only possible with a connection that tests valid at this moment.
   const switchOn = useAct(async () => {
     const result = await post<TestResult>(`/propagation/stores/${store.id}/connection/status`);
@@ -247,9 +247,9 @@ function Configuration({ store }: { store: Store }) {
   const token = may.editAll && store.type === 'Slack' && <GetToken size="xs" store={store.id} token={status.data?.token} draft={{ path: `${root}/connections/${store.id}` }} />;
   return (
     <Stack>
-      <Section title="Authentication" actions={<>{token}{edit}</>}><Facts of={fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => [labelOf(f), value(f)])} /></Section>
+      <Section title="Authentication" actions={<>{token}{edit}</>}><Facts of={fields.filter((f) => sectionOf(f) === 'AUTHENTICATION').map((f) => [labelOf(f), value(f)])} /></Section>
       <Section title="Preferences and Actions" actions={edit}>
-        <Facts of={[...fields.filter((f) => f.section !== 'AUTHENTICATION').map((f): [string, React.ReactNode] => [labelOf(f), value(f)]), [managedLabel, <Tooltip key="m" label={managedHelp} multiline maw={300}><span>{store.managed ? 'Yes' : 'No'}</span></Tooltip>]]} />
+        <Facts of={[...fields.filter((f) => sectionOf(f) !== 'AUTHENTICATION').map((f): [string, React.ReactNode] => [labelOf(f), value(f)]), [managedLabel, <Tooltip key="m" label={managedHelp} multiline maw={300}><span>{store.managed ? 'Yes' : 'No'}</span></Tooltip>]]} />
       </Section>
     </Stack>
   );
@@ -265,7 +265,7 @@ function EditConfiguration({ store, onDone }: { store: Store; onDone: () => void
   const status = useStoreStatus(store.id);
   const set = (key: string, v: unknown) => setValues((old) => ({ ...old, [key]: v }));
   const body = () => ({ ...storeBody(store), managed, ...(otherWorkspace ? { confirmWorkspace: true } : {}), configuration: Object.fromEntries(Object.entries(values).filter(([, v]) => v !== '' && v !== null)) });
-  const credentials = fields.filter((f) => f.section === 'AUTHENTICATION').some((f) => (values[f.name] ?? '') !== (store.configuration[f.name] ?? ''));
+  const credentials = fields.filter((f) => sectionOf(f) === 'AUTHENTICATION').some((f) => (values[f.name] ?? '') !== (store.configuration[f.name] ?? ''));
   const write = async () => {
     await put('/propagation/stores/' + store.id, body());
     if (credentials) await post(`/propagation/stores/${store.id}/connection/status`).catch(() => undefined);
@@ -292,7 +292,7 @@ function EditConfiguration({ store, onDone }: { store: Store; onDone: () => void
       <Stack maw={820}>
         <Section title="Configure authentication">
           <Stack>
-            {fields.filter((f) => f.section === 'AUTHENTICATION').map((f) => (
+            {fields.filter((f) => sectionOf(f) === 'AUTHENTICATION').map((f) => (
               <SettingField key={f.name} field={f} value={values[f.name]} onChange={(v) => set(f.name, v)} saved={f.type === 'SECRET'} error={error?.at('configuration.' + f.name)} />
             ))}
             {store.type === 'Slack' && <Group gap="sm"><GetToken store={store.id} token={status.data?.token} draft={{ path: `${root}/connections/${store.id}` }} /><Text size="sm" c="dimmed" flex="1 1 240px">What is edited here and not saved is lost.</Text></Group>}
@@ -342,7 +342,7 @@ function Accounts({ store }: { store: Store }) {
         more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage}
         empty={<Empty title={name || ownership || status ? 'No account matches' : 'No account is known yet'}>{name || ownership || status ? 'Try another name or status.' : 'They appear when a rule that uses this connection is enabled.'}</Empty>}
         columns={[
-          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Text size="sm">{a.object?.name ?? 'nobody'} <Text span size="xs" c="dimmed">group</Text></Text> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody<Text span size="sm" className="wrap" display="block" hiddenFrom="sm">{accountName(a)}</Text></Text>) },
+          { label: 'Person or group', cell: (a) => (a.kind === 'GROUP' ? <Group gap={6}>{a.object ? <Anchor component={Link} to={`/directory/groups/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody’s<Text span size="sm" className="wrap" display="block" hiddenFrom="sm">{accountName(a)}</Text></Text>}<GroupBadge /></Group> : a.object ? <Anchor component={Link} to={`/directory/users/${a.object.id}`} size="sm">{a.object.name}</Anchor> : <Text size="sm" c="dimmed">nobody<Text span size="sm" className="wrap" display="block" hiddenFrom="sm">{accountName(a)}</Text></Text>) },
           { label: 'Account on the target', cell: (a) => (
             <Box>
               <Text size="sm" className="wrap">{accountName(a)}</Text>
@@ -350,7 +350,7 @@ function Accounts({ store }: { store: Store }) {
             </Box>
           ), wide: true },
           { label: 'Ownership', cell: (a) => (!a.ownership ? '—' : kept.has(a.remoteId) ? <KeptForeign /> : <Status of={ownerships[a.ownership]} dot={false} />) },
-          { label: 'Status', cell: (a) => (a.ownership === 'FOREIGN' ? '—' : <Status of={accountStates[a.status]} help={a.error?.message ? sentence(a.error.message) : accountStates[a.status]?.help} />), wide: true },
+          { label: 'Status', cell: (a) => (a.ownership === 'FOREIGN' ? '—' : <Status of={accountState(a.status)} help={a.error?.message ? sentence(a.error.message) : accountState(a.status)?.help} />), wide: true },
           { label: 'Last sync', cell: (a) => <Text size="sm"><Ago at={a.lastSyncAt} /></Text>, wide: true },
           { label: '', width: 50, cell: (a) => {
             if (!may.editAll || a.kind !== 'USER' || !a.remoteId) return null;

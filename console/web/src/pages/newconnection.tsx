@@ -10,7 +10,7 @@ import type { Authorization, Check, Store, StoreType, TestResult } from '../type
 import { Checks } from '../ui/checks';
 import { GetToken, TokenFacts } from '../ui/gettoken';
 import { Failed, Loading, PageHead } from '../ui/parts';
-import { Preferences, SettingField, type Values } from '../ui/settings';
+import { Preferences, SettingField, type Values, sectionOf } from '../ui/settings';
 import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
 
@@ -113,7 +113,7 @@ export default function NewConnection() {
                   <Button size="compact-sm" variant="default" mt="xs" onClick={forget}>Start again</Button>
                 </Alert>
               )}
-              {fields.filter((f) => f.section === 'AUTHENTICATION' && !(authorization && f.type === 'SECRET')).map((f) => (
+              {fields.filter((f) => sectionOf(f) === 'AUTHENTICATION' && !(authorization && f.type === 'SECRET')).map((f) => (
                 <Stack key={f.name} gap="xs">
                   <SettingField field={f} value={values[f.name]} onChange={(v) => edit(f.name, v)} error={testError?.at('configuration.' + f.name)} />
                   {f.type === 'SECRET' && chosen?.type === 'Slack' && (
@@ -125,11 +125,11 @@ export default function NewConnection() {
                 </Stack>
               ))}
               {test.error && !testError?.details.length && <Failed error={test.error} title="The connection could not be tested" />}
-              {test.error && testError?.details.some((d) => !fields.some((f) => 'configuration.' + f.name === d.target && f.section === 'AUTHENTICATION')) && <Failed error={test.error} title="The connection could not be tested" />}
+              {test.error && testError?.details.some((d) => !fields.some((f) => 'configuration.' + f.name === d.target && sectionOf(f) === 'AUTHENTICATION')) && <Failed error={test.error} title="The connection could not be tested" />}
               {tested === 'valid' && <Alert color="teal" icon={<IconCircleCheck aria-hidden />} title="Connection Successful" role="status" />}
               {tested === 'valid' && test.data && <Paper p="md"><Checks checks={test.data.checks} /></Paper>}
               <Group>
-                <Button variant="default" leftSection={<IconPlugConnected size={16} />} loading={test.isPending} onClick={() => test.mutate()} disabled={fields.some((f) => f.section === 'AUTHENTICATION' && f.required && !values[f.name] && !(authorization && f.type === 'SECRET'))}>Test connection</Button>
+                <Button variant="default" leftSection={<IconPlugConnected size={16} />} loading={test.isPending} onClick={() => test.mutate()} disabled={fields.some((f) => sectionOf(f) === 'AUTHENTICATION' && f.required && !values[f.name] && !(authorization && f.type === 'SECRET'))}>Test connection</Button>
               </Group>
               <Buttons back={() => setStep(1)} next="Next" disabled={tested !== 'valid'} />
             </Stack>

@@ -4,8 +4,9 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams, useSearchParams } from 'react-router';
 import { ApiError, get, post, put } from '../api';
-import { ruleBody, useRule, useStore, useStores } from '../data';
+import { isMissing, ruleBody, useRule, useStore, useStores } from '../data';
 import type { Page, Rule, Store } from '../types';
+import { Consent, consents, GroupsEditor, handlingOf, useHasGroups } from '../rule/groups';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PreviewPanel, usePreview } from '../rule/preview';
@@ -15,7 +16,7 @@ import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
 
 const root = '/integrations/provisioning';
-const steps = ['filter', 'mapping', 'preview'];
+const steps = ['filter', 'mapping', 'groups', 'preview'];
 
 /** From source and target to an enabled rule. After the first step the rule exists, switched off, so nothing is lost on the way. */
 export default function NewRule() {
@@ -24,7 +25,7 @@ export default function NewRule() {
   return (
     <>
       <PageHead title="New rule" crumbs={[['Provisioning', root + '/connections'], ['Rules', root + '/rules']]} />
-      <Steps labels={['Source and target', 'User filter', 'Mapping', 'Preview']} active={active} />
+      <Steps labels={['Source and target', 'User filter', 'Mapping', 'Groups', 'Preview']} active={active} />
       {active === 0 ? <Create /> : <Continue key={step} id={id} step={steps[active - 1]} />}
     </>
   );
@@ -56,7 +57,7 @@ function Create() {
       void navigate(`${root}/rules/${rule.id}/setup/filter`);
     },
   });
-  if (stores.error) return <Failed error={stores.error} again={() => void stores.refetch()} />;
+  if (isMissing(stores)) return <Failed error={stores.error} again={() => void stores.refetch()} />;
   if (stores.isLoading) return <Loading />;
   const targets = stores.data?.filter((s) => s.type !== 'directory') ?? [];
   const error = create.error instanceof ApiError ? create.error : undefined;
@@ -89,11 +90,12 @@ function Create() {
 function Continue({ id, step }: { id: string; step: string }) {
   const rule = useRule(id);
   const store = useStore(rule.data?.targetStore.id ?? '');
-  if (rule.error) return <Failed error={rule.error} again={() => void rule.refetch()} />;
+  if (isMissing(rule)) return <Failed error={rule.error} again={() => void rule.refetch()} />;
   if (!rule.data || !store.data) return <Loading />;
   switch (step) {
     case 'filter': return <Filter rule={rule.data} />;
     case 'mapping': return <MappingStep rule={rule.data} store={store.data} />;
+    case 'groups': return <GroupsStep rule={rule.data} store={store.data} />;
     default: return <Enable rule={rule.data} store={store.data} />;
   }
 }
@@ -128,7 +130,34 @@ function MappingStep({ rule, store }: { rule: Rule; store: Store }) {
         <MappingEditor rule={rule} type={store.type} />
         <Group justify="space-between">
           <Button variant="default" component={Link} to={to(rule, 'filter')}>Back</Button>
-          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button component={Link} to={to(rule, 'preview')}>Next</Button></Group>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button component={Link} to={to(rule, 'groups')}>Next</Button></Group>
+        </Group>
+      </Stack>
+    </Paper>
+  );
+}
+
+function GroupsStep({ rule, store }: { rule: Rule; store: Store }) {
+  const [ids, setIds] = useState(rule.groups.map((g) => g.id));
+  const [asking, setAsking] = useState(false);
+  const hasGroups = useHasGroups(store.type);
+  const navigate = useNavigate();
+  const client = useQueryClient();
+  const save = useMutation({
+    mutationFn: () => put<Rule>('/propagation/rules/' + rule.id, { ...ruleBody(rule), groups: ids.map((id) => ({ id })) }),
+    onSuccess: async () => { await client.invalidateQueries({ queryKey: ['rules'] }); void navigate(to(rule, 'preview')); },
+  });
+  const fresh = ids.filter((id) => !rule.groups.some((g) => g.id === id)).length;
+  return (
+    <Paper p={{ base: 'md', sm: 'xl' }}>
+      <Stack>
+        <div><Title order={2}>Groups</Title><Text size="sm" c="dimmed">Which groups go to {store.name}? Each goes with those of its members whom the user filter covers. A rule can do without.</Text></div>
+        {hasGroups ? <GroupsEditor value={ids} onChange={setIds} filter={rule.populationExpression} /> : <Paper><Empty title="This kind of target has no groups">Go on with the preview.</Empty></Paper>}
+        {save.error && <Failed error={save.error} title="The groups were not saved" />}
+        {asking && <Consent store={store} added={ids.length} active={false} onClose={() => setAsking(false)} onAgree={(how) => { consents.set(rule.id, how); save.mutate(); }} loading={save.isPending} error={save.error} />}
+        <Group justify="space-between">
+          <Button variant="default" component={Link} to={to(rule, 'mapping')}>Back</Button>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => (ids.length > 0 && (fresh > 0 || !consents.has(rule.id)) ? setAsking(true) : save.mutate())} loading={save.isPending}>Next</Button></Group>
         </Group>
       </Stack>
     </Paper>
@@ -137,21 +166,38 @@ function MappingStep({ rule, store }: { rule: Rule; store: Store }) {
 
 function Enable({ rule, store }: { rule: Rule; store: Store }) {
   const navigate = useNavigate();
-  const preview = usePreview({ rule: rule.id, store: store.id });
+  const [agreed, setAgreed] = useState(consents.get(rule.id));
+  const preview = usePreview({ rule: rule.id, store: store.id }, agreed === 'OVERWRITE');
   // Exactly this preview is published: what has moved meanwhile is said, and nothing is done.
   const enable = usePublishPreview(preview, 'The rule is enabled.', () => put<Rule>('/propagation/rules/' + rule.id, { ...ruleBody(rule), active: true }));
   const again = () => { enable.reset(); void preview.refetch(); };
+  const go = () => enable.mutate(undefined, { onSuccess: () => { consents.delete(rule.id); void navigate(`${root}/rules/${rule.id}`); } });
   const off = store.status !== 'ACTIVE';
+  const [asking, setAsking] = useState(false);
+  const unasked = rule.groups.length > 0 && handlingOf(store) === 'Overwrite' && !agreed;
   return (
     <Paper p={{ base: 'md', sm: 'xl' }}>
       <Stack>
         <div><Title order={2}>Preview</Title><Text size="sm" c="dimmed">Exactly what enabling the rule does at {store.name}.</Text></div>
         {enable.error && <NotPublished error={enable.error} again={again} title="The rule was not enabled" />}
         <PreviewPanel of={{ rule: rule.id, store: store.id }} preview={preview} />
+        {agreed === 'OVERWRITE' && rule.groups.length > 0 && handlingOf(store) === 'Overwrite' && <Text size="sm">Groups that {store.name} has already are overwritten, as you agreed: the preview shows who goes.</Text>}
         {off && <Text size="sm">The connection <Anchor component={Link} to={`${root}/connections/${store.id}`} inherit>{store.name}</Anchor> is off. Switch it on first; a rule cannot be enabled before its connection is.</Text>}
+        {asking && (
+          <Consent
+            store={store} added={rule.groups.length} active={false} onClose={() => setAsking(false)}
+            onAgree={(how) => {
+              consents.set(rule.id, how);
+              setAgreed(how);
+              setAsking(false);
+              // What was shown holds such groups. Overwriting them is another preview, to be looked at before it is published.
+              if (how !== 'OVERWRITE') go();
+            }}
+          />
+        )}
         <Group justify="space-between">
-          <Button variant="default" component={Link} to={to(rule, 'mapping')}>Back</Button>
-          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => enable.mutate(undefined, { onSuccess: () => void navigate(`${root}/rules/${rule.id}`) })} loading={enable.isPending} disabled={off || !preview.data || preview.isFetching || !!enable.error}>Enable rule</Button></Group>
+          <Button variant="default" component={Link} to={to(rule, 'groups')}>Back</Button>
+          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => (unasked ? setAsking(true) : go())} loading={enable.isPending} disabled={off || !preview.data || preview.isFetching || !!preview.error || !!enable.error}>Enable rule</Button></Group>
         </Group>
       </Stack>
     </Paper>

@@ -66,12 +66,12 @@ export default function Overview() {
           )}
         </Section>
         <SimpleGrid cols={{ base: 1, md: 2 }}>
-          <Section title="Rules" actions={<Anchor component={Link} to={root + '/rules'} size="sm">All rules</Anchor>}>
-            <Stack gap="md">{rules.data?.map((r, i) => <RuleLine key={r.id} rule={r} status={statuses[i]?.data} />)}</Stack>
+          <Section title="Rules" actions={<Anchor component={Link} to={root + '/rules'} size="sm">{rules.data && rules.data.length > 12 ? `All ${number(rules.data.length)} rules` : 'All rules'}</Anchor>}>
+            <Stack gap="md">{rules.data?.slice(0, 12).map((r, i) => <RuleLine key={r.id} rule={r} status={statuses[i]?.data} />)}</Stack>
           </Section>
-          <Section title="Connections" actions={<Anchor component={Link} to={root + '/connections'} size="sm">All connections</Anchor>}>
+          <Section title="Connections" actions={<Anchor component={Link} to={root + '/connections'} size="sm">{targets.length > 12 ? `All ${number(targets.length)} connections` : 'All connections'}</Anchor>}>
             <Stack gap="md">
-              {targets.map((s, i) => (
+              {targets.slice(0, 12).map((s, i) => (
                 <Group key={s.id} justify="space-between" wrap="nowrap">
                   <Group gap="sm" wrap="nowrap" miw={0}>
                     <StoreIcon type={s.type} />

@@ -5,12 +5,13 @@ import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { get, post, put, query, remove, sentence } from '../api';
-import { done, publish, ruleBody, saveRule, useAct, useMappings, usePages, useRule, useRules, useStore, useSyncStatus } from '../data';
+import { done, isMissing, publish, ruleBody, saveRule, useAct, useMappings, usePages, useRule, useRules, useStore, useSyncStatus } from '../data';
+import { RuleGroups } from '../rule/groups';
 import { FilterEditor } from '../rule/filtereditor';
 import { MappingEditor } from '../rule/mappingeditor';
 import { PublishablePreview } from '../rule/publishpreview';
 import { useMay } from '../session';
-import { accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
+import { accountState, accountStates, duration, managedLabel, number, ownerships, plural, ruleState, summaryHelp } from '../text';
 import type { Account, Failure, Mapping, Page, Rule, Store, SyncStatus } from '../types';
 import { ActivityList } from '../ui/activitylist';
 import { Ago, Confirm, Empty, Facts, Failed, Figure, List, Loading, PageHead, Section, Status } from '../ui/parts';
@@ -25,7 +26,7 @@ export default function RulePage() {
   const rule = useRule(id);
   const store = useStore(rule.data?.targetStore.id ?? '');
   const status = useSyncStatus(id);
-  if (rule.error) return <Failed error={rule.error} again={() => void rule.refetch()} />;
+  if (isMissing(rule)) return <Failed error={rule.error} again={() => void rule.refetch()} />;
   if (!rule.data || !store.data) return store.error ? <Failed error={store.error} /> : <Loading />;
   const r = rule.data;
   return (
@@ -38,6 +39,7 @@ export default function RulePage() {
           <Tabs.Tab value="overview">Overview</Tabs.Tab>
           <Tabs.Tab value="filter">User filter</Tabs.Tab>
           <Tabs.Tab value="mapping">Attribute mapping</Tabs.Tab>
+          <Tabs.Tab value="groups">Groups</Tabs.Tab>
           <Tabs.Tab value="users">Users</Tabs.Tab>
           <Tabs.Tab value="preview">Preview</Tabs.Tab>
           <Tabs.Tab value="activity">Activity</Tabs.Tab>
@@ -45,6 +47,7 @@ export default function RulePage() {
         <Tabs.Panel value="overview"><Overview rule={r} store={store.data} /></Tabs.Panel>
         <Tabs.Panel value="filter"><Filter key={r.updatedAt} rule={r} /></Tabs.Panel>
         <Tabs.Panel value="mapping"><MappingEditor rule={r} type={store.data.type} /></Tabs.Panel>
+        <Tabs.Panel value="groups"><RuleGroups key={r.updatedAt} rule={r} store={store.data} /></Tabs.Panel>
         <Tabs.Panel value="users"><Users rule={r} /></Tabs.Panel>
         <Tabs.Panel value="preview"><PublishablePreview of={{ rule: id, store: r.targetStore.id }} running={r.active && store.data.status === 'ACTIVE'} /></Tabs.Panel>
         <Tabs.Panel value="activity"><ActivityList filter={`rule.id eq "${id}"`} /></Tabs.Panel>
@@ -170,17 +173,16 @@ function Overview({ rule, store }: { rule: Rule; store: Store }) {
           <Figure label="Pending" value={s.users.pending} help={accountStates.PENDING.help} />
         </SimpleGrid>
       </Section>
-      {s.users.failed > 0 && <Failures rule={rule} of="users" />}
+      {s.users.failed > 0 && <Failures rule={rule} of="users" total={s.users.failed} />}
       {((rule.groups?.length ?? 0) > 0 || s.groups.impacted + s.groups.failed + s.groups.pending > 0) && (
-        <Section title="Group Sync Summary">
+        <Section title="Group Sync Summary" actions={<Anchor component={Link} to={`${root}/rules/${rule.id}/groups`} size="sm">Groups of this rule</Anchor>}>
           <SimpleGrid cols={{ base: 2, xs: 3, md: 6 }} spacing="sm" data-testid="group-summary">
             <Figure label="Impacted" value={s.groups.impacted} /><Figure label="Success" value={s.groups.success} /><Figure label="Unsynced" value={s.groups.unsynced} />
             <Figure label="Partial Synced" value={s.groups.partial} /><Figure label="Failed" value={s.groups.failed} color={s.groups.failed > 0 ? 'var(--mantine-color-error)' : undefined} /><Figure label="Pending" value={s.groups.pending} />
           </SimpleGrid>
-          <Text size="sm" c="dimmed" mt="md">The groups of a rule are chosen through the API; this page shows how they fare.</Text>
         </Section>
       )}
-      {s.groups.failed > 0 && <Failures rule={rule} of="groups" />}
+      {s.groups.failed > 0 && <Failures rule={rule} of="groups" total={s.groups.failed} />}
       <Section title="About this rule">
         <Facts
           of={[
@@ -220,18 +222,17 @@ function Held({ details }: { details: string }) {
   );
 }
 
+const looked = 500; // failures at a time
+
 const failing = { users: { list: 'syncedUsers', one: 'person', many: 'people' }, groups: { list: 'syncedGroups', one: 'group', many: 'groups' } } as const;
 
 /** Failures by cause, each with its next step. */
-function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
+function Failures({ rule, of, total }: { rule: Rule; of: 'users' | 'groups'; total: number }) {
   const may = useMay();
   const { list: path, one, many } = failing[of];
   const key = ['live', 'failures', of, rule.id];
   const causes = useQuery({ queryKey: [...key, 'causes'], queryFn: ({ signal }) => get<Page<'failures', Failure>>(`/propagation/rules/${rule.id}/failures`, signal).then((p) => p._embedded.failures) });
-  const q = useQuery({
-    queryKey: key,
-    queryFn: ({ signal }) => get<Page<typeof path, Account>>(`/propagation/rules/${rule.id}/${path}${query({ status: 'FAILED', limit: 500 })}`, signal).then((p) => p._embedded[path]),
-  });
+  const q = usePages<typeof path, Account>(key, `/propagation/rules/${rule.id}/${path}`, path, { status: 'FAILED', limit: looked });
   // The server tries again by itself, within the target's limits; this only makes it due at once.
   const retry = useAct(
     (which: { code?: string; user?: { id: string }; group?: { id: string } }) =>
@@ -239,19 +240,27 @@ function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
     [['live'], ['activities']], 'The retry did not work',
   );
   if (q.isLoading || causes.isLoading) return <Loading rows={2} />;
-  const error = q.error ?? causes.error;
-  if (error && !q.data) return <Failed error={error} again={() => { void q.refetch(); void causes.refetch(); }} title="The failures could not be loaded" />;
+  if (isMissing(q)) return <Failed error={q.error} again={() => { void q.refetch(); void causes.refetch(); }} title="The failures could not be loaded" />;
   const byCode = new Map<string, Account[]>();
-  for (const a of q.data ?? []) byCode.set(a.error?.code ?? '', [...(byCode.get(a.error?.code ?? '') ?? []), a]);
+  for (const a of q.rows) byCode.set(a.error?.code ?? '', [...(byCode.get(a.error?.code ?? '') ?? []), a]);
   if (byCode.size === 0) return null;
   // Causes are counted over users and groups together; where only one of them fails for it, the count is theirs.
-  const total = (code: string, list: Account[]) => (list.length < 500 ? list.length : (causes.data?.find((c) => c.error.code === code)?.objects ?? list.length));
+  const counted = (code: string, list: Account[]) => (q.hasNextPage ? Math.max(list.length, Math.min(total, causes.data?.find((c) => c.error.code === code)?.objects ?? 0)) : list.length);
   return (
-    <Section title={of === 'users' ? 'Failures by cause' : 'Failures of groups by cause'} actions={may.editAll && byCode.size > 1 && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate({})}>Retry all</Button>}>
+    <Section
+      title={of === 'users' ? 'Failures by cause' : 'Failures of groups by cause'}
+      actions={
+        <>
+          {q.hasNextPage && <Button size="xs" variant="default" onClick={() => void q.fetchNextPage()} loading={q.isFetchingNextPage}>Look at the next {number(looked)}</Button>}
+          {may.editAll && (byCode.size > 1 || q.hasNextPage) && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={retry.isPending} onClick={() => retry.mutate({})}>Retry all</Button>}
+        </>
+      }
+    >
       <Stack>
+        {q.hasNextPage && <Text size="sm">These are the causes of the first {number(q.rows.length)} of {plural(total, 'failure')}.</Text>}
         {[...byCode.entries()].sort(([, a], [, b]) => b.length - a.length).map(([code, list]) => {
           const first = list[0];
-          const n = total(code, list);
+          const n = counted(code, list);
           return (
             <Paper key={code} p="md" withBorder>
               <Group justify="space-between" align="flex-start" gap="sm">
@@ -262,7 +271,7 @@ function Failures({ rule, of }: { rule: Rule; of: 'users' | 'groups' }) {
                   <Group gap={6} mt={6}>
                     {list.slice(0, 5).map((a) => (
                       <Group key={a.id} gap={2} wrap="nowrap">
-                        {a.object && of === 'users' ? <Anchor component={Link} size="xs" to={`/directory/users/${a.object.id}/sync`}>{a.object.name}</Anchor> : <Text size="xs">{a.object?.name ?? a.remoteId}</Text>}
+                        {a.object ? <Anchor component={Link} size="xs" to={`/directory/${of}/${a.object.id}/sync`}>{a.object.name}</Anchor> : <Text size="xs">{a.remoteId}</Text>}
                         {may.editAll && a.object && n > 1 && <ActionIcon size="xs" variant="subtle" color="gray" aria-label={`Retry ${a.object.name}`} onClick={() => retry.mutate(of === 'users' ? { user: { id: a.object?.id ?? '' } } : { group: { id: a.object?.id ?? '' } })}><IconRefresh size={12} /></ActionIcon>}
                       </Group>
                     ))}
@@ -315,7 +324,7 @@ function Users({ rule }: { rule: Rule }) {
         more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage} empty={<Empty title={status ? 'Nobody has this status' : 'Nobody yet'}>{status ? '' : 'People appear when the rule is enabled.'}</Empty>}
         columns={[
           { label: 'Person', cell: (a) => (a.object ? <Link to={`/directory/users/${a.object.id}/sync`}><Text span size="sm">{a.object.name}</Text></Link> : '—') },
-          { label: 'Status', width: 150, cell: (a) => <Status of={accountStates[a.status]} /> },
+          { label: 'Status', width: 150, cell: (a) => <Status of={accountState(a.status)} /> },
           { label: 'Details', wide: true, cell: (a) => <Text size="sm" c="dimmed" className="wrap">{a.error ? sentence(a.error.message) : a.details ? sentence(a.details) : ''}</Text> },
           { label: 'Ownership', wide: true, width: 110, cell: (a) => (a.ownership ? ownerships[a.ownership].label : '—') },
           { label: 'Last sync', wide: true, width: 140, cell: (a) => <Text size="sm"><Ago at={a.lastSyncAt} /></Text> },

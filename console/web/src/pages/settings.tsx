@@ -6,7 +6,7 @@ import { useNavigate, useParams } from 'react-router';
 import { ApiError, get, post, put, remove } from '../api';
 import { useAct } from '../data';
 import { useMay, useSession } from '../session';
-import type { Administrator, Client, Page, Role } from '../types';
+import type { Administrator, Client, CreatedClient, Page, Role } from '../types';
 import { AlertSettingsTab } from './alertsettings';
 import { Ago, Confirm, CopyText, Empty, Facts, Failed, List, PageHead, Section, Status } from '../ui/parts';
 
@@ -114,7 +114,7 @@ function EditAdministrator({ administrator: a, onClose }: { administrator: Parti
 function Clients() {
   const q = useQuery({ queryKey: ['clients'], queryFn: ({ signal }) => get<Page<'clients', Client>>('/clients', signal).then((p) => p._embedded.clients) });
   const [adding, setAdding] = useState(false);
-  const [made, setMade] = useState<Client>();
+  const [made, setMade] = useState<CreatedClient>();
   const [deleting, setDeleting] = useState<Client>();
   const del = useAct((c: Client) => remove('/clients/' + c.id).then(() => setDeleting(undefined)), [['clients']]);
   return (
@@ -142,10 +142,10 @@ function Clients() {
   );
 }
 
-function AddClient({ onClose, onMade }: { onClose: () => void; onMade: (c: Client) => void }) {
+function AddClient({ onClose, onMade }: { onClose: () => void; onMade: (c: CreatedClient) => void }) {
   const [name, setName] = useState('');
   const [role, setRole] = useState<Role>('Environment Admin');
-  const save = useAct(() => post<Client>('/clients', { name, role }).then(onMade), [['clients']]);
+  const save = useAct(() => post<CreatedClient>('/clients', { name, role }).then(onMade), [['clients']]);
   const error = save.error instanceof ApiError ? save.error : undefined;
   return (
     <Modal opened onClose={onClose} title={<Text fw={650}>Add API client</Text>}>

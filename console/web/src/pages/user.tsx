@@ -1,25 +1,25 @@
-import { ActionIcon, Button, Group, Menu, Modal, Paper, SimpleGrid, Stack, Switch, Tabs, Text } from '@mantine/core';
+import { ActionIcon, Button, Menu, SimpleGrid, Switch, Tabs, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
-import { IconDots, IconPencil, IconRefresh, IconTrash } from '@tabler/icons-react';
-import { useQuery } from '@tanstack/react-query';
-import { useState } from 'react';
-import { Link, useNavigate, useParams } from 'react-router';
-import { get, post, put, remove, sentence } from '../api';
-import { done, useAct, useAttributes, usePopulations, useUser } from '../data';
+import { IconDots, IconPencil, IconTrash } from '@tabler/icons-react';
+import { useNavigate, useParams } from 'react-router';
+import { put, remove } from '../api';
+import { done, isMissing, useAct, useAttributes, usePopulations, useSyncedRules, useUser } from '../data';
 import { useMay } from '../session';
-import { accountStates, nameOf, ownerships, plural, shown } from '../text';
-import type { Page, SyncedRule, Trace, User } from '../types';
+import { nameOf, plural, shown } from '../text';
+import type { User } from '../types';
 import { ActivityList } from '../ui/activitylist';
-import { Ago, Confirm, Empty, Facts, Failed, Loading, PageHead, Section, Status } from '../ui/parts';
+import { Ago, Confirm, Facts, Failed, Loading, PageHead, Section, Status } from '../ui/parts';
+import { SyncPanel } from '../ui/syncpanel';
 import { UserForm, valueAt } from '../ui/userform';
+import { UserGroups } from '../ui/usergroups';
 
-const stale = [['users'], ['populations'], ['live'], ['activities']];
+const stale = [['users'], ['populations'], ['groups'], ['live'], ['activities']];
 
 export default function UserPage() {
   const { id = '', tab = 'profile' } = useParams();
   const user = useUser(id);
   const navigate = useNavigate();
-  if (user.error) return <Failed error={user.error} again={() => void user.refetch()} />;
+  if (isMissing(user)) return <Failed error={user.error} again={() => void user.refetch()} />;
   if (!user.data) return <Loading />;
   const u = user.data;
   return (
@@ -28,22 +28,20 @@ export default function UserPage() {
         {u.email}
       </PageHead>
       <Tabs value={tab} onChange={(t) => void navigate(`/directory/users/${id}${t === 'profile' ? '' : '/' + t}`, { replace: true })} keepMounted={false}>
-        <Tabs.List mb="md"><Tabs.Tab value="profile">Profile</Tabs.Tab><Tabs.Tab value="sync">Sync Status</Tabs.Tab><Tabs.Tab value="activity">Timeline</Tabs.Tab></Tabs.List>
+        <Tabs.List mb="md"><Tabs.Tab value="profile">Profile</Tabs.Tab><Tabs.Tab value="groups">Groups</Tabs.Tab><Tabs.Tab value="sync">Sync Status</Tabs.Tab><Tabs.Tab value="activity">Timeline</Tabs.Tab></Tabs.List>
         <Tabs.Panel value="profile"><Profile user={u} /></Tabs.Panel>
-        <Tabs.Panel value="sync"><Sync user={u} /></Tabs.Panel>
+        <Tabs.Panel value="groups"><UserGroups user={u} /></Tabs.Panel>
+        <Tabs.Panel value="sync"><SyncPanel of="users" id={id} /></Tabs.Panel>
         <Tabs.Panel value="activity"><ActivityList filter={`resources.id eq "${id}"`} /></Tabs.Panel>
       </Tabs>
     </>
   );
 }
 
-const useSynced = (id: string) =>
-  useQuery({ queryKey: ['live', 'syncedRules', id], queryFn: ({ signal }) => get<Page<'syncedRules', SyncedRule>>(`/users/${id}/syncedRules`, signal).then((p) => p._embedded.syncedRules) });
-
 function Actions({ user }: { user: User }) {
   const may = useMay();
   const navigate = useNavigate();
-  const synced = useSynced(user.id);
+  const synced = useSyncedRules('users', user.id);
   const [editing, edits] = useDisclosure();
   const [deleting, deletes] = useDisclosure();
   const [disabling, disables] = useDisclosure();
@@ -86,48 +84,5 @@ function Profile({ user }: { user: User }) {
         ]} />
       </Section>
     </SimpleGrid>
-  );
-}
-
-function Sync({ user }: { user: User }) {
-  const may = useMay();
-  const q = useSynced(user.id);
-  const [trace, setTrace] = useState<{ rule: string; trace: Trace }>();
-  const now = useAct(async (s: SyncedRule) => setTrace({ rule: s.rule.name, trace: await post<Trace>(`/users/${user.id}/syncedRules/${s.rule.id}`) }), [['live'], ['activities']], 'Provisioning did not work');
-  if (q.error) return <Failed error={q.error} again={() => void q.refetch()} />;
-  if (q.isLoading) return <Loading />;
-  if (!q.data?.length) return <Paper><Empty title="No rule covers this person">A rule whose filter matches makes and keeps an account for them.</Empty></Paper>;
-  return (
-    <Stack>
-      {q.data.map((s) => (
-        <Section
-          key={s.rule.id} title={s.rule.name}
-          actions={<><Status of={accountStates[s.status]} />{may.editAll && <Button size="xs" variant="default" leftSection={<IconRefresh size={14} />} loading={now.isPending && now.variables?.rule.id === s.rule.id} onClick={() => now.mutate(s)}>Provision now</Button>}</>}
-        >
-          <Stack gap="md">
-            {s.account.error && <Text size="sm" className="wrap" c="var(--mantine-color-error)">{sentence(s.account.error.message)} {s.account.error.hint && <Text span inherit c="dimmed">What to do: {sentence(s.account.error.hint)}</Text>}</Text>}
-            <Facts of={[
-              ['Target', <Link key="t" to={`/integrations/provisioning/connections/${s.targetStore.id}`}>{s.targetStore.name}</Link>],
-              ['Rule', <Link key="r" to={`/integrations/provisioning/rules/${s.rule.id}`}>{s.rule.name}</Link>],
-              ['Account', s.account.remoteId ? <Text key="a" size="sm" ff="monospace">{s.account.remoteId}{s.account.remote ? (s.account.remote.active ? ' · active' : ' · inactive') : ''}</Text> : 'none'],
-              ['Ownership', s.account.ownership ? ownerships[s.account.ownership].label : '—'],
-              ['Details', s.details ? sentence(s.details) : accountStates[s.status].help], ['Last sync', <Ago key="l" at={s.lastSyncAt} />],
-              ...(s.account.nextTryAt ? [['Next try', <Ago key="n" at={s.account.nextTryAt} />] as [string, React.ReactNode]] : []),
-            ]} />
-          </Stack>
-        </Section>
-      ))}
-      <Modal opened={trace !== undefined} onClose={() => setTrace(undefined)} title={<Text fw={650}>Provisioned with {trace?.rule}</Text>} size="lg">
-        <Stack gap="sm">
-          {trace?.trace.steps.map((s) => (
-            <Group key={s.name} wrap="nowrap" align="flex-start" gap="sm">
-              <Status label={s.status === 'OK' ? 'Done' : s.status === 'FAILED' ? 'Failed' : 'Skipped'} color={s.status === 'OK' ? 'teal' : s.status === 'FAILED' ? 'red' : 'gray'} />
-              <div><Text size="sm" fw={600} tt="capitalize">{s.name}</Text><Text size="sm" className="wrap">{sentence(s.detail)}</Text></div>
-            </Group>
-          ))}
-          <Group justify="flex-end"><Button variant="default" onClick={() => setTrace(undefined)}>Close</Button></Group>
-        </Stack>
-      </Modal>
-    </Stack>
   );
 }

@@ -5,12 +5,12 @@ import { lazy, Suspense, useMemo } from 'react';
 import { Link, useNavigate, useSearchParams } from 'react-router';
 import { quoted } from '../api';
 import { usePages, usePopulations } from '../data';
-import { searchFilter } from '../rule/mappingeditor';
 import { useMay } from '../session';
 import { initials } from '../shell';
 import { nameOf, plural } from '../text';
 import type { User } from '../types';
 import { Empty, List, PageHead, Search, Status } from '../ui/parts';
+import { searchFilter } from '../ui/pickers';
 import { UserForm } from '../ui/userform';
 
 const Import = lazy(() => import('../ui/import'));
@@ -73,7 +73,7 @@ export default function Users() {
         ]}
       />
       <UserForm opened={adding} onClose={adds.close} onSaved={(u) => void navigate('/directory/users/' + u.id)} />
-      {importing && <Suspense fallback={null}><Import onClose={imports.close} /></Suspense>}
+      {importing && <Suspense fallback={null}><Import of="users" onClose={imports.close} /></Suspense>}
     </>
   );
 }

@@ -1,5 +1,5 @@
 // The editor of expressions: completion of attributes and functions, the server's verdict at its position, and the value for a person.
-import { autocompletion, closeBrackets, completionKeymap, type CompletionContext } from '@codemirror/autocomplete';
+import { autocompletion, closeBrackets, completionKeymap, completionStatus, type CompletionContext } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { bracketMatching } from '@codemirror/language';
 import { setDiagnostics } from '@codemirror/lint';
@@ -47,7 +47,8 @@ export default function ExpressionEditor({ value, onChange, attributes, error, l
         doc: value,
         extensions: [
           EditorView.cspNonce.of(nonce), history(), bracketMatching(), closeBrackets(), autocompletion({ override: [complete] }), EditorView.lineWrapping, placeholder("name.given + ' ' + name.family"),
-          EditorView.contentAttributes.of({ 'aria-label': label, spellcheck: 'false' }),
+          // While completions are shown, Escape closes them and not the dialog around the editor.
+          EditorView.contentAttributes.of((v) => ({ 'aria-label': label, spellcheck: 'false', 'data-mantine-stop-propagation': String(completionStatus(v.state) !== null) })),
           keymap.of([...completionKeymap, ...defaultKeymap, ...historyKeymap]),
           EditorView.updateListener.of((u) => u.docChanged && change.current(u.state.doc.toString())),
           EditorView.theme({

@@ -6,15 +6,20 @@ import { errorText } from '../api';
 import { useAttributes, useMatching, usePopulations } from '../data';
 import { nameOf, number, plural } from '../text';
 import type { Attribute, Population } from '../types';
-import { TooRich, operatorsFor, parse, write, type Condition, type Node, type Set_, type Value } from './filter';
+import { GroupPicker } from '../ui/pickers';
+import { TooRich, groupAttributes, inGroup, operatorsFor, parse, write, type Condition, type Node, type Set_, type Value } from './filter';
 
-/** The user filter: a builder and the same filter as text, with how many it covers and who some of them are. */
-export function FilterEditor({ value, onChange, readOnly }: { value: string; onChange: (text: string) => void; readOnly?: boolean }) {
+/**
+ * The user filter: a builder and the same filter as text, with how many it covers and who some of them are. The filter of a group cannot
+ * ask about groups.
+ */
+export function FilterEditor({ value, onChange, readOnly, groups = true, hint }: { value: string; onChange: (text: string) => void; readOnly?: boolean; groups?: boolean; hint?: string }) {
   const [view, setView] = useState<string | null>('builder');
   const [root, setRoot] = useState<Set_ | null>(() => read(value).root);
   const [rich, setRich] = useState(() => read(value).rich);
   const attributes = useAttributes();
   const populations = usePopulations();
+  const known = useMemo(() => [...(attributes.data ?? []), ...(groups ? groupAttributes : [])] as Attribute[], [attributes.data, groups]);
   const edit = (next: Set_) => {
     setRoot(next);
     onChange(write(next));
@@ -39,7 +44,7 @@ export function FilterEditor({ value, onChange, readOnly }: { value: string; onC
           <Tabs.List mb="sm"><Tabs.Tab value="builder">Builder</Tabs.Tab><Tabs.Tab value="text">Text</Tabs.Tab></Tabs.List>
           <Tabs.Panel value="builder">
             {root ? (
-              <SetEditor set={root} onChange={edit} attributes={attributes.data ?? []} populations={populations.data ?? []} depth={0} readOnly={readOnly} />
+              <SetEditor set={root} onChange={edit} attributes={known} populations={populations.data ?? []} depth={0} readOnly={readOnly} />
             ) : (
               <Alert color="blue" title={rich ? 'This filter is richer than the builder' : 'The text cannot be read yet'}>
                 {rich ? 'It looks into lists, which only the text can say.' : 'Correct it under Text; the builder follows.'}
@@ -54,7 +59,7 @@ export function FilterEditor({ value, onChange, readOnly }: { value: string; onC
           </Tabs.Panel>
         </Tabs>
       )}
-      <Matching filter={value} />
+      <Matching filter={value} hint={hint} />
     </Stack>
   );
 }
@@ -110,7 +115,7 @@ function ConditionEditor({ condition: c, onChange, onRemove, attributes, populat
 }) {
   const attribute = attributes.find((a) => a.name.toLowerCase() === c.path.toLowerCase());
   const names = useMemo(() => {
-    const list = attributes.filter((a) => a.name !== 'environment.id' && a.type !== 'JSON' && a.type !== 'COMPLEX').map((a) => ({ value: a.name, label: a.displayName ? `${a.displayName}` : a.name }));
+    const list = attributes.filter((a) => a.name !== 'environment.id' && a.type !== 'JSON' && (a.type !== 'COMPLEX' || a.name === inGroup)).map((a) => ({ value: a.name, label: a.displayName ? `${a.displayName}` : a.name }));
     // Two attributes may be shown alike; then the name says which.
     const seen = new Map<string, number>();
     list.forEach((o) => seen.set(o.label, (seen.get(o.label) ?? 0) + 1));
@@ -119,13 +124,13 @@ function ConditionEditor({ condition: c, onChange, onRemove, attributes, populat
   const data = c.path && !attribute ? [...names, { value: c.path, label: c.path }] : names;
   const choose = (path: string | null) => {
     const next = attributes.find((a) => a.name === path);
-    const op = operatorsFor(next?.type).some((o) => o.value === c.op) ? c.op : 'eq';
-    onChange({ ...c, path: path ?? '', op, value: next?.type === 'BOOLEAN' ? true : typeof c.value === 'string' ? c.value : '' });
+    const op = operatorsFor(next?.type, next?.name).some((o) => o.value === c.op) ? c.op : 'eq';
+    onChange({ ...c, path: path ?? '', op, value: next?.type === 'BOOLEAN' ? true : typeof c.value === 'string' && path !== inGroup && c.path !== inGroup ? c.value : '' });
   };
   return (
     <Group gap="xs" align="flex-start" wrap="wrap">
       <Select aria-label="Attribute" placeholder="Attribute" searchable disabled={readOnly} data={data} value={attribute?.name ?? (c.path || null)} onChange={choose} flex="2 1 150px" size="sm" />
-      <Select aria-label="Operator" allowDeselect={false} disabled={readOnly} data={operatorsFor(attribute?.type)} value={c.op} onChange={(op) => onChange({ ...c, op: op ?? 'eq' })} flex="1 1 120px" size="sm" />
+      <Select aria-label="Operator" allowDeselect={false} disabled={readOnly} data={operatorsFor(attribute?.type, attribute?.name)} value={c.op} onChange={(op) => onChange({ ...c, op: op ?? 'eq' })} flex="1 1 120px" size="sm" />
       {c.op !== 'pr' && <ValueEditor attribute={attribute} value={c.value} onChange={(value) => onChange({ ...c, value })} populations={populations} readOnly={readOnly} exact={c.op === 'eq' || c.op === 'ne'} />}
       {!readOnly && <ActionIcon variant="subtle" color="gray" mt={4} aria-label="Remove condition" onClick={onRemove}><IconTrash size={16} /></ActionIcon>}
     </Group>
@@ -134,6 +139,7 @@ function ConditionEditor({ condition: c, onChange, onRemove, attributes, populat
 
 function ValueEditor({ attribute, value, onChange, populations, readOnly, exact }: { attribute?: Attribute; value: Value; onChange: (v: Value) => void; populations: Population[]; readOnly?: boolean; exact: boolean }) {
   const flex = '2 1 150px';
+  if (attribute?.name === inGroup) return <GroupPicker label="Group to be in" hideLabel value={String(value ?? '')} onChange={onChange} disabled={readOnly} flex={flex} />;
   if (attribute?.type === 'BOOLEAN') {
     return <Select aria-label="Value" disabled={readOnly} allowDeselect={false} data={[{ value: 'true', label: 'true' }, { value: 'false', label: 'false' }]} value={String(value)} onChange={(v) => onChange(v === 'true')} flex={flex} />;
   }
@@ -146,26 +152,26 @@ function ValueEditor({ attribute, value, onChange, populations, readOnly, exact 
 }
 
 /** How many the filter covers, and some of them. */
-export function Matching({ filter }: { filter: string }) {
+export function Matching({ filter, hint = 'Add a condition to see who it covers. A rule without a filter cannot be enabled.' }: { filter: string; hint?: string }) {
   const [settled] = useDebouncedValue(filter.trim(), 300);
   const q = useMatching(settled, settled !== '');
-  if (!settled) return <Text size="sm" c="dimmed">Add a condition to see who it covers. A rule without a filter cannot be enabled.</Text>;
+  if (!settled) return <Text size="sm" c="dimmed">{hint}</Text>;
   if (q.error) {
     return <Alert color="red" icon={<IconAlertTriangle aria-hidden />} title="The filter cannot be used" role="alert"><Text size="sm" className="wrap">{errorText(q.error)}</Text></Alert>;
   }
   const users = q.data?._embedded.users ?? [];
-  const count = q.data?.count ?? 0;
+  const count = q.data?.count; // the server does not count where it would have to look at too many, one by one
   return (
     <Paper p="md" bg="var(--page)" aria-live="polite" style={{ opacity: q.isPlaceholderData ? 0.6 : 1 }}>
       {!q.data ? <Loader size="sm" aria-label="Counting" /> : (
         <>
-          <Text size="sm" fw={600} data-testid="matching">{count === 0 ? 'Nobody matches' : `${plural(count, 'person matches', 'people match')}`}</Text>
+          <Text size="sm" fw={600} data-testid="matching">{count === undefined ? 'Too many people to count match' : count === 0 ? 'Nobody matches' : plural(count, 'person matches', 'people match')}</Text>
           {users.length > 0 && (
             <Bullets size="sm" mt={4} listStyleType="none" withPadding={false}>
               {users.slice(0, 5).map((u) => <Bullets.Item key={u.id}><Text size="sm" c="dimmed" className="wrap">{nameOf(u)} · {u.email ?? u.username}{u.enabled ? '' : ' · disabled'}</Text></Bullets.Item>)}
             </Bullets>
           )}
-          {count > 5 && <Text size="sm" c="dimmed" mt={2}>and {number(count - Math.min(5, users.length))} more</Text>}
+          {count !== undefined && count > 5 && <Text size="sm" c="dimmed" mt={2}>and {number(count - Math.min(5, users.length))} more</Text>}
         </>
       )}
     </Paper>

@@ -1,18 +1,19 @@
 import { ActionIcon, Alert, Badge, Button, Checkbox, Group, Modal, Paper, SegmentedControl, Select, Stack, Table, Text, Tooltip } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { IconPencil, IconPlus, IconTrash } from '@tabler/icons-react';
-import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { lazy, Suspense, useState } from 'react';
-import { ApiError, errorText, get, post, put, query, quoted, remove } from '../api';
-import { publish, useAct, useAttributes, useMappings, useMetadata } from '../data';
+import { ApiError, errorText, post, put, remove } from '../api';
+import { isMissing, publish, useAct, useAttributes, useMappings, useMetadata } from '../data';
 import { useMay } from '../session';
 import { nameOf, shown } from '../text';
-import type { Mapping, Page, Rule, User } from '../types';
+import type { Mapping, MappingDraft, Rule, User } from '../types';
+import { PersonPicker } from '../ui/pickers';
 import { AttributeName, Empty, Failed, Loading } from '../ui/parts';
 
 const ExpressionEditor = lazy(() => import('./expression'));
 
-type Draft = Omit<Mapping, 'id'> & { id?: string };
+type Draft = MappingDraft & { id?: string };
 
 /** The attribute mappings of a rule. Without any of its own the defaults of the target's type apply, and are shown. */
 export function MappingEditor({ rule, type, onSaved }: { rule: Rule; type: string; onSaved?: () => Promise<unknown> }) {
@@ -60,7 +61,7 @@ export function MappingEditor({ rule, type, onSaved }: { rule: Rule; type: strin
     await after();
   }, [['mappings', rule.id]], 'The defaults were not restored');
 
-  if (mappings.error) return <Failed error={mappings.error} again={() => void mappings.refetch()} />;
+  if (isMissing(mappings)) return <Failed error={mappings.error} again={() => void mappings.refetch()} />;
   if (mappings.isLoading || metadata.isLoading) return <Loading />;
   const targets = metadata.data?.attributeMetadata.userAttributes ?? {};
   const missing = Object.entries(targets).filter(([name, t]) => t.required && !rows.some((r) => r.targetAttribute === name));
@@ -194,28 +195,3 @@ function Result({ expression, user }: { expression: string; user: User }) {
   if (!q.data) return <>…</>;
   return <Text size="sm" c={q.data.value === null ? 'dimmed' : undefined} className="wrap">{shown(q.data.value)}</Text>;
 }
-
-export function PersonPicker({ person, onChange, label = 'Try with a person' }: { person?: User; onChange: (u?: User) => void; label?: string }) {
-  const [text, setText] = useState('');
-  const [settled] = useDebouncedValue(text, 250);
-  const typed = person && settled === nameOf(person) ? '' : settled.trim();
-  const q = useQuery<User[]>({
-    queryKey: ['users', 'pick', typed], placeholderData: keepPreviousData,
-    queryFn: ({ signal }) => get<Page<'users', User>>('/users' + query({ limit: 8, filter: typed && searchFilter(typed) }), signal).then((p) => p._embedded.users),
-  });
-  const list = q.data ?? [];
-  const options = person && !list.some((u) => u.id === person.id) ? [person, ...list] : list;
-  return (
-    <Select
-      aria-label={label} placeholder={label} searchable clearable searchValue={text} onSearchChange={setText} value={person?.id ?? null} filter={({ options }) => options} w={{ base: '100%', xs: 240 }} nothingFoundMessage="Nobody found"
-      data={options.map((u) => ({ value: u.id, label: nameOf(u) === u.username ? u.username : `${nameOf(u)}` }))} onChange={(id) => onChange(options.find((u) => u.id === id))}
-    />
-  );
-}
-
-/** What people type to find somebody. */
-export const searchFilter = (text: string) => {
-  const words = text.trim().split(/\s+/);
-  const one = (w: string) => ['username', 'email', 'name.given', 'name.family'].map((a) => `${a} co ${quoted(w)}`).join(' or ');
-  return words.length === 1 ? one(words[0]) : words.map((w) => `(${one(w)})`).join(' and ');
-};

@@ -4,9 +4,10 @@ import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { cursorOf, get, post, query, sentence } from '../api';
+import { isMissing } from '../data';
 import { foreseenGroups, number, plural } from '../text';
 import type { Foreseen, ForeseenGroup, Page, Preview, Summary } from '../types';
-import { Ago, Changes, Empty, Failed, List, Loading, Search, Status } from '../ui/parts';
+import { Ago, Changes, Empty, Failed, GroupBadge, List, Loading, Search, Status } from '../ui/parts';
 import { Candidates } from '../ui/whose';
 
 const page = 50;
@@ -16,11 +17,14 @@ export type Subject = { rule: string; store: string } | { rule?: undefined; stor
 
 const pathOf = (s: Subject) => (s.rule ? `/propagation/rules/${s.rule}/preview` : `/propagation/stores/${s.store}/preview`);
 
-/** A preview is made once and kept by the server; looking again makes a new one. */
-export const usePreview = (s: Subject) =>
+/**
+ * A preview is made once and kept by the server; looking again makes a new one. overwriteExisting is part of it: agreed to, groups that are
+ * on the target already are overwritten by what it shows, and by its publication.
+ */
+export const usePreview = (s: Subject, overwriteExisting = false) =>
   useQuery({
-    queryKey: ['preview', pathOf(s)], staleTime: Infinity, gcTime: 0, retry: false, refetchOnWindowFocus: false,
-    queryFn: () => post<Preview>(pathOf(s) + query({ limit: 1 })),
+    queryKey: ['preview', pathOf(s), overwriteExisting], staleTime: Infinity, gcTime: 0, retry: false, refetchOnWindowFocus: false,
+    queryFn: () => post<Preview>(pathOf(s) + query({ limit: 1 }), overwriteExisting ? { overwriteExisting } : undefined),
   });
 
 const countOf = (s: Summary): Record<ForeseenGroup, number> => ({
@@ -32,7 +36,7 @@ const countOf = (s: Summary): Record<ForeseenGroup, number> => ({
 export function PreviewPanel({ of, preview: q }: { of: Subject; preview: ReturnType<typeof usePreview> }) {
   const [group, setGroup] = useState<ForeseenGroup>();
   const [text, setText] = useState('');
-  if (q.error && !q.isFetching) return <Failed error={q.error} again={() => void q.refetch()} title="The preview could not be made" />;
+  if (isMissing(q) && !q.isFetching) return <Failed error={q.error} again={() => void q.refetch()} title="The preview could not be made" />;
   if (!q.data || q.isFetching) return <Stack><Text size="sm" c="dimmed" role="status">Looking at everybody…</Text><Loading rows={5} /></Stack>;
   const p = q.data;
   const s = p.summary;
@@ -45,6 +49,7 @@ export function PreviewPanel({ of, preview: q }: { of: Subject; preview: ReturnT
   const tiles = shown.length + (members ? 3 : 1);
   return (
     <Stack>
+      {q.error && <Failed error={q.error} again={() => void q.refetch()} title="Nothing newer could be made: this is the preview from before" />}
       <Group justify="space-between" gap="sm">
         <Text size="sm" c="dimmed" maw={640}>
           {total === 0 ? 'Nothing would be written: everybody stands as the rule says.' : `${now === 0 ? 'Nothing' : plural(now, 'person or group', 'people and groups')} would be written at once${s.held > 0 ? `, and ${number(s.held)} after a decision` : ''}. Nothing is written by looking.`} Made <Ago at={p.createdAt} />.
@@ -55,7 +60,7 @@ export function PreviewPanel({ of, preview: q }: { of: Subject; preview: ReturnT
         {shown.map((g) => {
           const { label, color, help } = foreseenGroups[g];
           return (
-            <UnstyledButton key={g} className="tile" aria-pressed={group === g} disabled={counts[g] === 0} onClick={() => setGroup(group === g ? undefined : g)} p="sm" style={{ cursor: counts[g] ? 'pointer' : 'default' }} data-count={label} title={help}>
+            <UnstyledButton key={g} className="tile" aria-label={`${label}: ${number(counts[g])}`} aria-pressed={group === g} disabled={counts[g] === 0} onClick={() => setGroup(group === g ? undefined : g)} p="sm" style={{ cursor: counts[g] ? 'pointer' : 'default' }} data-count={label} title={help}>
               <Tile label={label} n={counts[g]} color={color} />
             </UnstyledButton>
           );
@@ -147,7 +152,7 @@ function Items({ preview, group, text, store, again }: { preview: Preview; group
 }
 
 function Who({ of: o }: { of: Foreseen }) {
-  if (o.kind === 'GROUP') return <Text size="sm">{o.object.name} <Text span size="xs" c="dimmed">group</Text></Text>;
+  if (o.kind === 'GROUP') return <Group gap={6}>{o.object.id ? <Link to={`/directory/groups/${o.object.id}`}><Text span size="sm">{o.object.name}</Text></Link> : <Text span size="sm">{o.object.name}</Text>}<GroupBadge /></Group>;
   if (!o.object.id) return <Text size="sm" className="wrap">{o.object.name} <Text span size="xs" c="dimmed">account</Text></Text>;
   return <Link to={`/directory/users/${o.object.id}`}><Text span size="sm">{o.object.name}</Text></Link>;
 }

@@ -12,6 +12,7 @@ const placeOf = (a: Activity): string | undefined => {
   if (!r?.id) return undefined;
   switch (r.type) {
     case 'USER': return '/directory/users/' + r.id;
+    case 'GROUP': return '/directory/groups/' + r.id;
     case 'PROVISIONING_RULE': return '/integrations/provisioning/rules/' + r.id;
     case 'PROVISIONING_CONNECTION': return '/integrations/provisioning/connections/' + r.id;
     case 'PROVISIONING_MAPPING': return a.rule && `/integrations/provisioning/rules/${a.rule.id}/mapping`;

@@ -8,9 +8,22 @@ import { number, plural } from '../text';
 import type { ImportReport } from '../types';
 import { Failed, Figure } from './parts';
 
+interface Kind { path: string; title: string; help: React.ReactNode; stale: string[][] }
+
+const kinds: Record<'users' | 'groups', Kind> = {
+  users: {
+    path: '/users/import', title: 'Import users', stale: [['users'], ['populations'], ['attributes'], ['groups'], ['live'], ['activities']],
+    help: <>A CSV file whose first line names the columns: <Code>username,email,given,family,nickname,title,population,enabled</Code>. People are matched by username.</>,
+  },
+  groups: {
+    path: '/groups/import', title: 'Import groups or memberships', stale: [['groups'], ['users'], ['live'], ['activities']],
+    help: <>A CSV file whose first line names the columns. Groups: <Code>name,description,externalId,population,userFilter,memberOf</Code>, matched by name; <Code>memberOf</Code> names the groups that each is nested in, between <Code>|</Code>. Memberships: <Code>group,username</Code>; they are added, and nobody is taken out.</>,
+  },
+};
+
 /** Sends the file and follows how far the server is; its last line is the report. */
-async function run(file: File, options: Record<string, string | boolean | undefined>, progress: (percent: number, rows: number) => void): Promise<ImportReport> {
-  const response = await send(at('/users/import' + query(options)), { method: 'POST', body: file, headers: { 'Content-Type': 'text/csv', Accept: 'application/x-ndjson' } });
+async function run(path: string, file: File, options: Record<string, string | boolean | undefined>, progress: (percent: number, rows: number) => void): Promise<ImportReport> {
+  const response = await send(at(path + query(options)), { method: 'POST', body: file, headers: { 'Content-Type': 'text/csv', Accept: 'application/x-ndjson' } });
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
   let rest = '';
   let report: ImportReport | undefined;
@@ -32,32 +45,33 @@ async function run(file: File, options: Record<string, string | boolean | undefi
 }
 
 /** Import in three steps: the file, what it would do, what it did. */
-export default function Import({ onClose }: { onClose: () => void }) {
+export default function Import({ of, onClose }: { of: 'users' | 'groups'; onClose: () => void }) {
+  const kind = kinds[of];
   const client = useQueryClient();
   const populations = usePopulations();
   const [file, setFile] = useState<File | null>(null);
   const [createAttributes, setCreateAttributes] = useState(false);
   const [population, setPopulation] = useState<string | null>(null);
   const [progress, setProgress] = useState({ percent: 0, rows: 0 });
-  const options = (dryRun: boolean) => ({ dryRun, createAttributes, population: population ?? undefined });
+  const options = (dryRun: boolean) => ({ dryRun, ...(of === 'users' ? { createAttributes, population: population ?? undefined } : {}) });
   const track = (percent: number, rows: number) => setProgress({ percent, rows });
-  const preview = useMutation({ mutationFn: () => run(file!, options(true), track) });
+  const preview = useMutation({ mutationFn: () => run(kind.path, file!, options(true), track) });
   const apply = useMutation({
-    mutationFn: () => { setProgress({ percent: 0, rows: 0 }); return run(file!, options(false), track); },
-    onSettled: () => Promise.all([['users'], ['populations'], ['attributes'], ['live'], ['activities']].map((queryKey) => client.invalidateQueries({ queryKey }))),
+    mutationFn: () => { setProgress({ percent: 0, rows: 0 }); return run(kind.path, file!, options(false), track); },
+    onSettled: () => Promise.all(kind.stale.map((queryKey) => client.invalidateQueries({ queryKey }))),
   });
   const again = () => { preview.reset(); apply.reset(); setProgress({ percent: 0, rows: 0 }); };
   const busy = preview.isPending || apply.isPending;
   const report = apply.data ?? preview.data;
   return (
-    <Modal opened onClose={onClose} title={<Text fw={650}>Import users</Text>} size="lg" closeOnClickOutside={!busy}>
+    <Modal opened onClose={onClose} title={<Text fw={650}>{kind.title}</Text>} size="lg" closeOnClickOutside={!busy}>
       <Stack>
         {!report && (
           <>
-            <Text size="sm" c="dimmed">A CSV file whose first line names the columns: <Code>username,email,given,family,nickname,title,population,enabled</Code>. People are matched by username. You see what it would do before anything is changed.</Text>
+            <Text size="sm" c="dimmed">{kind.help} You see what it would do before anything is changed.</Text>
             <FileInput label="File" placeholder="Choose a CSV file" accept=".csv,text/csv" leftSection={<IconFileTypeCsv size={18} aria-hidden />} value={file} onChange={(f) => { setFile(f); again(); }} clearable clearButtonProps={{ 'aria-label': 'Remove the file' }} disabled={busy} />
-            <Select label="Population of new people" description="Where the file has no column for it." placeholder="The default population" clearable data={populations.data?.map((p) => ({ value: p.id, label: p.name })) ?? []} value={population} onChange={setPopulation} disabled={busy} />
-            <Checkbox label="Declare unknown columns as attributes" checked={createAttributes} onChange={(e) => setCreateAttributes(e.currentTarget.checked)} disabled={busy} />
+            {of === 'users' && <Select label="Population of new people" description="Where the file has no column for it." placeholder="The default population" clearable data={populations.data?.map((p) => ({ value: p.id, label: p.name })) ?? []} value={population} onChange={setPopulation} disabled={busy} />}
+            {of === 'users' && <Checkbox label="Declare unknown columns as attributes" checked={createAttributes} onChange={(e) => setCreateAttributes(e.currentTarget.checked)} disabled={busy} />}
             {preview.error && <Failed error={preview.error} title="The file cannot be imported" />}
           </>
         )}
@@ -69,7 +83,7 @@ export default function Import({ onClose }: { onClose: () => void }) {
         )}
         {report && !busy && (
           <>
-            {apply.data ? <Alert color="teal" title="Imported" role="status">{number(report.created)} created, {number(report.updated)} updated.</Alert> : <Text size="sm">This is what the import would do. Nothing is changed yet.</Text>}
+            {apply.data ? <Alert color="teal" title="Imported" role="status">{number(report.created)} created, {number(report.updated)} updated.</Alert> : <Text size="sm">{report.kind ? `The file holds ${report.kind === 'GROUPS' ? 'groups' : 'memberships'}. ` : ''}This is what the import would do. Nothing is changed yet.</Text>}
             <SimpleGrid cols={{ base: 2, xs: 4 }} spacing="sm">
               <Figure label="Created" value={report.created} /><Figure label="Updated" value={report.updated} /><Figure label="Unchanged" value={report.unchanged} />
               <Figure label="Refused" value={report.refused} color={report.refused > 0 ? 'var(--mantine-color-error)' : undefined} />

@@ -47,7 +47,7 @@ export function PageHead({ title, crumbs, badge, actions, children }: { title: s
 export function Status({ of, label, color, help, dot = true }: { of?: { label: string; color: MantineColor; help: string }; label?: string; color?: MantineColor; help?: string; dot?: boolean }) {
   const text = label ?? of?.label ?? '';
   const badge = (
-    <Badge variant={dot ? 'dot' : 'light'} color={color ?? of?.color ?? 'gray'} radius="sm" tt="none" fw={550} miw="max-content" style={{ flexShrink: 0 }}>
+    <Badge variant={dot ? 'dot' : (color ?? of?.color ?? 'gray') === 'gray' ? 'default' : 'light'} color={color ?? of?.color ?? 'gray'} radius="sm" tt="none" fw={550} miw="max-content" style={{ flexShrink: 0 }}>
       {text}
     </Badge>
   );
@@ -60,6 +60,9 @@ export function Status({ of, label, color, help, dot = true }: { of?: { label: s
     badge
   );
 }
+
+/** Beside the name of a group, where people stand in the same list. */
+export const GroupBadge = () => <Badge variant="default" size="sm" radius="sm" tt="none" fw={500}>Group</Badge>;
 
 export function Loading({ rows = 4 }: { rows?: number }) {
   return (
@@ -113,11 +116,15 @@ export function PageLoader() {
 
 export interface Column<T> {
   label: string;
+  /** Stands in the head of the column instead of the label. */
+  head?: ReactNode;
   cell: (row: T) => ReactNode;
   width?: number | string;
   /** Left out where the screen is narrow. */
   wide?: boolean;
   align?: 'right';
+  /** Words are not broken: the others make room. */
+  whole?: boolean;
 }
 
 /** A list with its loading, empty and error states; rows may lead somewhere. */
@@ -138,9 +145,11 @@ export function List<T>({ columns, rows, rowKey, to, loading, error, again, empt
               <Table.Tr>
                 {columns.map((c) => (
                   <Table.Th key={c.label} w={c.width} visibleFrom={c.wide ? 'sm' : undefined} ta={c.align}>
-                    <Text size="xs" c="dimmed" fw={600} style={{ whiteSpace: 'nowrap' }}>
-                      {c.label}
-                    </Text>
+                    {c.head ?? (
+                      <Text size="xs" c="dimmed" fw={600} style={{ whiteSpace: 'nowrap' }}>
+                        {c.label}
+                      </Text>
+                    )}
                   </Table.Th>
                 ))}
               </Table.Tr>
@@ -157,7 +166,7 @@ export function List<T>({ columns, rows, rowKey, to, loading, error, again, empt
                     }}
                   >
                     {columns.map((c) => (
-                      <Table.Td key={c.label} visibleFrom={c.wide ? 'sm' : undefined} ta={c.align} className={c.align ? 'numbers' : 'wrap'}>
+                      <Table.Td key={c.label} visibleFrom={c.wide ? 'sm' : undefined} ta={c.align} className={c.align ? 'numbers' : c.whole ? undefined : 'wrap'}>
                         {c.cell(row)}
                       </Table.Td>
                     ))}
@@ -177,6 +186,14 @@ export function List<T>({ columns, rows, rowKey, to, loading, error, again, empt
       )}
     </>
   );
+}
+
+/** A list that is here whole, narrowed by name and shown a portion at a time. */
+export function usePortion<T extends { name: string; description?: string }>(rows: T[] | undefined, text: string, size = 50) {
+  const [shown, setShown] = useState(size);
+  const needle = text.trim().toLowerCase();
+  const found = (rows ?? []).filter((r) => !needle || r.name.toLowerCase().includes(needle) || r.description?.toLowerCase().includes(needle));
+  return { rows: found.slice(0, shown), found: found.length, more: found.length > shown ? () => setShown(shown + size) : undefined };
 }
 
 /** A search field that waits until the typing stops. */

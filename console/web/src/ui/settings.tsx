@@ -7,6 +7,9 @@ import type { Field } from '../types';
 
 export type Values = Record<string, unknown>;
 
+/** Under which heading of PingOne's wizard a setting stands. */
+export const sectionOf = (f: Field): 'AUTHENTICATION' | 'PREFERENCES' | 'ACTIONS' => (f.credentials ? 'AUTHENTICATION' : f.preference ? 'PREFERENCES' : 'ACTIONS');
+
 export const labelOf = (f: Field) => settingLabels[f.name] ?? f.displayName;
 
 export function SettingField({ field, value, onChange, error, saved }: { field: Field; value: unknown; onChange: (v: unknown) => void; error?: string; saved?: boolean }) {
@@ -67,7 +70,7 @@ function Secret({ label, help, value, onChange, error, saved, required }: { labe
 export function Preferences({ fields, values, onChange, managed, onManaged, error }: {
   fields: Field[]; values: Values; onChange: (name: string, v: unknown) => void; managed: boolean; onManaged: (v: boolean) => void; error?: ApiError;
 }) {
-  const of = (section: Field['section']) => fields.filter((f) => f.section === section && !['RATE_LIMIT_FACTOR'].includes(f.name));
+  const of = (section: ReturnType<typeof sectionOf>) => fields.filter((f) => sectionOf(f) === section && !['RATE_LIMIT_FACTOR'].includes(f.name));
   const draw = (f: Field) => <SettingField key={f.name} field={f} value={values[f.name]} onChange={(v) => onChange(f.name, v)} error={error?.at('configuration.' + f.name)} />;
   const pacing = fields.find((f) => f.name === 'RATE_LIMIT_FACTOR');
   return (

@@ -47,7 +47,7 @@ export function UserForm({ opened, onClose, user, onSaved }: { opened: boolean; 
     const saved = user ? await patch<User>('/users/' + user.id, body) : await post<User>('/users', body);
     onClose();
     onSaved?.(saved);
-  }, [['users'], ['populations'], ['live'], ['activities']]);
+  }, [['users'], ['populations'], ['groups'], ['live'], ['activities']]);
   const error = save.error instanceof ApiError ? save.error : undefined;
   const field = (a: Attribute) => <AttributeInput key={a.name} attribute={a} value={values[a.name]} onChange={(v) => setValues((old) => ({ ...old, [a.name]: v }))} error={error?.at(a.name)} />;
   const order = (list: string[]) => list.map((n) => editable.find((a) => a.name === n)).filter((a) => a !== undefined);
