@@ -93,6 +93,7 @@ func TestPreview(t *testing.T) {
 	b.click("link", "Acme Slack")
 	b.click("tab", "Accounts")
 	b.fill("Search accounts by name", "boss")
+	b.leaves("cleo@example.com")
 	b.sees("Foreign")
 	b.click("button", "Whose is boss@example.com?")
 	b.click("menuitem", "Keep foreign")
