@@ -42,6 +42,7 @@ func TestDecisions(t *testing.T) {
 	b.click("link", "New rule")
 	b.newRule("Staff to Slack")
 	b.click("radio", "Everybody")
+	b.sees("people match") // what comes moves the buttons
 	b.click("button", "Next")
 	b.click("link", "Next")
 	b.click("button", "Next") // no groups

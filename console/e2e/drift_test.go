@@ -79,6 +79,7 @@ func TestDriftAndTripwire(t *testing.T) {
 	b.newRule("Staff to Slack")
 	b.until("the rule is made", "location.pathname.endsWith('/setup/filter')")
 	b.click("radio", "Everybody")
+	b.sees("people match") // what comes moves the buttons
 	b.click("button", "Next")
 	b.click("link", "Next")
 	b.click("button", "Next") // no groups

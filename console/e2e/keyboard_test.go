@@ -204,6 +204,7 @@ func TestRestart(t *testing.T) {
 	b.click("link", "New rule")
 	b.newRule("Staff to Slack")
 	b.click("radio", "Everybody")
+	b.sees("people match") // what comes moves the buttons
 	b.click("button", "Next")
 	b.click("link", "Next")
 	b.click("button", "Next")

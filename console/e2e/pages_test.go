@@ -22,6 +22,7 @@ func (w *world) tour(b *browser) [][2]string {
 	rule, err := eval[string](b, `location.pathname.split('/')[5]`)
 	must(w.t, err)
 	b.click("radio", "Everybody")
+	b.sees("people match") // what comes moves the buttons
 	b.click("button", "Next")
 	b.click("link", "Next")
 	b.click("checkbox", "Select Crew")

@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strconv"
 	"testing"
 )
@@ -34,14 +36,17 @@ func (b *browser) newRule(name string) {
 // counts are the tiles of a preview.
 func (b *browser) counts(want map[string]int) {
 	b.t.Helper()
-	b.until("the preview is there", `document.querySelector('[data-count]') !== null`)
-	got, err := eval[map[string]string](b, `Object.fromEntries([...document.querySelectorAll('[data-count]')].map((e) => [e.dataset.count, e.innerText.split("\n").pop().trim()]))`)
-	must(b.t, err)
+	texts := map[string]string{}
 	for name, n := range want {
-		if got[name] != strconv.Itoa(n) {
-			b.t.Errorf("preview: %s %s, want %d", name, got[name], n)
-		}
+		texts[name] = strconv.Itoa(n)
 	}
+	raw, err := json.Marshal(texts)
+	must(b.t, err)
+	// A preview that is made anew shows the old numbers for a moment.
+	b.until(fmt.Sprintf("the preview says %s", raw), `(() => {
+		const got = Object.fromEntries([...document.querySelectorAll('[data-count]')].map((e) => [e.dataset.count, e.innerText.split("\n").pop().trim()]));
+		return Object.entries(`+string(raw)+`).every(([name, n]) => got[name] === n);
+	})()`)
 }
 
 // TestNewRule: from a filter to people in the workspace, exactly as the preview said; then somebody leaves.

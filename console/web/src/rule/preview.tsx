@@ -134,8 +134,8 @@ function Items({ preview, group, text, store, again }: { preview: Preview; group
       empty={<Empty icon={<IconEye size={36} stroke={1.3} />} title="Nothing matches">Try another name, reason or value.</Empty>}
       more={q.hasNextPage ? () => void q.fetchNextPage() : undefined} moreLoading={q.isFetchingNextPage}
       columns={[
-        { label: 'Who', cell: (o) => <Who of={o} /> },
-        { label: 'What', width: 130, cell: (o) => <What of={o} /> },
+        { label: 'Who', cell: (o) => <Stack gap={6} align="flex-start"><Who of={o} /><Box hiddenFrom="sm"><What of={o} /></Box></Stack> },
+        { label: 'What', width: 130, wide: true, cell: (o) => <What of={o} /> },
         { label: 'Why and what differs', cell: (o) => (
           <Box>
             <Text size="sm" className="wrap">{sentence(o.why)}</Text>

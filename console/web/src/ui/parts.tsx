@@ -62,7 +62,7 @@ export function Status({ of, label, color, help, dot = true }: { of?: { label: s
 }
 
 /** Beside the name of a group, where people stand in the same list. */
-export const GroupBadge = () => <Badge variant="default" size="sm" radius="sm" tt="none" fw={500}>Group</Badge>;
+export const GroupBadge = () => <Badge variant="default" size="sm" radius="sm" tt="none" fw={500} miw="max-content">Group</Badge>;
 
 export function Loading({ rows = 4 }: { rows?: number }) {
   return (
@@ -242,7 +242,7 @@ export function Changes({ changes, limit = 6 }: { changes: Change[]; limit?: num
         </Text>
       ))}
       {changes.length > limit && (
-        <Anchor component="button" type="button" size="xs" onClick={() => setAll(!all)}>
+        <Anchor component="button" type="button" size="xs" style={{ alignSelf: 'flex-start' }} onClick={() => setAll(!all)}>
           {all ? 'Show less' : `Show ${changes.length - limit} more`}
         </Anchor>
       )}
