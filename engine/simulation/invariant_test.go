@@ -138,7 +138,8 @@ func (w *world) called(l *life, class, path, key string) {
 	if again {
 		w.violate("the same %s was called %d times in a minute", class, sameAMinute)
 	}
-	if now.After(until.from) && now.Before(until.until) {
+	// A test of the connection does not know of the one before it: it is made every five seconds at most.
+	if class != "TEST" && now.After(until.from) && now.Before(until.until) {
 		w.violate("%s was called %v before the time that Retry-After gave", class, until.until.Sub(now))
 	}
 	if !paused.IsZero() && now.Sub(paused) > time.Second && (class == http.MethodPost || class == http.MethodPatch) {

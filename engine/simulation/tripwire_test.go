@@ -19,9 +19,18 @@ const (
 	untrip deed = "untrip" // an administrator lets the connection go on, if the tripwire stopped it
 )
 
+// answering is a target that loses no answers: one that does hides whom it hurt, and then it may be more than five
+// (docs/decisions/0028).
+func answering(s schedule) schedule {
+	s.Events = slices.DeleteFunc(s.Events, func(e event) bool {
+		return e.Do == fault && (strings.Contains(e.Text, "after") || strings.Contains(e.Text, "lost") || strings.Contains(e.Text, "hang"))
+	})
+	return s
+}
+
 // hostile is a schedule in which the target deactivates people when they are updated.
 func hostile(seed uint64) schedule {
-	s := generate(seed)
+	s := plain(seed)
 	r := rand.New(rand.NewPCG(seed, 0x7a1b))
 	at := func() int { return r.IntN(len(s.Events) + 1) }
 	for range 1 + r.IntN(2) {
@@ -42,7 +51,7 @@ func TestTripwireSchedules(t *testing.T) {
 		t.Run("worker", func(t *testing.T) {
 			t.Parallel()
 			for seed := 1 + n; seed < min(*countFlag, 400) && failures.Load() < 5; seed += workers {
-				if out := run(t, hostile(seed), mutant{}); len(out.violations) > 0 {
+				if out := run(t, answering(hostile(seed)), mutant{}); len(out.violations) > 0 {
 					failures.Add(1)
 					t.Errorf("seed %d: %s\n%s", seed, strings.Join(out.violations, "\n"), strings.Join(out.log, "\n"))
 				}
