@@ -234,6 +234,9 @@ func (r *runner) vanished(ctx context.Context, it *item) (bool, error) {
 	}
 	d := r.newDrift(it, provision.DriftAccount, howRead)
 	d.Ours, d.Before, d.Basis = it.row.RemoteID, it.row.RemoteID, plan.Fingerprint(&it.want)
+	if it.stored.Remote == nil && !it.stored.UpdatedAt.IsZero() {
+		d.FoundAt = it.stored.UpdatedAt // when it was not listed: an administrator who let the connection go on since knew of it
+	}
 	if err := r.keepDrift(it, []provision.Drift{d}); err != nil || it.want.Ref.Kind != directory.KindUser {
 		return false, err
 	}

@@ -269,7 +269,7 @@ func (r *runner) markUnseen(ctx context.Context, l *listing) error {
 				remove = append(remove, row.ID)
 			default:
 				r.engine.keepBaseline(r.connectionID, row.ObjectID, row.Remote, false)
-				row.Remote = nil // read before anything is decided
+				row.Remote, row.UpdatedAt = nil, r.engine.now() // read before anything is decided
 				save = append(save, row)
 			}
 		}
