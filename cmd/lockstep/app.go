@@ -346,8 +346,8 @@ func (q quiet) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle implements slog.Handler. What fails because the program is ending is no failure.
 func (q quiet) Handle(ctx context.Context, r slog.Record) error {
-	if ctx.Err() != nil {
-		return nil
+	if ctx.Err() == nil {
+		return q.Handler.Handle(ctx, r)
 	}
-	return q.Handler.Handle(ctx, r)
+	return nil
 }
