@@ -12,7 +12,7 @@ import (
 	"lockstep/sandbox/slack"
 )
 
-// What issue and page call the group works: 10,000 people, each in ten of 100 groups.
+// The works with groups: 10,000 people, each in ten of 100 groups.
 const (
 	groupPeople = 10_000
 	groupCount  = 100
@@ -95,13 +95,7 @@ func groupResync(b *bench) (figures, error) {
 	if _, err := b.client.publish(); err != nil {
 		return figures{}, err
 	}
-	b.workspace.ResetLog()
-	before, err := b.usage()
-	if err = errors.Join(err, b.resetTop()); err != nil {
-		return figures{}, err
-	}
-	took, err := b.client.resync()
-	return b.spent(took, before, err)
+	return b.resynced()
 }
 
 // nesting takes a group of 50,000 out of another and puts it back, by the API.

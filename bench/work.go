@@ -111,14 +111,19 @@ func resync(n int) func(*bench) (figures, error) {
 		if _, err := b.adopted(n); err != nil {
 			return figures{}, err
 		}
-		b.workspace.ResetLog()
-		before, err := b.usage()
-		if err = errors.Join(err, b.resetTop()); err != nil {
-			return figures{}, err
-		}
-		took, err := b.client.resync()
-		return b.spent(took, before, err)
+		return b.resynced()
 	}
+}
+
+// resynced measures one more reconciliation.
+func (b *bench) resynced() (figures, error) {
+	b.workspace.ResetLog()
+	before, err := b.usage()
+	if err = errors.Join(err, b.resetTop()); err != nil {
+		return figures{}, err
+	}
+	took, err := b.client.resync()
+	return b.spent(took, before, err)
 }
 
 func adoption(n int) func(*bench) (figures, error) {
