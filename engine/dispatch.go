@@ -193,21 +193,7 @@ func (r *runner) dispatch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read due work: %w", err)
 	}
-	var ids []string
-	r.mu.Lock()
-	for _, a := range due {
-		low := a.Priority >= provision.PriorityBackfill
-		if low && backfill <= 0 || r.inflight[a.ObjectID] {
-			continue
-		}
-		if low {
-			backfill--
-			r.backfill[a.ObjectID] = true
-		}
-		r.inflight[a.ObjectID] = true
-		ids = append(ids, a.ObjectID)
-	}
-	r.mu.Unlock()
+	ids := r.claim(due, backfill)
 	if len(ids) == 0 {
 		return nil
 	}
@@ -234,6 +220,27 @@ func (r *runner) dispatch(ctx context.Context) error {
 		}
 	}()
 	return nil
+}
+
+// claim takes due objects into visits, at most backfill of them for the backfill. Who is to be weighed once more with the others of
+// an edit waits for that: a visit in between would do the same a second time.
+func (r *runner) claim(due []provision.Account, backfill int) []string {
+	var ids []string
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i := range due {
+		id, low := due[i].ObjectID, due[i].Priority >= provision.PriorityBackfill
+		if low && backfill <= 0 || r.inflight[id] || r.retake[id] {
+			continue
+		}
+		if low {
+			backfill--
+			r.backfill[id] = true
+		}
+		r.inflight[id] = true
+		ids = append(ids, id)
+	}
+	return ids
 }
 
 // announce keeps who is in a visit before the first call is made.
@@ -286,13 +293,14 @@ func (r *runner) visited(id string) {
 	r.visits++
 	delete(r.inflight, id)
 	delete(r.backfill, id)
-	if r.repeat[id] && !r.line.limits.Off() {
+	again := r.repeat[id] && !r.line.limits.Off()
+	if again {
 		r.retake[id] = true // with the others of the same edit, see reweigh
 	}
 	delete(r.repeat, id)
 	left := len(r.inflight)
 	r.mu.Unlock()
-	if left == 0 || left%8 == 0 {
+	if again || left%8 == 0 {
 		r.poke()
 	}
 }
