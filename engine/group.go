@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -106,147 +105,6 @@ func (r *runner) settleGroup(ctx context.Context, it *groupItem) error {
 	return nil
 }
 
-// linkGroup makes sure that the group on the target is known, where there is one.
-func (r *runner) linkGroup(ctx context.Context, it *groupItem) error {
-	ctx = withPriority(ctx, it.row.Priority)
-	if it.row.Linked() {
-		if it.row.Remote != nil {
-			return nil
-		}
-		return r.readGroup(ctx, it)
-	}
-	identifier := r.line.identifier(&it.want)
-	switch {
-	case it.row.Phase == provision.PhaseCreating && it.row.MatchKey != "":
-		identifier = it.row.MatchKey // what the create that was not answered had sent
-	case !it.want.InScope || it.row.Phase == provision.PhaseAbsent || identifier == "":
-		return nil
-	}
-	found, err := r.line.target.Find(ctx, directory.KindGroup, identifier)
-	if err != nil {
-		return err
-	}
-	switch len(found) {
-	case 0:
-		if it.mayAppear(r.line) {
-			return &provision.Fault{
-				Kind: provision.Transient, Code: "not_shown", Message: "a group was asked for, no answer came, and the target does not show it yet",
-				Hint: "it is looked for again by itself; if it stays, look for the group on the target",
-			}
-		}
-		it.row.Phase, it.row.MatchKey = provision.PhaseAbsent, ""
-		return nil
-	case 1:
-		return r.adoptGroup(ctx, it, &found[0])
-	default:
-		return &provision.Fault{
-			Kind: provision.Rejected, Code: "ambiguous", Message: fmt.Sprintf("%d groups on the target have this name, and none is guessed", len(found)),
-			Hint: "rename all but one of them on the target",
-		}
-	}
-}
-
-// readGroup asks the target about a group of which it is not known how it stands. What others changed since it was known is drift.
-func (r *runner) readGroup(ctx context.Context, it *groupItem) error {
-	if it.row.Cause == scanCause {
-		ctx = scanning(ctx)
-	}
-	remote, err := r.line.target.Get(ctx, directory.KindGroup, it.row.RemoteID)
-	if err != nil {
-		return err
-	}
-	before := it.known
-	was, _ := r.engine.takeBaseline(r.connectionID, it.want.Ref.ID)
-	if err := r.learnGroup(ctx, it, remote); err != nil {
-		return err
-	}
-	found := r.learnedMembers(it, before, was)
-	if err := r.nameMembers(ctx, found); err != nil {
-		return err
-	}
-	return r.keepDrift(&it.item, found)
-}
-
-// adoptGroup ties the group to one of the same name that is there already.
-func (r *runner) adoptGroup(ctx context.Context, it *groupItem, remote *provision.Remote) error {
-	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindGroup, []string{remote.ID})
-	if err != nil {
-		return fmt.Errorf("read accounts: %w", err)
-	}
-	var remove []string
-	for _, row := range rows {
-		if row.ObjectID != "" && row.ObjectID != it.row.ObjectID {
-			return &provision.Fault{
-				Kind: provision.Rejected, Code: "linked_elsewhere", Message: fmt.Sprintf("the group of this name is linked to %s", row.ObjectName),
-				Hint: "two groups in the directory have one name: rename one of them, or take it out of the rule",
-			}
-		}
-		if row.ObjectID == "" {
-			remove = append(remove, row.ID)
-		}
-	}
-	it.row.Ownership = provision.Adopted
-	why := "a group of the same name was there; it is adopted"
-	if it.row.Phase == provision.PhaseCreating {
-		it.row.Ownership = provision.Managed
-		why = "the group was created by a call whose answer was lost; it is linked"
-	}
-	it.row.RemoteID, it.row.Remote = remote.ID, remote
-	it.row.Phase, it.row.MatchKey = provision.PhaseNone, ""
-	if err := r.save(&it.item, remove, r.activity(&it.item, actionLinked, true, why, nil)); err != nil {
-		return err
-	}
-	return r.learnGroup(ctx, it, remote)
-}
-
-// learnGroup takes over what the target says about a group and its members. Whom we put there stays ours.
-func (r *runner) learnGroup(ctx context.Context, it *groupItem, remote *provision.Remote) error {
-	next := make(map[string]provision.KnownMember, len(remote.Members))
-	for _, id := range remote.Members {
-		next[id] = provision.KnownMember{RemoteID: id, Present: true, Ours: it.known[id].Ours}
-	}
-	for id, m := range it.known {
-		if _, there := next[id]; !there && m.Ours {
-			next[id] = provision.KnownMember{RemoteID: id, Ours: true} // maybe about to be added again
-		}
-	}
-	it.row.Remote = remote
-	return r.keepMembers(ctx, it, next)
-}
-
-// keepMembers writes what differs from what was known.
-func (r *runner) keepMembers(ctx context.Context, it *groupItem, next map[string]provision.KnownMember) error {
-	var put []provision.KnownMember
-	var drop []string
-	for _, id := range sortedKeys(next) {
-		if it.known[id] != next[id] {
-			put = append(put, next[id])
-		}
-	}
-	for _, id := range sortedKeys(it.known) {
-		if _, stays := next[id]; !stays {
-			drop = append(drop, id)
-		}
-	}
-	if err := r.engine.store.SaveAccountMembers(ctx, it.row.ID, put, drop); err != nil {
-		return fmt.Errorf("keep members: %w", err)
-	}
-	it.known = next
-	return nil
-}
-
-// intendMembers notes, before a call, whom it adds: after a lost answer they are ours.
-func (r *runner) intendMembers(ctx context.Context, it *groupItem, change *provision.MemberChange) error {
-	if change == nil || len(change.Add) == 0 {
-		return nil
-	}
-	next := maps.Clone(it.known)
-	for _, id := range change.Add {
-		next[id] = provision.KnownMember{RemoteID: id, Present: next[id].Present, Ours: true}
-	}
-	return r.keepMembers(ctx, it, next)
-}
-
 // doGroup makes one call and remembers what the target answered.
 func (r *runner) doGroup(ctx context.Context, it *groupItem, op provision.Operation) error {
 	call := connector.Call{
@@ -326,31 +184,6 @@ func (r *runner) verifyGroup(ctx context.Context, it *groupItem, done []provisio
 		Kind: provision.Rejected, Code: "not_stored", Message: fmt.Sprintf("the target accepted the change and still differs: %s", left[0].Why),
 		Hint: "somebody else may be changing the group on the target",
 	}
-}
-
-// reread makes accounts be read that the target refuses as members: they may have been deactivated there, and nobody told us.
-func (r *runner) reread(ctx context.Context, remoteIDs []string) error {
-	rows, err := r.engine.store.AccountsByRemote(ctx, r.connectionID, directory.KindUser, remoteIDs)
-	if err != nil {
-		return fmt.Errorf("read accounts: %w", err)
-	}
-	now := r.engine.now()
-	var save []*provision.Account
-	for i := range rows {
-		if row := &rows[i]; row.Linked() && row.Remote != nil && !r.busy(row.ObjectID) {
-			row.Remote, row.UpdatedAt = nil, now
-			row.DueAt, row.Status, row.Priority, row.Cause = now, provision.StatusPending, provision.PriorityLive, "the target refuses them as a member of a group"
-			save = append(save, row)
-		}
-	}
-	if len(save) == 0 {
-		return nil
-	}
-	if err := r.engine.store.Record(ctx, save, nil, nil); err != nil {
-		return fmt.Errorf("mark accounts to be read: %w", err)
-	}
-	r.poke()
-	return nil
 }
 
 // repeats reports whether an operation does over again what another did.
@@ -479,27 +312,6 @@ func heldFault(it *groupItem) *provision.Fault {
 		}
 	}
 	return nil
-}
-
-// tidyMembers forgets members of ours who are neither there nor wanted.
-func (r *runner) tidyMembers(ctx context.Context, it *groupItem) error {
-	if it.row.ID == "" || it.want.Leave {
-		return nil
-	}
-	wanted := make(map[string]bool, len(it.wanted))
-	for _, m := range it.wanted {
-		wanted[m.RemoteID] = true
-	}
-	next := make(map[string]provision.KnownMember, len(it.known))
-	for id, m := range it.known {
-		if m.Present || wanted[id] {
-			next[id] = m
-		}
-	}
-	if len(next) == len(it.known) {
-		return nil
-	}
-	return r.keepMembers(ctx, it, next)
 }
 
 // groupAction is the type of an activity about a group, in PingOne's words where it has any.

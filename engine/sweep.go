@@ -3,12 +3,10 @@ package engine
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"runtime"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -92,53 +90,6 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 	}
 }
 
-// sweepList takes over what the listing of the target has read since the last turn: what we know is refreshed, what we do not know is
-// kept as foreign, so that people can be matched with it. An account of ours that was not listed is asked for by its id: one listing
-// proves nothing. It reports whether there was anything.
-func (r *runner) sweepList(ctx context.Context) (bool, error) {
-	if r.listing == nil || r.listing.sweep != r.state.Sweep.ID {
-		return false, r.startListing(ctx)
-	}
-	page, more, err := r.listing.next()
-	switch {
-	case more:
-		return true, r.refreshPage(ctx, page)
-	case err == nil && !r.listing.over:
-		return false, nil // it is being read
-	case errors.Is(err, errStopping):
-		r.endListing()
-		return true, nil // paused, halted or over: it is listed when the runner goes on
-	case err != nil:
-		r.endListing()
-		if fault := asFault(err); fault != nil && ctx.Err() == nil {
-			return true, r.listFailed(ctx, fault)
-		}
-		return false, fmt.Errorf("list the target's accounts: %w", err)
-	}
-	if err := r.markUnseen(ctx, r.listing); err != nil {
-		return false, err
-	}
-	r.endListing()
-	s := &r.state.Sweep
-	s.Phase, s.Fault, s.Attempts, s.RetryAt = provision.SweepWalk, nil, 0, time.Time{}
-	return true, r.scanned(ctx)
-}
-
-// scanned ends a listing: nothing is repaired before it is known how much others changed on the target since the one before.
-func (r *runner) scanned(ctx context.Context) error {
-	now, before := r.engine.now(), r.state.ScannedAt
-	if r.line.drift.Handling != provision.DriftOff {
-		if _, err := r.tooMany(ctx, "", latest(before, r.state.ResumedAt)); err != nil {
-			return err
-		}
-		if err := r.engine.store.PruneDrift(ctx, r.connectionID, now.Add(-provision.DriftKept)); err != nil {
-			return fmt.Errorf("forget old drift: %w", err)
-		}
-	}
-	r.state.ScannedAt = now
-	return r.keepState(ctx)
-}
-
 // ahead lets produce fetch the next page while consume is busy with the one before.
 func ahead[T any](ctx context.Context, produce func(context.Context, func(T) error) error, consume func(T) error) error {
 	ctx, cancel := context.WithCancel(ctx)
@@ -166,67 +117,6 @@ func ahead[T any](ctx context.Context, produce func(context.Context, func(T) err
 	return cmp.Or(failed, <-produced)
 }
 
-// listFailed tries to list the target again later, with growing gaps, and says so; what is due meanwhile goes on. A halting fault
-// stops the connection.
-func (r *runner) listFailed(ctx context.Context, fault *provision.Fault) error {
-	if fault.Kind == provision.Halted {
-		r.halt(fault)
-		return nil
-	}
-	s := &r.state.Sweep
-	if len(fault.Throttled) > 0 {
-		wait := max(fault.RetryAfter, retryFirst)
-		r.pacer.throttle(fault.Throttled, wait)
-		s.RetryAt = r.engine.now().Add(wait) // writes have another budget, and do not wait for this one
-		return r.keepState(ctx)
-	}
-	if s.Fault == nil || s.Fault.Code != fault.Code {
-		r.note(actionFailed, false, "the target's accounts cannot be listed: "+fault.Error())
-	}
-	s.Attempts++
-	s.Fault, s.RetryAt = fault, r.engine.now().Add(max(fault.RetryAfter, r.engine.backoff(s.Attempts, retryFirst, retryLongest)))
-	return r.keepState(ctx)
-}
-
-// refreshPage keeps what a page of the listing says that we did not know. Most of it is known, so that only the rest is read whole.
-func (r *runner) refreshPage(ctx context.Context, page listed) error {
-	visited := r.visitedSince(page.asked)
-	news, err := r.engine.store.News(ctx, r.connectionID, directory.KindUser, page.rows)
-	if err != nil {
-		return fmt.Errorf("read accounts: %w", err)
-	}
-	now := r.engine.now()
-	save := make([]*entry, 0, len(news))
-	known, said := map[string]*provision.Remote{}, map[string]*provision.Remote{} // of people who are linked
-	for i := range news {
-		row := news[i].Account
-		switch {
-		case row == nil:
-			row = &provision.Account{
-				EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Ownership: provision.Foreign, RemoteID: news[i].Remote.ID,
-			}
-		case visited[row.ObjectID]:
-			continue // its visit knows better
-		case row.Linked():
-			known[row.ObjectID], said[row.ObjectID] = row.Remote, news[i].Remote
-		}
-		row.Remote, row.UpdatedAt = news[i].Remote, now
-		if row.ObjectID == "" {
-			row.MatchKey = r.line.matchKey(row.Kind, row.Remote)
-		}
-		save = append(save, &entry{account: row})
-	}
-	if err := r.refreshed(ctx, known, said); err != nil {
-		return err
-	}
-	for _, err := range r.recorder.all(save) {
-		if err != nil && !errors.Is(err, provision.ErrLinked) { // linked: a visit has just adopted it
-			return fmt.Errorf("keep what the target listed: %w", err)
-		}
-	}
-	return nil
-}
-
 func (r *runner) busy(id string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -239,50 +129,6 @@ func (r *runner) visiting() map[string]bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return maps.Clone(r.inflight)
-}
-
-// markUnseen makes accounts of ours that were not listed be read one by one; foreign ones that are gone are forgotten.
-func (r *runner) markUnseen(ctx context.Context, l *listing) error {
-	seen := l.seen
-	// Every account that was listed has a row by now; if there are no more rows than that, none is missing.
-	known, err := r.engine.store.CountRemote(ctx, r.connectionID, directory.KindUser)
-	if err != nil {
-		return fmt.Errorf("count accounts: %w", err)
-	}
-	if known == seen.count() {
-		return nil
-	}
-	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: directory.KindUser, Limit: sweepBatch}
-	for {
-		visited := r.visitedSince(l.began)
-		page, err := r.engine.store.AccountPage(ctx, q)
-		if err != nil {
-			return fmt.Errorf("read accounts: %w", err)
-		}
-		var save []*provision.Account
-		var remove []string
-		for i := range page {
-			row := &page[i]
-			switch {
-			case row.RemoteID == "" || seen.has(row.RemoteID) || visited[row.ObjectID]:
-			case row.ObjectID == "":
-				remove = append(remove, row.ID)
-			default:
-				r.engine.keepBaseline(r.connectionID, row.ObjectID, row.Remote, false)
-				row.Remote, row.UpdatedAt = nil, r.engine.now() // read before anything is decided
-				save = append(save, row)
-			}
-		}
-		if len(save)+len(remove) > 0 {
-			if err := r.engine.store.Record(ctx, save, remove, nil); err != nil {
-				return fmt.Errorf("mark accounts that were not listed: %w", err)
-			}
-		}
-		if len(page) < q.Limit {
-			return nil
-		}
-		q.After = page[len(page)-1].ID
-	}
 }
 
 // sweepWalk evaluates the next batch of users.
@@ -392,112 +238,6 @@ func (r *runner) unvisited(ctx context.Context, ids []string) ([]string, error) 
 // make their gaps small again, as an administrator who asks for a reconciliation does.
 func waitsForRetry(row *provision.Account) bool {
 	return row.Fault != nil && !row.DueAt.IsZero()
-}
-
-// match links people with accounts that the listing found: exactly one with the same identifier is adopted, none means that
-// there is none, several are nobody's guess.
-func (r *runner) match(ctx context.Context, items []*item) error {
-	wanting := map[string][]*item{}
-	for _, it := range items {
-		// Somebody of whom an earlier look-up said that they have no account may have got one by hand since.
-		if it.want.InScope && !it.row.Linked() && it.row.Phase != provision.PhaseCreating {
-			if key := r.line.identifier(&it.want); key != "" {
-				wanting[key] = append(wanting[key], it)
-			}
-		}
-	}
-	if len(wanting) == 0 {
-		return nil
-	}
-	rows, err := r.engine.store.Unlinked(ctx, r.connectionID, directory.KindUser, sortedKeys(wanting))
-	if err != nil {
-		return fmt.Errorf("read foreign accounts: %w", err)
-	}
-	ids := make([]string, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].RemoteID
-	}
-	kept, err := r.engine.store.KeptForeign(ctx, r.connectionID, directory.KindUser, ids)
-	if err != nil {
-		return fmt.Errorf("read what stays foreign: %w", err)
-	}
-	found, closer := map[string][]provision.Account{}, map[string]bool{}
-	for _, row := range rows {
-		if kept[row.RemoteID] {
-			closer[row.MatchKey] = true
-			continue
-		}
-		found[row.MatchKey] = append(found[row.MatchKey], row)
-	}
-	claims, err := r.line.rivals(ctx, r.engine.store, r.envID, sortedKeys(found))
-	if err != nil {
-		return err
-	}
-	var taken []*item
-	for _, key := range sortedKeys(wanting) {
-		its := wanting[key]
-		for _, it := range its {
-			switch rows := found[key]; {
-			case len(claims[key]) > 0:
-			case closer[key] && it.row.Phase == provision.PhaseAbsent:
-				it.row.Phase = provision.PhaseNone
-			case closer[key]:
-			case len(rows) == 0:
-				it.row.Phase = provision.PhaseAbsent
-			case len(rows) == 1 && len(its) == 1:
-				it.foreign = &rows[0]
-				taken = append(taken, it)
-			}
-			// Otherwise the visit looks closer and says what is wrong.
-		}
-	}
-	return r.take(taken)
-}
-
-// take adopts listed accounts: the foreign row becomes the person's.
-func (r *runner) take(items []*item) error {
-	entries := make([]*entry, len(items))
-	before := make([]*provision.Account, len(items))
-	for i, it := range items {
-		before[i] = it.row
-		entries[i] = r.taking(it)
-	}
-	for i, err := range r.recorder.all(entries) {
-		it := items[i]
-		switch {
-		case errors.Is(err, provision.ErrLinked):
-			it.row = before[i] // somebody was quicker: the visit looks closer
-			it.plan(r.line.policy)
-		case err != nil:
-			return fmt.Errorf("adopt an account: %w", err)
-		default:
-			if err := r.referrers(it); err != nil {
-				return err
-			}
-			it.stored = *it.row
-		}
-	}
-	return nil
-}
-
-// taking ties the person to the foreign row that was found.
-func (r *runner) taking(it *item) *entry {
-	row, foreign := *it.row, it.foreign
-	var remove []string
-	if row.ID == "" {
-		row.ID = foreign.ID
-	} else {
-		remove = []string{foreign.ID}
-	}
-	row.RemoteID, row.Remote, row.Ownership = foreign.RemoteID, foreign.Remote, provision.Adopted
-	row.Phase, row.MatchKey, row.UpdatedAt = provision.PhaseNone, "", r.engine.now()
-	it.row = &row
-	it.describe(r.engine.now())
-	it.plan(r.line.policy)
-	it.row.Status, it.row.Detail = it.outcome.Status, it.outcome.Detail
-	why := adoptedSaid(r.line.identifies())
-	kept := row // the recorder reads it while the item goes on
-	return &entry{account: &kept, remove: remove, activities: []directory.Activity{r.activity(it, actionLinked, true, why, nil)}}
 }
 
 // sweepAfter looks at rows whose user is gone.
