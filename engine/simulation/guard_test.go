@@ -262,7 +262,8 @@ func (w *world) decided(d provision.HoldDecision, rows []provision.Account) {
 		if !known {
 			continue
 		}
-		made := decision{at: time.Now(), whys: w.whysOut(who, time.Now().Add(-inFlight))}
+		// What the hold showed is what the engine knew: an edit of the last moment is another reason, which was not decided about.
+		made := decision{at: w.allowance(), whys: w.whysOut(who, time.Now().Add(-inFlight))}
 		g.mu.Lock()
 		delete(g.approved, rows[i].RemoteID)
 		delete(g.refused, rows[i].RemoteID)
