@@ -225,11 +225,16 @@ func (it *item) describe(now time.Time) {
 	if it.want.Leave {
 		return
 	}
-	if it.row.Gate.State != provision.GateRejected { // who keeps access keeps their groups
-		it.row.InScope = it.want.InScope
-	}
+	it.place()
 	if it.want.InScope {
 		it.row.RuleID, it.row.OutSince, it.row.WaitsFor = it.want.RuleID, time.Time{}, it.want.WaitsFor
+	}
+}
+
+// place says whether the object is in scope. Who keeps access because their leaving was rejected keeps their place in groups as well.
+func (it *item) place() {
+	if it.want.InScope || it.row.Gate.State != provision.GateRejected {
+		it.row.InScope = it.want.InScope
 	}
 }
 
@@ -238,6 +243,9 @@ func (it *item) rest(now time.Time) {
 	it.row.DueAt, it.row.Priority, it.row.Cause, it.row.Origin, it.row.OutSince = time.Time{}, 0, "", directory.Cause{}, time.Time{}
 	it.row.Status, it.row.Detail = it.outcome.Status, sentences(it.outcome.Detail, it.want.Waits)
 	it.regate(now)
+	if !it.want.Leave {
+		it.place() // a visit may have found that there was nothing to reject
+	}
 	if it.row.Status == provision.StatusPending { // nothing is to be done now, so nothing is pending
 		it.row.Status = provision.StatusPartial
 		if !it.row.Linked() {

@@ -36,7 +36,7 @@ func (it *item) wait(why, cause string) {
 		row.Detail = "held: " + why
 	}
 	row.Gate.Why = why
-	row.InScope = it.stored.InScope // also to their groups they belong as before
+	row.InScope = it.stored.InScope || it.want.InScope // also to their groups they belong as before
 	it.rowAtGate()
 }
 

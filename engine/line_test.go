@@ -55,3 +55,35 @@ func TestPutOff(t *testing.T) {
 		t.Errorf("when the time has come: %+v", it.row)
 	}
 }
+
+// TestPlace: whose leaving was rejected keeps their place; whoever is covered is counted, whatever was decided about them.
+func TestPlace(t *testing.T) {
+	for name, test := range map[string]struct {
+		covered, was, want bool
+		gate               provision.GateState
+	}{
+		"covered":                       {covered: true, want: true},
+		"not covered any more":          {was: true},
+		"leaving was rejected":          {was: true, gate: provision.GateRejected, want: true},
+		"never covered, and rejected":   {gate: provision.GateRejected},
+		"covered again, still disabled": {covered: true, gate: provision.GateRejected, want: true},
+	} {
+		it := &item{want: provision.Desired{InScope: test.covered}, row: &provision.Account{InScope: test.was, Gate: provision.Gate{State: test.gate}}}
+		if it.place(); it.row.InScope != test.want {
+			t.Errorf("%s: %v", name, it.row.InScope)
+		}
+	}
+}
+
+// TestRestPlaces: a visit that finds an account closed already has nothing to reject, and its person has left.
+func TestRestPlaces(t *testing.T) {
+	row := &provision.Account{
+		Kind: directory.KindUser, RemoteID: "U1", Ownership: provision.Managed, InScope: true, Remote: &provision.Remote{ID: "U1"},
+		Gate: provision.Gate{State: provision.GateRejected, Why: "left"},
+	}
+	it := &item{row: row}
+	it.rest(time.Now())
+	if row.InScope || row.Gate.State != provision.GateNone {
+		t.Errorf("%+v", row)
+	}
+}

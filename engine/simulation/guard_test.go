@@ -133,8 +133,9 @@ type guardTally struct {
 
 // decision is what was decided about a member's leaving, and the kinds of reasons for it at that time.
 type decision struct {
-	at   time.Time
-	whys map[string]bool
+	at     time.Time
+	whys   map[string]bool
+	object string // whose account it is: who comes back after a deletion is another
 }
 
 // sample is how many people had access at a time.
@@ -263,7 +264,10 @@ func (w *world) decided(d provision.HoldDecision, rows []provision.Account) {
 			continue
 		}
 		// What the hold showed is what the engine knew: an edit of the last moment is another reason, which was not decided about.
-		made := decision{at: w.allowance(), whys: w.whysOut(who, time.Now().Add(-inFlight))}
+		made := decision{at: w.allowance(), whys: w.whysOut(who, time.Now().Add(-inFlight)), object: rows[i].ObjectID}
+		if w.replaced(who, made.object) {
+			made.whys["deleted"] = true
+		}
 		g.mu.Lock()
 		delete(g.approved, rows[i].RemoteID)
 		delete(g.refused, rows[i].RemoteID)
@@ -274,6 +278,12 @@ func (w *world) decided(d provision.HoldDecision, rows []provision.Account) {
 		}
 		g.mu.Unlock()
 	}
+}
+
+// replaced reports whether somebody was deleted: who came back since has the account of another.
+func (w *world) replaced(who int, object string) bool {
+	u := w.truth.now(who)
+	return u == nil || u.ID != object
 }
 
 // whysOut lists why somebody was to have no access since then: the kinds of reasons that an administrator tells apart at least.
@@ -308,6 +318,9 @@ func (w *world) judgeClosing(who int, id string) {
 	}
 	d, ok := g.approved[id]
 	delete(g.approved, id)
+	if w.replaced(who, d.object) {
+		whys["deleted"] = true
+	}
 	if ok && slices.ContainsFunc(slices.Collect(maps.Keys(whys)), func(why string) bool { return d.whys[why] }) {
 		return
 	}

@@ -83,6 +83,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	body, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
 	out := &Response{Status: answer.StatusCode, Header: answer.Header, Body: bytes.TrimSpace(body), RetryAfter: c.retryAfter(answer.Header)}
 	switch {
+	case answer.StatusCode == http.StatusUnauthorized && (err != nil || unfinished(out.Body)):
+		out.Body = nil // the status says all there is: with these credentials no other call may be tried
+		return out, nil
 	case err != nil:
 		return nil, brokenOff(ctx, err, r.Method, out)
 	case int64(len(body)) > limit:
@@ -92,11 +95,16 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	case answer.StatusCode == http.StatusTooManyRequests:
 		out.Body = nil // a proxy's page: the status and Retry-After say all there is
 		return out, nil
-	case out.Body[0] == '{' || out.Body[0] == '[':
+	case unfinished(out.Body):
 		return nil, bodyFault("truncated_answer", "the answer broke off before its end", r.Method, out)
 	default:
 		return nil, bodyFault("not_json", "the answer is not JSON (a proxy's or a maintenance page?)", r.Method, out)
 	}
+}
+
+// unfinished reports whether a body begins like JSON and is none.
+func unfinished(body []byte) bool {
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[') && !json.Valid(body)
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {

@@ -106,6 +106,22 @@ func TestAnswersThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// TestHalfARefusal: that the credentials are refused is known from the status, however little of the rest arrives.
+func TestHalfARefusal(t *testing.T) {
+	for name, length := range map[string]string{"half of it": "10", "less than was promised": "50"} {
+		t.Run(name, func(t *testing.T) {
+			c := serve(t, func(rw http.ResponseWriter, _ *http.Request) {
+				rw.Header().Set("Content-Length", length)
+				rw.WriteHeader(http.StatusUnauthorized)
+				_, _ = rw.Write([]byte(`{"Errors":`))
+			})
+			if r, err := c.Do(t.Context(), client.Request{Method: "PATCH", Path: "Users/U1"}); err != nil || r.Status != http.StatusUnauthorized || r.Body != nil {
+				t.Errorf("%+v %v", r, err)
+			}
+		})
+	}
+}
+
 func TestListsMayBeLarge(t *testing.T) {
 	c := serve(t, func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = rw.Write([]byte(`"` + strings.Repeat("x", 2<<20) + `"`))
