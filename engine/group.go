@@ -272,7 +272,7 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 	}
 	r.progress.succeeded(now)
 	if !it.want.InScope && !it.want.Leave {
-		if err := r.engine.store.EndConsent(ctx, r.connectionID, it.row.ObjectID); err != nil {
+		if err := r.engine.store.EndConsent(ctx, r.connectionID, it.row.ObjectID, r.line.published); err != nil {
 			r.fail(fmt.Errorf("end a consent: %w", err))
 			return
 		}

@@ -37,5 +37,6 @@ type Groups interface {
 
 	Consents(ctx context.Context, connectionID string, groupIDs []string) (map[string]bool, error)
 	Consent(ctx context.Context, connectionID string, groupIDs []string, by string, at time.Time) error
-	EndConsent(ctx context.Context, connectionID, groupID string) error
+	// EndConsent ends a consent that was given until then: a revision that selects the group once more has given another.
+	EndConsent(ctx context.Context, connectionID, groupID string, given time.Time) error
 }

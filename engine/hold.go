@@ -94,7 +94,7 @@ func (e *Engine) Decide(ctx context.Context, envID, holdID string, approve bool)
 		if err := e.store.Consent(ctx, row.ConnectionID, []string{row.ObjectID}, origin.Actor.ID, now); err != nil {
 			return fmt.Errorf("keep the consent: %w", err)
 		}
-	} else if err := e.store.EndConsent(ctx, row.ConnectionID, row.ObjectID); err != nil { // it may have been approved a moment ago
+	} else if err := e.store.EndConsent(ctx, row.ConnectionID, row.ObjectID, now); err != nil { // it may have been approved a moment ago
 		return fmt.Errorf("end a consent: %w", err)
 	}
 	line := directory.Activity{

@@ -21,6 +21,7 @@ import (
 type line struct {
 	connection provision.Connection // defaults filled in, with secrets
 	snapshot   *provision.Snapshot
+	published  time.Time             // when; zero in a preview of drafts
 	custom     []directory.Attribute // as they were when the line was compiled; see fresh
 	rules      *scope.Rules
 	tables     map[string]*mapping.Table // by rule

@@ -92,6 +92,7 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 	if err != nil {
 		return err
 	}
+	line.published = revision.CreatedAt
 	if err := r.countHurt(ctx, pacer); err != nil {
 		return err
 	}

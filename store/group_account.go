@@ -150,11 +150,13 @@ func (t *tx) Consent(ctx context.Context, connectionID string, groupIDs []string
 	for i, id := range groupIDs {
 		rows[i] = []any{connectionID, id, by, micros(at)}
 	}
-	return insertMany(ctx, t, `INSERT INTO group_consents (connection_id, group_id, given_by, given_at)`, rows, ` ON CONFLICT (connection_id, group_id) DO NOTHING`)
+	return insertMany(ctx, t, `INSERT INTO group_consents (connection_id, group_id, given_by, given_at)`, rows,
+		` ON CONFLICT (connection_id, group_id) DO UPDATE SET given_by = excluded.given_by, given_at = excluded.given_at`)
 }
 
-// EndConsent takes a consent back: the group is not selected any more.
-func (db *DB) EndConsent(ctx context.Context, connectionID, groupID string) error {
-	_, err := db.write.ExecContext(ctx, `DELETE FROM group_consents WHERE connection_id = $1 AND group_id = $2`, connectionID, groupID)
+// EndConsent takes a consent back that was given until then: the group is not selected any more.
+func (db *DB) EndConsent(ctx context.Context, connectionID, groupID string, given time.Time) error {
+	_, err := db.write.ExecContext(ctx, `DELETE FROM group_consents WHERE connection_id = $1 AND group_id = $2 AND given_at <= $3`,
+		connectionID, groupID, micros(given))
 	return err
 }

@@ -291,12 +291,14 @@ func (w *world) whysOut(who int, since time.Time) map[string]bool {
 	out := map[string]bool{}
 	for _, p := range w.truth.statesSince(since) {
 		for _, u := range w.truth.usersSince(who, since) {
-			switch {
-			case u == nil:
+			if u == nil {
 				out["deleted"] = true
-			case p.decides(u) < 0:
+				continue
+			}
+			if p.decides(u) < 0 {
 				out["left"] = true
-			case !u.Enabled:
+			}
+			if !u.Enabled {
 				out["disabled"] = true
 			}
 		}
@@ -388,10 +390,14 @@ func (w *world) watch() {
 	if !w.s.Guard.on() {
 		return
 	}
+	state, err := w.outside.Runner(atDoor(w.ctx), w.env.ID, w.connection.ID)
+	if err != nil {
+		return // it is looked at again soon
+	}
 	now, p, members := time.Now(), w.truth.latest(), w.byID()
 	w.mu.Lock()
 	rough := w.tally.roughAt
-	if !w.truth.paused.IsZero() || !w.truth.revoked.IsZero() || !p.storeOn {
+	if !w.truth.paused.IsZero() || !w.truth.revoked.IsZero() || !p.storeOn || state.Trip != nil {
 		rough = now
 	}
 	w.mu.Unlock()

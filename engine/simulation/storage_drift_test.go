@@ -51,6 +51,7 @@ func (s *storage) PruneDrift(ctx context.Context, connectionID string, before ti
 
 func (s *storage) SetTrip(ctx context.Context, envID, connectionID string, trip provision.Trip, line directory.Activity) (bool, error) {
 	var set bool
+	s.w.trace("store: the tripwire: %s", trip.Why)
 	err := s.writing(ctx, "runner", "the tripwire", func() (err error) {
 		set, err = s.db.SetTrip(ctx, envID, connectionID, trip, line)
 		return err

@@ -89,6 +89,7 @@ func (s *storage) Consent(ctx context.Context, connectionID string, ids []string
 	return s.writing(ctx, "account", "consent", func() error { return s.db.Consent(ctx, connectionID, ids, by, at) })
 }
 
-func (s *storage) EndConsent(ctx context.Context, connectionID, id string) error {
-	return s.writing(ctx, "account", "end consent", func() error { return s.db.EndConsent(ctx, connectionID, id) })
+func (s *storage) EndConsent(ctx context.Context, connectionID, id string, given time.Time) error {
+	s.w.trace("store: the consent for a group ends")
+	return s.writing(ctx, "account", "end consent", func() error { return s.db.EndConsent(ctx, connectionID, id, given) })
 }

@@ -75,7 +75,9 @@ func testGroupAccounts(t *testing.T, s *suite) {
 
 	must(t, s.db.Consent(ctx, "c", []string{all.ID}, "me", now))
 	must(t, s.db.Consent(ctx, "c", []string{all.ID, team.ID}, "me", now))
-	must(t, s.db.EndConsent(ctx, "c", team.ID))
+	must(t, s.db.EndConsent(ctx, "c", team.ID, now))
+	must(t, s.db.Consent(ctx, "c", []string{all.ID}, "me", now.Add(time.Second)))
+	must(t, s.db.EndConsent(ctx, "c", all.ID, now)) // another was given since
 	consents, err := s.db.Consents(ctx, "c", []string{all.ID, team.ID})
 	must(t, err)
 	if diff := cmp.Diff(map[string]bool{all.ID: true}, consents); diff != "" {
