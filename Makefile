@@ -32,7 +32,7 @@ BUILDING := ./cmd/lockstep/process ./console/e2e
 
 test: setup ## Run all tests, on SQLite and on PostgreSQL, and PingOne's Go SDK against the program
 	$(GO) test -timeout 60m $$($(GO) list ./... | grep -vxF "$$($(GO) list $(BUILDING))")
-	$(GO) test -count=1 -timeout 60m $(BUILDING)
+	LOCKSTEP_SCREENSHOTS=$(CURDIR)/screenshots $(GO) test -count=1 -timeout 60m $(BUILDING) # pictures of the console's pages are left there
 	cd test/pingone-sdk && $(GO) test -count=1 -timeout 60m ./...
 
 check: setup ## Formatting, vet, architecture, linters, race detector
@@ -57,4 +57,4 @@ screenshots: setup ## Make the README's pictures of the console again, from the 
 	LOCKSTEP_SCREENSHOTS=$(CURDIR)/docs/images $(GO) test -count=1 ./console/e2e -run '^TestDemo$$'
 
 clean: ## Remove what was built, and the demo's data
-	rm -rf lockstep demo-data console/dist/app console/web/node_modules
+	rm -rf lockstep demo-data console/dist/app console/web/node_modules screenshots

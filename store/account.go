@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	fast "github.com/go-json-experiment/json"
+
 	"lockstep/directory"
 	"lockstep/provision"
 )
@@ -36,7 +38,7 @@ func scanAccount(s scanner) (provision.Account, error) {
 	}
 	a.OutSince = instant(out)
 	if remote != "" {
-		if err := json.Unmarshal([]byte(remote), &a.Remote); err != nil {
+		if err := fast.Unmarshal([]byte(remote), &a.Remote); err != nil {
 			return a, fmt.Errorf("read account %s: %w", a.ID, err)
 		}
 		tidy(a.Remote.Attributes)

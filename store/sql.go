@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"strconv"
 	"strings"
@@ -28,7 +29,8 @@ func insertMany(ctx context.Context, t *tx, into string, rows [][]any, suffix st
 	}
 	width := len(rows[0])
 	if !t.db.postgres {
-		statement, err := t.statement(ctx, into+" VALUES "+groups(1, width)+suffix)
+		// Without numbers: SQLite takes $1 for a name, and looks names up one by one.
+		statement, err := t.statement(ctx, into+" VALUES (?"+strings.Repeat(",?", width-1)+")"+suffix)
 		if err != nil {
 			return err
 		}
@@ -75,17 +77,19 @@ func groups(n, width int) string {
 	return b.String()
 }
 
-// list writes "$4,$5,$6" for values that come after others. SQLite takes ?4: there $4 is a name, and names are looked up one by
-// one. It must be the last to use parameters in a statement.
+// list writes what stands in IN (…) for values that come after others: "$4,$5,$6". SQLite takes them as one: reading a statement with
+// hundreds of parameters, and binding them one by one, takes it longer than finding the rows. It must be the last to use parameters in
+// a statement.
 func (db *DB) list(values []string, args *[]any) string {
-	mark := "?"
-	if db.postgres {
-		mark = "$"
+	if !db.postgres {
+		raw, _ := json.Marshal(values) // of texts; it cannot fail
+		*args = append(*args, string(raw))
+		return "SELECT value FROM json_each(?" + strconv.Itoa(len(*args)) + ")"
 	}
 	parts := make([]string, len(values))
 	for i, v := range values {
 		*args = append(*args, v)
-		parts[i] = mark + strconv.Itoa(len(*args))
+		parts[i] = "$" + strconv.Itoa(len(*args))
 	}
 	return strings.Join(parts, ",")
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 
+	fast "github.com/go-json-experiment/json"
+
 	"lockstep/directory"
 	"lockstep/filter"
 )
@@ -23,7 +25,7 @@ func scanUser(s scanner) (directory.User, error) {
 		return u, err
 	}
 	u.CreatedAt, u.UpdatedAt = instant(created), instant(updated)
-	if err := json.Unmarshal(attrs, &u); err != nil {
+	if err := fast.Unmarshal(attrs, &u); err != nil {
 		return u, fmt.Errorf("read user %s: %w", u.ID, err)
 	}
 	return u, nil

@@ -9,6 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	fast "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"lockstep/provision"
 	"lockstep/scim"
 )
@@ -225,6 +228,9 @@ func dateOr(s string) string {
 	return s
 }
 
+// asEver reads what encoding/json would, at twice its speed (docs/decisions/0031).
+var asEver = fast.JoinOptions(fast.MatchCaseInsensitiveNames(true), jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+
 // decode reads a page of members: all at once when it is as expected, which takes half the time, and otherwise one by one.
 func decode(body []byte) (scim.List, []provision.Remote, bool) {
 	var page struct {
@@ -232,7 +238,7 @@ func decode(body []byte) (scim.List, []provision.Remote, bool) {
 		Resources    []user `json:"Resources"`
 	}
 	odd := func(u user) bool { return u.ID == "" }
-	if json.Unmarshal(body, &page) != nil || page.Resources == nil || slices.ContainsFunc(page.Resources, odd) {
+	if fast.Unmarshal(body, &page, asEver) != nil || page.Resources == nil || slices.ContainsFunc(page.Resources, odd) {
 		return decodeEach(body)
 	}
 	out := make([]provision.Remote, len(page.Resources))

@@ -18,6 +18,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"lockstep/internal/secret"
 )
 
@@ -80,7 +82,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	if r.List {
 		limit = maxList
 	}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, limit+1))
+	body, err := readAll(answer, limit+1)
 	out := &Response{Status: answer.StatusCode, Header: answer.Header, Body: bytes.TrimSpace(body), RetryAfter: c.retryAfter(answer.Header)}
 	switch {
 	case answer.StatusCode == http.StatusUnauthorized && (err != nil || unfinished(out.Body)):
@@ -90,7 +92,7 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		return nil, brokenOff(ctx, err, r.Method, out)
 	case int64(len(body)) > limit:
 		return nil, bodyFault("answer_too_large", "the answer is larger than any that is expected here", r.Method, out)
-	case len(out.Body) == 0 || json.Valid(out.Body):
+	case len(out.Body) == 0 || valid(out.Body):
 		return out, nil
 	case answer.StatusCode == http.StatusTooManyRequests:
 		out.Body = nil // a proxy's page: the status and Retry-After say all there is
@@ -102,9 +104,24 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	}
 }
 
+// readAll reads at most limit bytes of an answer, into as much memory as it says that it is long.
+func readAll(answer *http.Response, limit int64) ([]byte, error) {
+	var into bytes.Buffer
+	if n := min(answer.ContentLength, limit, 8<<20); n > 0 { // a header may say anything
+		into.Grow(int(n) + bytes.MinRead)
+	}
+	_, err := into.ReadFrom(io.LimitReader(answer.Body, limit))
+	return into.Bytes(), err
+}
+
+// valid is json.Valid at twice its speed (docs/decisions/0031).
+func valid(body []byte) bool {
+	return jsontext.Value(body).IsValid(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+}
+
 // unfinished reports whether a body begins like JSON and is none.
 func unfinished(body []byte) bool {
-	return len(body) > 0 && (body[0] == '{' || body[0] == '[') && !json.Valid(body)
+	return len(body) > 0 && (body[0] == '{' || body[0] == '[') && !valid(body)
 }
 
 func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
