@@ -376,11 +376,11 @@ func (c *apiClient) until(path string) (time.Duration, error) {
 		case status.State != "SYNCING" && status.State != "IDLE" || status.Users.Failed > 0:
 			return 0, fmt.Errorf("the rule is %s (%d failed): %s", status.State, status.Users.Failed, status.Details)
 		}
-		// Asking must not be what is measured.
+		// Asking must not be what is measured, nor waiting to ask.
 		select {
 		case <-c.ctx.Done():
 			return 0, c.ctx.Err()
-		case <-time.After(max(10*time.Millisecond, 10*time.Since(asked))):
+		case <-time.After(min(max(10*time.Millisecond, 10*time.Since(asked)), 50*time.Millisecond)):
 		}
 	}
 }

@@ -38,9 +38,6 @@ var works = []work{
 	{"first sync of 10,000 with 100 groups of 1,000", "< 8 s, 10,100 to 10,200 writes", false, growth{}, groupSync},
 	{"no-op resync of 10,000 with 100 groups of 1,000", "< 0.5 s, zero writes", false, growth{}, groupResync},
 	{"a nested group of 50,000 is edited", "< 100 ms", false, growth{}, nesting},
-	{"preview of a first sync of 100,000, all to be created", "< 5 s, zero writes, bounded memory", false, growth{}, previewNew(100_000, 0)},
-	{"preview of a first sync of 100,000, all to be linked", "< 5 s, zero writes, bounded memory", false, growth{}, previewNew(100_000, 100_000)},
-	{"preview of a mapping that touches 50 of 100,000", "< 5 s, zero writes, bounded memory", false, growth{}, previewEdit(100_000)},
 	{"idle for 10 s with 1,000 people", "–", false, growth{"idle, processor in 10 s", 1_000}, idle(1_000)},
 	{"idle for 10 s with 100,000 people", "< 1 % of a core, < 120 MiB", false, growth{"idle, processor in 10 s", 100_000}, idle(100_000)},
 }
