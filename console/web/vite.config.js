@@ -5,6 +5,10 @@ import react from '@vitejs/plugin-react';
 export default defineConfig({
   base: '/console/',
   plugins: [react()],
-  build: { outDir: '../dist/app', emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, reportCompressedSize: true, chunkSizeWarningLimit: 900 },
+  // Mantine sets color-scheme with a variable, which lightningcss cannot follow: light-dark() must reach the browser as it is written.
+  build: {
+    cssTarget: ['chrome123', 'firefox120', 'safari17.5'],
+    outDir: '../dist/app', emptyOutDir: true, target: 'es2022', assetsInlineLimit: 0, reportCompressedSize: true, chunkSizeWarningLimit: 900,
+  },
   server: { proxy: { '/v1': 'http://127.0.0.1:8020' } },
 });
