@@ -26,6 +26,9 @@ func (r *runner) learnGroup(ctx context.Context, it *groupItem, remote *provisio
 
 // keepMembers writes what differs from what was known.
 func (r *runner) keepMembers(ctx context.Context, it *groupItem, next map[string]provision.KnownMember) error {
+	if maps.Equal(it.known, next) {
+		return nil
+	}
 	var put []provision.KnownMember
 	var drop []string
 	for _, id := range sortedKeys(next) {
