@@ -80,8 +80,8 @@ function Administrators() {
       <List<Administrator>
         label="Administrators" rows={q.data ?? []} rowKey={(a) => a.id} loading={q.isLoading} error={q.error} again={() => void q.refetch()} empty={<Empty title="No administrator" />}
         columns={[
-          { label: 'Name', cell: (a) => <><Text size="sm" fw={550}>{a.name || a.username}{a.id === session.administrator?.id && <Text span size="xs" c="dimmed"> (you)</Text>}</Text><Text size="xs" c="dimmed">{a.username}{isGuest(a) && ' · ' + environmentTexts.guest}</Text></> },
-          { label: 'Role', cell: (a) => <Status label={a.role} dot={false} help={roleHelp[a.role]} color={a.role === 'Environment Admin' ? 'lagoon' : 'gray'} /> },
+          { label: 'Name', cell: (a) => <><Text size="sm" fw={550}>{a.name || a.username}{a.id === session.administrator?.id && <Text span size="xs" c="dimmed"> (you)</Text>}</Text><Text size="xs" c="dimmed">{a.username}{isGuest(a) && ' · ' + environmentTexts.guest}</Text><Text size="xs" hiddenFrom="sm">{a.role}</Text></> },
+          { label: 'Role', wide: true, cell: (a) => <Status label={a.role} dot={false} help={roleHelp[a.role]} color={a.role === 'Environment Admin' ? 'lagoon' : 'gray'} /> },
           { label: 'Last sign-on', wide: true, cell: (a) => <Text size="sm"><Ago at={a.lastSignOnAt} /></Text> },
           { label: 'Edit', width: 90, cell: (a) => <Group gap={2} wrap="nowrap"><ActionIcon variant="subtle" color="gray" aria-label={`Edit ${a.username}`} onClick={() => setEditing(a)}><IconPencil size={16} /></ActionIcon><ActionIcon variant="subtle" color="gray" aria-label={`Delete ${a.username}`} disabled={a.id === session.administrator?.id} onClick={() => { del.reset(); setDeleting(a); }}><IconTrash size={16} /></ActionIcon></Group> },
         ]}
@@ -135,8 +135,8 @@ function Clients() {
       <List<Client>
         label="API clients" rows={q.data ?? []} rowKey={(c) => c.id} loading={q.isLoading} error={q.error} again={() => void q.refetch()} empty={<Empty icon={<IconKey size={40} stroke={1.3} />} title="No API client yet">A client has an id and a secret, with which a script gets a token.</Empty>}
         columns={[
-          { label: 'Name', cell: (c) => <><Text size="sm" fw={550}>{c.name}</Text><Text size="xs" c="dimmed" ff="monospace" className="wrap">{c.id}</Text></> },
-          { label: 'Role', cell: (c) => <Status label={c.role} dot={false} color={c.role === 'Environment Admin' ? 'lagoon' : 'gray'} help={roleHelp[c.role]} /> },
+          { label: 'Name', cell: (c) => <><Text size="sm" fw={550}>{c.name}</Text><Text size="xs" c="dimmed" ff="monospace" className="wrap">{c.id}</Text><Text size="xs" hiddenFrom="sm">{c.role}</Text></> },
+          { label: 'Role', wide: true, cell: (c) => <Status label={c.role} dot={false} color={c.role === 'Environment Admin' ? 'lagoon' : 'gray'} help={roleHelp[c.role]} /> },
           { label: 'Created', wide: true, cell: (c) => <Text size="sm"><Ago at={c.createdAt} /></Text> },
           { label: 'Edit', width: 70, cell: (c) => <ActionIcon variant="subtle" color="gray" aria-label={`Delete ${c.name}`} onClick={() => { del.reset(); setDeleting(c); }}><IconTrash size={16} /></ActionIcon> },
         ]}

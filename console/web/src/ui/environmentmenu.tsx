@@ -15,7 +15,7 @@ export function EnvironmentMenu() {
     <Menu position="bottom-start" width={260}>
       <Menu.Target>
         <Button variant="default" size="compact-sm" fw={500} maw={{ base: 124, xs: 260 }} rightSection={<IconChevronDown size={14} aria-hidden />} aria-label={`${environmentTexts.menu}: ${here?.name}`}>
-          <Text inherit span className="truncate">{here?.name}</Text>
+          <Text inherit span display="block" lh={1.5} className="truncate">{here?.name}</Text>
         </Button>
       </Menu.Target>
       <Menu.Dropdown mah={400} style={{ overflowY: 'auto' }}>

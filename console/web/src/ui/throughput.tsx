@@ -43,11 +43,11 @@ function Key({ color, text, line }: { color: string; text: string; line?: boolea
 /** A number at a scale. */
 const mark = (n: number) => (n < 10_000 ? number(n) : new Intl.NumberFormat(undefined, { notation: 'compact' }).format(n));
 
-/** The next round number that a scale can end with. */
+/** The next round number that a scale can end with; half of it is whole as well. */
 function ceiling(n: number): number {
   if (n <= 4) return 4;
   const power = 10 ** Math.floor(Math.log10(n));
-  return [1, 2, 4, 5, 10].map((f) => f * power).find((c) => c >= n)!;
+  return [1, 2, 4, 6, 8, 10].map((f) => f * power).find((c) => c >= n)!;
 }
 
 const height = 200;
