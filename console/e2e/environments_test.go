@@ -113,3 +113,48 @@ func (b *browser) button(name string) {
 	b.t.Helper()
 	b.until("there is the button "+name, "e2e.names('button').includes("+js(name)+")")
 }
+
+// TestGetTokenElsewhere: Slack leads back to one address for all environments, and the page goes on in the one that it was left in; what is
+// set up there is provisioned.
+func TestGetTokenElsewhere(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, "")
+	b := w.elsewhere()
+	id, err := eval[string](b, `(async () => (await (await fetch('/v1/environments', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"name":"Staging"}' })).json()).id)()`)
+	must(t, err)
+	here := "/environments/" + id
+	b.open(here + "/")
+	b.sees("Three steps until your first people are in step.")
+	b.toAuthentication("Acme Slack")
+	b.fill("Base URL", w.slack+"/scim/v2/")
+	b.click("button", "Get token")
+	b.consent("Allow")
+	b.sees("The token is here", "Configure authentication")
+	b.until("the page is of the environment that was left", `location.pathname.startsWith('/console`+here+`/')`)
+	b.click("button", "Test connection")
+	b.sees("Connection Successful")
+	b.click("button", "Next")
+	b.click("button", "Save")
+	b.sees("It is off until you switch it on.", "Valid")
+
+	// It is provisioned like any other, by the server that runs.
+	b.click("switch", "Connection switched on")
+	b.sees("The connection is on.")
+	_, err = eval[bool](b, `fetch('/v1`+here+`/users', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"username":"zoe","email":"zoe@example.com","name":{"given":"Zoe","family":"Quist"}}' }).then((r) => r.ok)`)
+	must(t, err)
+	b.click("link", "New rule")
+	b.newRule("Staff to Slack")
+	b.click("radio", "Everybody")
+	b.sees("1 person matches")
+	b.click("button", "Next")
+	b.click("link", "Next")
+	b.click("button", "Next") // no groups
+	b.click("button", "Enable rule")
+	b.sees("In step: nothing is due")
+	if !w.members()["zoe@example.com"].Active {
+		t.Errorf("Zoe has no account: %v", w.members())
+	}
+	b.open("/integrations/provisioning/connections") // one's own environment has none of it
+	b.title("Provisioning · Default · Lockstep")
+	b.leaves("Acme Slack")
+}
