@@ -51,7 +51,7 @@ func (w *world) tour(b *browser) [][2]string {
 		{"rule", provisioning + "/rules/" + rule}, {"rule-filter", provisioning + "/rules/" + rule + "/filter"}, {"rule-mapping", provisioning + "/rules/" + rule + "/mapping"}, {"rule-users", provisioning + "/rules/" + rule + "/users"},
 		{"rule-groups", provisioning + "/rules/" + rule + "/groups"}, {"rule-setup-groups", provisioning + "/rules/" + rule + "/setup/groups"},
 		{"rule-preview", provisioning + "/rules/" + rule + "/preview"}, {"rule-setup", provisioning + "/rules/" + rule + "/setup/filter"},
-		{"activity", "/activity"}, {"settings", "/settings/environment"}, {"administrators", "/settings/administrators"}, {"clients", "/settings/clients"}, {"about", "/settings/about"}, {"profile", "/profile"}, {"missing", "/no/such/page"},
+		{"activity", "/activity"}, {"settings", "/settings/environment"}, {"environments", "/settings/environments"}, {"alert-settings", "/settings/alerts"}, {"administrators", "/settings/administrators"}, {"clients", "/settings/clients"}, {"about", "/settings/about"}, {"profile", "/profile"}, {"missing", "/no/such/page"},
 	}
 }
 
