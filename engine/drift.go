@@ -104,8 +104,12 @@ func (r *runner) drifted(it *item, before, now *provision.Remote, how string, wr
 }
 
 func (r *runner) newDrift(it *item, attribute, how string) provision.Drift {
+	basis := ""
+	if attribute == provision.DriftActive {
+		basis = plan.Standing(&it.want)
+	}
 	return provision.Drift{
-		ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.want.Name,
+		Basis: basis, ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.want.Name,
 		RuleID: it.want.RuleID, RemoteID: it.row.RemoteID, Attribute: attribute, How: how, Status: provision.DriftOpen, FoundAt: r.engine.now(),
 	}
 }
@@ -125,7 +129,7 @@ func (r *runner) settledDrifts(it *item) []provision.Drift {
 			over = it.row.Linked() || d.Basis != plan.Fingerprint(&it.want)
 		default:
 			c, differs := changes[d.Attribute]
-			over = !differs || !provision.SameValue(c.To, d.Ours)
+			over = !differs || !provision.SameValue(c.To, d.Ours) || d.Attribute == provision.DriftActive && plan.Overtaken(&d, &it.want)
 		}
 		if over {
 			out = append(out, r.over(d, it.written))

@@ -125,3 +125,27 @@ func TestGraceShortened(t *testing.T) {
 		w.wrote(2, 2)
 	})
 }
+
+// TestGraceEndsWhenDisabled: who is disabled loses access at once, also while they keep it for the grace period, and where the rule asks for
+// enabled people, so that being disabled is leaving.
+func TestGraceEndsWhenDisabled(t *testing.T) {
+	disable := func(u *directory.User) error { u.Enabled = false; return nil }
+	onBoth(t, 10, map[string]any{"GRACE_PERIOD_DAYS": 7.0}, func(t *testing.T, w *world) {
+		t.Helper()
+		w.leave(0, 2)
+		until(t, func() bool { return w.settle(provision.StateIdle).Lingering == 2 })
+		w.edit(0, disable)
+		until(t, func() bool { return w.inactive() == 1 })
+		if w.member(w.user(0).Email).Active || w.settle(provision.StateIdle).Lingering != 1 {
+			t.Error("the wrong one lost access")
+		}
+		w.rule.PopulationExpression = "enabled eq true"
+		_, err := w.provisions.UpdateRule(t.Context(), w.env.ID, w.rule.ID, w.rule)
+		must(t, err)
+		_, err = w.provisions.Publish(t.Context(), w.env.ID)
+		must(t, err)
+		until(t, func() bool { return w.settle(provision.StateIdle).Lingering == 0 })
+		w.edit(5, disable)
+		until(t, func() bool { return w.inactive() == 2 })
+	})
+}

@@ -191,6 +191,23 @@ func TestGuardRejects(t *testing.T) {
 	})
 }
 
+// TestGuardRejectedThenDisabled: that a leaving was rejected keeps nobody's account open who is disabled afterwards.
+func TestGuardRejectedThenDisabled(t *testing.T) {
+	guarded(t, func(t *testing.T, w *world) {
+		t.Helper()
+		w.leave(0, 10)
+		w.settle(provision.StateHeld)
+		w.decide(false)
+		w.settle(provision.StateIdle)
+		w.wrote(0, 0)
+		w.edit(4, func(u *directory.User) error { u.Enabled = false; return nil })
+		until(t, func() bool { return w.inactive() == 1 })
+		if w.member(w.user(4).Email).Active {
+			t.Error("the wrong one lost access")
+		}
+	})
+}
+
 // TestGuardSome: some are approved, the others stay held; who returns leaves the hold, and the hold ends with the last one.
 func TestGuardSome(t *testing.T) {
 	guarded(t, func(t *testing.T, w *world) {
