@@ -164,7 +164,10 @@ func (it *item) wrote(op *provision.Operation) {
 
 // keepDrift keeps what was found of one object, before anything is decided from it.
 func (r *runner) keepDrift(it *item, found []provision.Drift) error {
-	if len(found) == 0 || r.line.drift.Handling == provision.DriftOff && !found[0].Hurt {
+	if r.line.drift.Handling == provision.DriftOff { // what an update of ours did is kept all the same
+		found = slices.DeleteFunc(found, func(d provision.Drift) bool { return !d.Hurt })
+	}
+	if len(found) == 0 {
 		return nil
 	}
 	if err := r.saveDrift(found); err != nil {
@@ -182,7 +185,7 @@ func merged(known provision.Drifts, found []provision.Drift) provision.Drifts {
 		switch {
 		case i < 0:
 			out = append(out, d)
-		case !provision.SameValue(out[i].Ours, d.Ours) || !provision.SameValue(out[i].Theirs, d.Theirs):
+		case d.Hurt || !provision.SameValue(out[i].Ours, d.Ours) || !provision.SameValue(out[i].Theirs, d.Theirs):
 			out[i] = d
 		}
 	}

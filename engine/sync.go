@@ -161,6 +161,9 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 			if fault := asFault(err); op.Verb == provision.VerbCreate && fault != nil && fault.Kind == provision.Rejected && !fault.Unanswered {
 				it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
 			}
+			if hurt { // a part of the update was refused, and another one deactivated them
+				return errors.Join(err, r.hurt(ctx))
+			}
 			return err
 		}
 		// The account was made and a part of it refused: both are said.
