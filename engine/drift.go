@@ -109,8 +109,8 @@ func (r *runner) newDrift(it *item, attribute, how string) provision.Drift {
 		basis = plan.Standing(&it.want)
 	}
 	return provision.Drift{
-		Basis: basis, ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.want.Name,
-		RuleID: it.want.RuleID, RemoteID: it.row.RemoteID, Attribute: attribute, How: how, Status: provision.DriftOpen, FoundAt: r.engine.now(),
+		ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.want.Name,
+		RuleID: it.want.RuleID, RemoteID: it.row.RemoteID, Attribute: attribute, Basis: basis, How: how, Status: provision.DriftOpen, FoundAt: r.engine.now(),
 	}
 }
 

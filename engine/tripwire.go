@@ -158,9 +158,13 @@ func (r *runner) tooMany(ctx context.Context, attribute string, since time.Time)
 	if r.line.drift.Handling == provision.DriftReport {
 		rest = "which activates again whom they deactivated, and leaves the rest to be decided"
 	}
+	when := "before it was listed for the first time"
+	if !since.IsZero() {
+		when = "since " + since.UTC().Format("2006-01-02 15:04")
+	}
 	return true, r.trip(ctx, provision.TripMass, n, since, fmt.Sprintf(
-		"the accounts of %d people were changed on the target since %s, and not by Lockstep; nothing is written until an administrator says so: "+
-			"look at the drift, accept what is right, then resume, %s", n, since.UTC().Format("2006-01-02 15:04"), rest))
+		"the accounts of %d people were changed on the target %s, and not by Lockstep; nothing is written until an administrator says so: "+
+			"look at the drift, accept what is right, then resume, %s", n, when, rest))
 }
 
 func latest(a, b time.Time) time.Time {
