@@ -61,6 +61,7 @@ type runner struct {
 	listing            *listing // under way; nil = none
 	gate               gate
 	hurtAt             time.Time // when those were counted whom updates deactivated
+	hurtLately         int64     // how many they were
 	rescueAt           time.Time // not before this are people activated again, after a failure
 	rescues            int       // failures in a row
 	savedAt, emittedAt time.Time
