@@ -329,6 +329,42 @@ func TestServerChanges(t *testing.T) {
 	}
 }
 
+// TestRefreshStaysWhereItIsFor: the same token, entered again for another server, takes along neither the refresh token nor the Client
+// Secret, which nobody entered.
+func TestRefreshStaysWhereItIsFor(t *testing.T) {
+	w := newWorld(t)
+	_, server := w.workspace(sandbox.Options{Apps: rotating})
+	c := w.create("Acme", server)
+	asked := ""
+	thief := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		if strings.HasSuffix(r.URL.Path, "oauth.v2.access") {
+			asked += r.PostForm.Encode()
+		}
+		http.NotFound(rw, r)
+	}))
+	t.Cleanup(thief.Close)
+	_, err := w.Update(t.Context(), w.env, c.ID, provision.Connection{Name: "Acme", Type: "Slack"}, map[string]any{"BASE_URL": thief.URL + "/scim/v2/", "OAUTH_ACCESS_TOKEN": token(c)}, true)
+	must(t, err)
+	now := w.connection(c.ID)
+	if len(now.Secrets) != 1 || now.Grant.ClientID != "" {
+		t.Errorf("%+v", now)
+	}
+	w.pass(7 * time.Hour)
+	must(t, w.Renew(t.Context()))
+	if _, err := w.RenewNow(t.Context(), w.env, c.ID); !problem.Is(err, problem.Conflict) {
+		t.Errorf("there is nothing to refresh it with: %v", err)
+	}
+	again := request(server, c.ID)
+	again.ClientID, again.ClientSecret = "", secret.Text{}
+	if _, _, err := w.Begin(t.Context(), w.env, "ann", again); err == nil {
+		t.Error("the secret of the app would go to another server")
+	}
+	if asked != "" {
+		t.Errorf("another server was given %s", asked)
+	}
+}
+
 // TestLearn: the workspace of a pasted token is asked for once it works.
 func TestLearn(t *testing.T) {
 	w := newWorld(t)
