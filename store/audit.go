@@ -73,9 +73,33 @@ func (t *tx) keepHead(ctx context.Context, before audit.Head, sealed string, hea
 // Reseal implements audit.Store.
 func (db *DB) Reseal(ctx context.Context, line directory.Activity) error {
 	return db.transact(ctx, func(t *tx) error {
+		cleared, err := t.resealBase(ctx, line.EnvironmentID)
+		if err != nil {
+			return err
+		}
+		told := line
+		if cleared > 0 {
+			told.Changes = []directory.AttributeChange{{Attribute: "clearedAwayUpTo", To: cleared}}
+		}
 		t.reseal = true
-		return t.Append(ctx, []directory.Activity{line})
+		return t.Append(ctx, []directory.Activity{told})
 	})
+}
+
+// resealBase seals the note of retention, where its seal is not ours, and answers up to which line it says that the log was cleared away.
+func (t *tx) resealBase(ctx context.Context, envID string) (int64, error) {
+	base := audit.Head{EnvironmentID: envID}
+	seal := ""
+	row := t.QueryRowContext(ctx, `SELECT seq, hash, seal FROM audit_bases WHERE environment_id = $1`+t.forUpdate("audit_bases"), envID)
+	err := row.Scan(&base.Seq, &base.Hash, &seal)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && t.db.sealOfBase(base, seal) == audit.SealWhole {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE audit_bases SET seal = $1 WHERE environment_id = $2`, t.db.ring.Stamp(base.BaseText()), envID)
+	return base.Seq, err
 }
 
 // begun fills in the link before the first line.
@@ -253,9 +277,18 @@ func (t *tx) chainEnvironment(ctx context.Context, envID string) error {
 
 // closeLog is a migration: from here on the database refuses to change lines.
 func (db *DB) closeLog(ctx context.Context, migration *sql.Tx) error {
-	statements := sqliteAppendOnly
+	return db.inOwnWords(ctx, migration, sqliteAppendOnly, postgresAppendOnly)
+}
+
+// resealable is a migration: of retention's note the seal may be replaced, and nothing else.
+func (db *DB) resealable(ctx context.Context, migration *sql.Tx) error {
+	return db.inOwnWords(ctx, migration, sqliteResealable, postgresResealable)
+}
+
+func (db *DB) inOwnWords(ctx context.Context, migration *sql.Tx, sqlite, postgres []string) error {
+	statements := sqlite
 	if db.postgres {
-		statements = postgresAppendOnly
+		statements = postgres
 	}
 	for _, text := range statements {
 		if _, err := migration.ExecContext(ctx, text); err != nil {

@@ -208,8 +208,32 @@ func testReseal(t *testing.T, s *suite) {
 	must(t, log.Reseal(t.Context(), s.env))
 	s.whole(t, head)
 	rows, err := s.db.Activities(t.Context(), s.env, directory.ActivityQuery{Type: "AUDIT.RESEALED", Limit: 5})
-	if err != nil || len(rows) != 1 {
+	if err != nil || len(rows) != 1 || len(rows[0].Changes) != 0 {
 		t.Fatal(rows, err)
+	}
+	// Where retention had cleared lines away, its note was sealed with the lost key as well.
+	upTo := s.whole(t).Seq - 1
+	if n, err := s.db.Prune(t.Context(), s.env, time.Now().Add(time.Hour), upTo, 100); err != nil || n != upTo {
+		t.Fatal(n, err)
+	}
+	s.whole(t)
+	s.exec(t, `UPDATE environments SET seal = 'h1:lost:key'`)
+	s.exec(t, `UPDATE audit_bases SET seal = 'h1:lost:key'`)
+	s.broken(t, audit.FaultBase, upTo)
+	must(t, log.Reseal(t.Context(), s.env))
+	s.whole(t)
+	s.create(t, "carl")
+	end := s.whole(t).Seq
+	rows, err = s.db.Activities(t.Context(), s.env, directory.ActivityQuery{Type: "AUDIT.RESEALED", Limit: 1})
+	if err != nil || len(rows) != 1 || len(rows[0].Changes) != 1 || fmt.Sprint(rows[0].Changes[0].To) != fmt.Sprint(upTo) {
+		t.Fatalf("the log does not say what was taken for cleared away: %+v %v", rows, err)
+	}
+	if n, err := s.db.Prune(t.Context(), s.env, time.Now().Add(time.Hour), end-1, 100); err != nil || n == 0 {
+		t.Fatal(n, err)
+	}
+	s.whole(t)
+	if _, err := s.db.WriteDB().ExecContext(t.Context(), `UPDATE audit_bases SET hash = 'x'`); err == nil {
+		t.Error("the note of retention could be changed")
 	}
 }
 
