@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -181,6 +182,39 @@ func TestNewConnection(t *testing.T) {
 	}
 	if strings.Contains(fmt.Sprintf("%+v %#v", a, c), token) {
 		t.Error("a secret can be printed")
+	}
+}
+
+// TestOneConnectionTakesIt: a token is for one connection, however many ask at once. Two would spend the same refresh token, and one of them
+// would lose its access.
+func TestOneConnectionTakesIt(t *testing.T) {
+	w := newWorld(t)
+	_, server := w.workspace(sandbox.Options{Apps: rotating})
+	body := map[string]any{"BASE_URL": server + "/scim/v2/"}
+	for round := range 8 {
+		a := w.obtain(request(server, ""))
+		if _, err := w.Create(t.Context(), w.env, "ann", a.ID, provision.Connection{Type: "Slack"}, body); !problem.Is(err, problem.InvalidData) {
+			t.Fatalf("without a name: %v", err)
+		}
+		var all sync.WaitGroup
+		var made atomic.Int64
+		start := make(chan struct{})
+		for n := range 4 {
+			all.Go(func() {
+				<-start
+				_, err := w.Create(t.Context(), w.env, "ann", a.ID, provision.Connection{Name: fmt.Sprintf("S%d-%d", round, n), Type: "Slack"}, body)
+				if err == nil {
+					made.Add(1)
+				} else if !problem.Is(err, problem.NotFound) {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+		if made.Load() != 1 {
+			t.Fatalf("%d connections have the same token", made.Load())
+		}
 	}
 }
 
