@@ -47,6 +47,29 @@ func TestAdministratorsAreChecked(t *testing.T) {
 	}
 }
 
+// TestCommonPasswords: what is tried first is refused, whichever way a password is set.
+func TestCommonPasswords(t *testing.T) {
+	w := newWorld(t)
+	ann := w.administrator(t, "Ann", access.EnvironmentAdmin)
+	for _, text := range []string{"password", "Password1", "PASSWORD123!", "12345678", "qwertyuiop", "Passw0rd", "ｐａｓｓｗｏｒｄ", " iloveyou ", "lockstep", "zzzzzzzzzzzzzzzz", "ababababababab", "        "} {
+		given := secret.New(text)
+		if _, err := w.CreateAdministrator(t.Context(), w.env, access.NewAdministrator{Username: "ben", Password: given}); target(err) != "password" {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+	given := secret.New("Password1")
+	if _, err := w.UpdateAdministrator(t.Context(), w.env, ann.ID, access.AdministratorEdit{Password: &given}); target(err) != "password" {
+		t.Error(err)
+	}
+	if err := w.ChangePassword(t.Context(), ann.ID, secret.New(good), given, secret.Text{}); target(err) != "newPassword" {
+		t.Error(err)
+	}
+	fine := secret.New("password is what I never say")
+	if _, err := w.UpdateAdministrator(t.Context(), w.env, ann.ID, access.AdministratorEdit{Password: &fine}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestSignOn(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -199,23 +200,26 @@ const (
 	sendTime     = 30 * time.Second
 )
 
-// Deliver tries what is due. Several processes may: each delivery is one's. One that dies meanwhile leaves it to another, with the same id.
+// Deliver tries what is due, all at once: a receiver that does not answer holds up no other. Several processes may: each delivery is one's.
+// One that dies meanwhile leaves it to another, with the same id.
 func (s *Service) Deliver(ctx context.Context) error {
 	due, err := s.Store.DueDeliveries(ctx, s.instant(), deliverBatch)
 	if err != nil {
 		return fmt.Errorf("read what is to be delivered: %w", err)
 	}
+	errs := make([]error, len(due))
+	var all sync.WaitGroup
 	for i := range due {
-		mine, claimed := s.Store.ClaimDelivery(ctx, due[i], s.instant().Add(claimFor))
-		if claimed != nil {
-			err = errors.Join(err, claimed)
-			continue
-		}
-		if mine {
-			err = errors.Join(err, s.deliver(ctx, &due[i]))
-		}
+		all.Go(func() {
+			mine, err := s.Store.ClaimDelivery(ctx, due[i], s.instant().Add(claimFor))
+			if err == nil && mine {
+				err = s.deliver(ctx, &due[i])
+			}
+			errs[i] = err
+		})
 	}
-	return err
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 func (s *Service) deliver(ctx context.Context, d *Delivery) error {

@@ -141,11 +141,13 @@ func changes(before, after *Settings) []directory.AttributeChange {
 		{Attribute: "thresholds.failedPercent", From: before.Thresholds.FailedPercent, To: after.Thresholds.FailedPercent},
 		{Attribute: "thresholds.quietMinutes", From: before.Thresholds.QuietMinutes, To: after.Thresholds.QuietMinutes},
 		{Attribute: "thresholds.staleHours", From: before.Thresholds.StaleHours, To: after.Thresholds.StaleHours},
-		{Attribute: "webhook.url", From: before.Webhook.URL, To: after.Webhook.URL},
 	} {
 		if c.From != c.To {
 			out = append(out, c)
 		}
+	}
+	if before.Webhook.URL != after.Webhook.URL {
+		out = append(out, directory.AttributeChange{Attribute: "webhook.url", From: serverOf(before.Webhook.URL), To: serverOf(after.Webhook.URL)})
 	}
 	for _, c := range []struct {
 		name        string
@@ -160,4 +162,13 @@ func changes(before, after *Settings) []directory.AttributeChange {
 		}
 	}
 	return out
+}
+
+// serverOf is what the log says of a webhook's address. What stands behind the server is often all that is asked for to post there.
+func serverOf(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }

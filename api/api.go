@@ -120,7 +120,8 @@ const (
 
 type server struct {
 	Config
-	throttle  *throttle
+	throttle  *throttle                   // of passwords
+	tokens    *throttle                   // of clients' secrets; apart, so that many cheap failures here do not push out the others
 	importing chan struct{}               // imports under way
 	guessing  chan struct{}               // turns at checking a password
 	exporting chan struct{}               // exports under way
@@ -136,7 +137,7 @@ func New(c Config) http.Handler {
 		c.Heartbeat = 15 * time.Second
 	}
 	s := &server{
-		Config: c, throttle: newThrottle(), importing: make(chan struct{}, importsAtOnce), guessing: make(chan struct{}, guessesAtOnce),
+		Config: c, throttle: newThrottle(), tokens: newThrottle(), importing: make(chan struct{}, importsAtOnce), guessing: make(chan struct{}, guessesAtOnce),
 		exporting: make(chan struct{}, exportsAtOnce), origins: trusted(c.ExternalURL),
 	}
 	mux := http.NewServeMux()

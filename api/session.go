@@ -215,7 +215,7 @@ func (s *server) signOn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	keys := []string{"sign on|" + host(r), "sign on|" + host(r) + "|" + directory.Fold(username)}
+	keys := []string{"sign on|" + source(r), "sign on|" + source(r) + "|" + directory.Fold(username)}
 	for _, key := range keys {
 		if s.throttle.wait(key) > 0 {
 			w.Header().Set("Retry-After", "1")
@@ -288,7 +288,7 @@ func (s *server) setUp(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	if s.throttle.wait("set up|"+host(r)) > 0 {
+	if s.throttle.wait("set up|"+source(r)) > 0 {
 		w.Header().Set("Retry-After", "1")
 		s.writeError(w, r, errTooMany)
 		return

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -10,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/google/uuid"
 
 	"lockstep/access"
 	"lockstep/internal/secret"
@@ -120,6 +123,57 @@ func TestSignOnIsThrottled(t *testing.T) {
 	response, _ := b.do("POST", "/v1/session", `{"username":"ann","password":"`+password+`"}`)
 	if response.StatusCode != http.StatusTooManyRequests || response.Header.Get("Retry-After") == "" {
 		t.Errorf("the eleventh guess: %d", response.StatusCode)
+	}
+}
+
+// TestThrottleIsNotFlushed: failures that cost nothing, as made-up clients, make nobody forget whose password was guessed at.
+func TestThrottleIsNotFlushed(t *testing.T) {
+	s := newServer(t)
+	h := s.handler("")
+	ask := func(path, media, body string) int {
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+		r.Header.Set("Content-Type", media)
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, r)
+		return answer.Code
+	}
+	guess := func() bool {
+		return ask("/v1/session", "application/json", `{"username":"ann","password":"guess"}`) == http.StatusUnauthorized
+	}
+	for range 10 {
+		guess()
+	}
+	for range 10_001 {
+		ask("/nowhere/as/token", "application/x-www-form-urlencoded", "grant_type=client_credentials&client_secret=x&client_id="+uuid.NewString())
+	}
+	checked := 0
+	for range 8 {
+		if guess() {
+			checked++
+		}
+	}
+	if checked > 3 { // one a second
+		t.Errorf("%d of 8 more guesses were checked", checked)
+	}
+}
+
+// TestThrottleByNetwork: whoever has an IPv6 network has as many addresses as they like.
+func TestThrottleByNetwork(t *testing.T) {
+	s := newServer(t)
+	h := s.handler("")
+	checked := 0
+	for n := range 20 {
+		r := httptest.NewRequest(http.MethodPost, "/v1/session", strings.NewReader(`{"username":"ann","password":"guess"}`))
+		r.Header.Set("Content-Type", "application/json")
+		r.RemoteAddr = fmt.Sprintf("[2001:db8:1:2:%x::1]:1234", n)
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, r)
+		if answer.Code == http.StatusUnauthorized {
+			checked++
+		}
+	}
+	if checked > 14 { // ten, and one a second
+		t.Errorf("%d of 20 guesses from one network were checked", checked)
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"net/netip"
 	"net/url"
 	"sync"
 	"time"
@@ -58,8 +59,8 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 	if uuid.Validate(id) != nil {
 		id = "" // no client has it, and the throttle must not remember whatever somebody sends
 	}
-	key := host(r) + "|" + id
-	if s.throttle.wait(key) > 0 {
+	key := source(r) + "|" + id
+	if s.tokens.wait(key) > 0 {
 		w.Header().Set("Retry-After", "1")
 		oauthError(w, http.StatusTooManyRequests, "invalid_client", "too many attempts failed; wait a moment")
 		return
@@ -77,7 +78,7 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) {
 		s.writeError(w, r, err)
 		return
 	}
-	s.throttle.succeeded(key)
+	s.tokens.succeeded(key)
 	token, life, err := s.Access.Issue(r.Context(), client)
 	if err != nil {
 		s.writeError(w, r, err)
@@ -94,13 +95,28 @@ func unescape(s string) string {
 }
 
 func (s *server) refuse(w http.ResponseWriter, key string) {
-	s.throttle.failed(key)
+	s.tokens.failed(key)
 	w.Header().Set("WWW-Authenticate", `Basic realm="lockstep"`)
 	oauthError(w, http.StatusUnauthorized, "invalid_client", "the client id or secret is wrong")
 }
 
 func oauthError(w http.ResponseWriter, status int, code, description string) {
 	writeJSON(w, status, OAuthError{Error: code, Description: description})
+}
+
+// source is where a request came from, for counting failures: an address, or of IPv6 the network that a customer is given, who has all of its
+// addresses.
+func source(r *http.Request) string {
+	text := host(r)
+	address, err := netip.ParseAddr(text)
+	if err != nil || address.Unmap().Is4() {
+		return text
+	}
+	network, err := address.WithZone("").Prefix(64)
+	if err != nil {
+		return text
+	}
+	return network.String()
 }
 
 // throttle slows down whoever guesses: after ten failures in a row, one attempt a second.

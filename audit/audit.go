@@ -165,6 +165,10 @@ func (h Head) Text() string {
 	return "lockstep activity log\n" + h.EnvironmentID + "\n" + strconv.FormatInt(h.Seq, 10) + "\n" + string(h.Hash)
 }
 
+// BaseText is what is sealed of a head up to which retention cleared the log away. It is not Text: the seal of a head stands in the database,
+// and would say for whoever copies it that all lines were cleared away.
+func (h Head) BaseText() string { return "cleared away by retention\n" + h.Text() }
+
 // SignedHead is a head as it is given away.
 type SignedHead struct {
 	Head

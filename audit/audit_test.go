@@ -100,6 +100,10 @@ func TestVerifyFile(t *testing.T) {
 		"begins later":        {text: rows[2] + rows[3]},
 		"cut":                 {text: rows[0] + rows[1], known: []audit.Head{last}, kind: audit.FaultCut, seq: 3},
 		"another":             {text: whole, known: []audit.Head{{EnvironmentID: "env", Seq: 2, Hash: "x"}}, kind: audit.FaultForged, seq: 2},
+		"head before":         {text: rows[2] + rows[3], known: []audit.Head{{EnvironmentID: "env", Seq: 1, Hash: "x"}}, note: true},
+		"head in a gap":       {text: rows[0] + rows[2], known: []audit.Head{{EnvironmentID: "env", Seq: 2, Hash: "x"}}, note: true},
+		"head of another log": {text: whole, known: []audit.Head{last, {EnvironmentID: "other", Seq: 2, Hash: "x"}}, note: true},
+		"head and no lines":   {known: []audit.Head{last}, note: true},
 		"no export":           {text: "{}\n", kind: audit.FaultChanged, seq: 1},
 		"a tail of something": {text: whole + "\n", kind: audit.FaultChanged, seq: 5},
 	} {

@@ -53,11 +53,17 @@ func VerifyFile(from io.Reader, known []Head) (Report, error) {
 // file ends the proof of a file.
 func (v *verification) file(gaps int64) {
 	if gaps > 0 {
-		v.report.Note = fmt.Sprintf("there are %d gaps: the export was narrowed, or lines were taken out of the file", gaps)
+		v.note("there are %d gaps: the export was narrowed, or lines were taken out of the file", gaps)
 	}
 	for _, h := range v.known {
-		if v.report.Fault == nil && h.EnvironmentID == v.at.EnvironmentID && h.Seq > v.at.Seq {
+		switch {
+		case v.report.Fault != nil || v.compared[h]:
+		case h.EnvironmentID == v.at.EnvironmentID && h.Seq > v.at.Seq:
 			v.fail(FaultCut, v.at.Seq+1, "", "the file ends with line %d, but the log had a line %d", v.at.Seq, h.Seq)
+		case h.EnvironmentID != v.at.EnvironmentID:
+			v.note("the head at line %d of environment %s was not compared: the file has no line of that environment", h.Seq, h.EnvironmentID)
+		default:
+			v.note("the head at line %d was not compared: the file does not have that line", h.Seq)
 		}
 	}
 }

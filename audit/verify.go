@@ -59,8 +59,10 @@ type verification struct {
 	chain  Chain
 	report Report
 	known  []Head // heads that were kept elsewhere
-	at     Head   // the last line that was found whole
-	tell   func(done, total int64)
+	// compared are those whose line was reached.
+	compared map[Head]bool
+	at       Head // the last line that was found whole
+	tell     func(done, total int64)
 }
 
 // Verify walks a log from its oldest line to its newest and stops at the first that is not whole. known are heads that somebody
@@ -90,6 +92,14 @@ func Verify(ctx context.Context, store Store, envID string, known []Head, tell f
 
 func (v *verification) fail(kind string, seq int64, id, format string, args ...any) {
 	v.report.Fault = &Fault{Kind: kind, Seq: seq, ID: id, Message: fmt.Sprintf(format, args...)}
+}
+
+// note says what could not be compared.
+func (v *verification) note(format string, args ...any) {
+	if v.report.Note != "" {
+		v.report.Note += "; "
+	}
+	v.report.Note += fmt.Sprintf(format, args...)
 }
 
 // begin starts behind what retention cleared away.
@@ -173,7 +183,14 @@ func (v *verification) step(l *Line) {
 // compare holds the line that was reached against the heads that were kept elsewhere.
 func (v *verification) compare() {
 	for _, h := range v.known {
-		if h.EnvironmentID == v.at.EnvironmentID && h.Seq == v.at.Seq && h.Hash != v.at.Hash && v.report.Fault == nil {
+		if h.EnvironmentID != v.at.EnvironmentID || h.Seq != v.at.Seq {
+			continue
+		}
+		if v.compared == nil {
+			v.compared = map[Head]bool{}
+		}
+		v.compared[h] = true
+		if h.Hash != v.at.Hash && v.report.Fault == nil {
 			v.fail(FaultForged, h.Seq, "", "line %d is not the one whose link was kept: the log was written anew up to there", h.Seq)
 		}
 	}

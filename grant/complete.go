@@ -107,7 +107,7 @@ func (s *Service) prove(ctx context.Context, kindName string, settings map[strin
 		if err != nil {
 			return err
 		}
-		return authorizer.Refused("missing_scope")
+		return authorizer.Refused(codeMissingScope)
 	}
 	if who.Workspace.ID == "" {
 		who.Workspace = t.Grant.Workspace

@@ -2,22 +2,30 @@ package grant
 
 import (
 	"context"
+	"fmt"
 
 	"lockstep/internal/problem"
 	"lockstep/provision"
 )
 
-// Create makes a connection with the token of an authorization.
+// Create makes a connection with the token of an authorization. Whoever deletes the authorization has the token: two connections would spend
+// the same refresh token. A connection that cannot be made gives it back.
 func (s *Service) Create(ctx context.Context, envID, bound, id string, c provision.Connection, configuration map[string]any) (provision.Connection, error) {
 	a, err := s.granted(ctx, envID, bound, id)
 	if err != nil {
 		return c, err
 	}
-	out, err := s.Provision.CreateWith(ctx, envID, c, configuration, a.Tokens)
-	if err != nil {
+	if err := s.Store.DeleteAuthorization(ctx, envID, id); err != nil {
 		return c, err
 	}
-	return out, s.drop(ctx, &a, nil)
+	out, err := s.Provision.CreateWith(ctx, envID, c, configuration, a.Tokens)
+	if err != nil {
+		if kept := s.Store.SaveAuthorization(context.WithoutCancel(ctx), a); kept != nil {
+			return c, fmt.Errorf("give the token back: %w", kept)
+		}
+		return c, err
+	}
+	return out, nil
 }
 
 // Configure reads the configuration of a connection that is not saved, with the token of an authorization.

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -184,6 +185,39 @@ func TestNewConnection(t *testing.T) {
 	}
 }
 
+// TestOneConnectionTakesIt: a token is for one connection, however many ask at once. Two would spend the same refresh token, and one of them
+// would lose its access.
+func TestOneConnectionTakesIt(t *testing.T) {
+	w := newWorld(t)
+	_, server := w.workspace(sandbox.Options{Apps: rotating})
+	body := map[string]any{"BASE_URL": server + "/scim/v2/"}
+	for round := range 8 {
+		a := w.obtain(request(server, ""))
+		if _, err := w.Create(t.Context(), w.env, "ann", a.ID, provision.Connection{Type: "Slack"}, body); !problem.Is(err, problem.InvalidData) {
+			t.Fatalf("without a name: %v", err)
+		}
+		var all sync.WaitGroup
+		var made atomic.Int64
+		start := make(chan struct{})
+		for n := range 4 {
+			all.Go(func() {
+				<-start
+				_, err := w.Create(t.Context(), w.env, "ann", a.ID, provision.Connection{Name: fmt.Sprintf("S%d-%d", round, n), Type: "Slack"}, body)
+				if err == nil {
+					made.Add(1)
+				} else if !problem.Is(err, problem.NotFound) {
+					t.Error(err)
+				}
+			})
+		}
+		close(start)
+		all.Wait()
+		if made.Load() != 1 {
+			t.Fatalf("%d connections have the same token", made.Load())
+		}
+	}
+}
+
 // TestRefusals: whatever goes wrong is a sentence with a next step, and leaves nothing behind.
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
@@ -326,6 +360,42 @@ func TestServerChanges(t *testing.T) {
 	must(t, err) // it was entered again, by whoever knows it
 	if got := w.connection(c.ID).Grant.Origin; got != "https://elsewhere.example.com:443" {
 		t.Error(got)
+	}
+}
+
+// TestRefreshStaysWhereItIsFor: the same token, entered again for another server, takes along neither the refresh token nor the Client
+// Secret, which nobody entered.
+func TestRefreshStaysWhereItIsFor(t *testing.T) {
+	w := newWorld(t)
+	_, server := w.workspace(sandbox.Options{Apps: rotating})
+	c := w.create("Acme", server)
+	asked := ""
+	thief := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		if strings.HasSuffix(r.URL.Path, "oauth.v2.access") {
+			asked += r.PostForm.Encode()
+		}
+		http.NotFound(rw, r)
+	}))
+	t.Cleanup(thief.Close)
+	_, err := w.Update(t.Context(), w.env, c.ID, provision.Connection{Name: "Acme", Type: "Slack"}, map[string]any{"BASE_URL": thief.URL + "/scim/v2/", "OAUTH_ACCESS_TOKEN": token(c)}, true)
+	must(t, err)
+	now := w.connection(c.ID)
+	if len(now.Secrets) != 1 || now.Grant.ClientID != "" {
+		t.Errorf("%+v", now)
+	}
+	w.pass(7 * time.Hour)
+	must(t, w.Renew(t.Context()))
+	if _, err := w.RenewNow(t.Context(), w.env, c.ID); !problem.Is(err, problem.Conflict) {
+		t.Errorf("there is nothing to refresh it with: %v", err)
+	}
+	again := request(server, c.ID)
+	again.ClientID, again.ClientSecret = "", secret.Text{}
+	if _, _, err := w.Begin(t.Context(), w.env, "ann", again); err == nil {
+		t.Error("the secret of the app would go to another server")
+	}
+	if asked != "" {
+		t.Errorf("another server was given %s", asked)
 	}
 }
 

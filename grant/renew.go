@@ -171,9 +171,9 @@ func (s *Service) keep(ctx context.Context, c *provision.Connection, change func
 	return err
 }
 
-// accept looks at a token that was refreshed before it takes over: it is for the same workspace, or is not used. Where the target
-// cannot say at this moment it is kept all the same, since it replaces one that ends: it was given for the same consent, and the test
-// before the first write compares.
+// accept looks at a token that was refreshed before it takes over: it is for the same workspace and may do what is needed, or is not used.
+// Where that cannot be found out it is kept all the same: it was given for the same consent, and the refresh token that it came by is spent,
+// so that what is dropped here is lost. What was wrong is shown, and whoever writes next with it finds out.
 func (s *Service) accept(ctx context.Context, c *provision.Connection, kind *provision.Type, t *provision.Tokens) error {
 	if t.Refresh.IsZero() {
 		t.Refresh = c.Secrets[provision.KeyRefreshToken] // the same one goes on, where a server says so by leaving it out
@@ -183,11 +183,15 @@ func (s *Service) accept(ctx context.Context, c *provision.Connection, kind *pro
 	defer cancel()
 	life := t.Life
 	err := s.prove(proof, c.Type, c.Settings, kind, t, c.Grant.ClientID)
-	if f, ok := errors.AsType[*provision.Fault](err); ok && f.Kind == provision.Transient {
+	if f, ok := errors.AsType[*provision.Fault](err); ok && f.Code != codeMissingScope {
 		g := *c.Grant
 		g.ObtainedAt, g.ExpiresAt, g.Renewal, g.Trouble = s.instant(), time.Time{}, nil, nil
 		if life > 0 {
 			g.ExpiresAt = g.ObtainedAt.Add(life)
+		}
+		if f.Kind != provision.Transient {
+			g.Trouble = &provision.RenewalFailure{Message: "the refreshed token could not be tried: " + f.Message, Hint: f.Hint, At: g.ObtainedAt, Tries: 1, NextAt: g.RenewAt()}
+			s.Logger.Warn("a token was refreshed, but could not be tried", "connection", c.ID, "name", c.Name, "error", f)
 		}
 		t.Grant = g
 		return nil
@@ -199,6 +203,9 @@ func (s *Service) accept(ctx context.Context, c *provision.Connection, kind *pro
 	}
 	return err
 }
+
+// codeMissingScope is what a connector calls a token that may not do what is needed.
+const codeMissingScope = "missing_scope"
 
 func merged(before, now provision.Identity) provision.Identity {
 	if now.Workspace.ID == "" {

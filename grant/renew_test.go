@@ -128,6 +128,39 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
+// TestRefreshedAndNotTried: a refresh spends the refresh token. Whatever keeps the new token from being tried, short of a wrong workspace or
+// scope, must not lose it.
+func TestRefreshedAndNotTried(t *testing.T) {
+	for name, fault := range map[string]sandbox.Fault{
+		"for a moment":          {PathPrefix: "/api/auth.test", Status: 503},
+		"not known there yet":   {PathPrefix: "/api/auth.test", Status: 200, Code: "invalid_auth"},
+		"nobody knows why":      {PathPrefix: "/api/auth.test", Status: 200, Code: "a_new_code"},
+		"suspended for a while": {PathPrefix: "/api/auth.test", Status: 200, Code: "ekm_access_denied"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			workspace, server := w.workspace(sandbox.Options{Apps: rotating})
+			c := w.create("Acme", server)
+			before := token(c)
+			w.pass(6 * time.Hour)
+			workspace.Inject(fault)
+			must(t, w.Renew(t.Context()))
+			now := w.connection(c.ID)
+			if token(now) == before || !now.Grant.ExpiresAt.Equal(w.clock().Add(12*time.Hour)) || now.Grant.Workspace.ID != "T00000001" || now.Grant.ClientID == "" {
+				t.Fatalf("it is lost: %+v %+v", now.Grant, now.Grant.Trouble)
+			}
+			if trouble := now.Grant.Trouble; (trouble != nil) != (fault.Code != "") || trouble != nil && (trouble.Hint == "" || strings.Contains(trouble.Message, "xox")) {
+				t.Errorf("what was wrong: %+v", trouble)
+			}
+			w.pass(6 * time.Hour)
+			must(t, w.Renew(t.Context()))
+			if again := w.connection(c.ID); token(again) == token(now) || again.Grant.Trouble != nil {
+				t.Errorf("it is not refreshed again: %+v %+v", again.Grant, again.Grant.Trouble)
+			}
+		})
+	}
+}
+
 // TestCrashedRenewal: whoever died with the right to refresh holds nobody up for longer than two minutes.
 func TestCrashedRenewal(t *testing.T) {
 	w := newWorld(t)

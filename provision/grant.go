@@ -151,8 +151,11 @@ func (t *Type) granted(before, c *Connection, proven *Identity) {
 		}
 		if c.Grant.Origin != t.OriginOf(c) { // the very same token was entered again, for another server
 			g := *c.Grant
-			g.Origin = t.OriginOf(c)
+			g.Origin, g.ClientID, g.Renewal, g.Trouble = t.OriginOf(c), "", nil, nil
 			c.Grant = &g
+			// Nobody entered these again: they are for the server that gave them.
+			delete(c.Secrets, KeyRefreshToken)
+			delete(c.Secrets, KeyClientSecret)
 		}
 		return
 	}

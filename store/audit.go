@@ -73,9 +73,33 @@ func (t *tx) keepHead(ctx context.Context, before audit.Head, sealed string, hea
 // Reseal implements audit.Store.
 func (db *DB) Reseal(ctx context.Context, line directory.Activity) error {
 	return db.transact(ctx, func(t *tx) error {
+		cleared, err := t.resealBase(ctx, line.EnvironmentID)
+		if err != nil {
+			return err
+		}
+		told := line
+		if cleared > 0 {
+			told.Changes = []directory.AttributeChange{{Attribute: "clearedAwayUpTo", To: cleared}}
+		}
 		t.reseal = true
-		return t.Append(ctx, []directory.Activity{line})
+		return t.Append(ctx, []directory.Activity{told})
 	})
+}
+
+// resealBase seals the note of retention, where its seal is not ours, and answers up to which line it says that the log was cleared away.
+func (t *tx) resealBase(ctx context.Context, envID string) (int64, error) {
+	base := audit.Head{EnvironmentID: envID}
+	seal := ""
+	row := t.QueryRowContext(ctx, `SELECT seq, hash, seal FROM audit_bases WHERE environment_id = $1`+t.forUpdate("audit_bases"), envID)
+	err := row.Scan(&base.Seq, &base.Hash, &seal)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && t.db.sealOfBase(base, seal) == audit.SealWhole {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	_, err = t.ExecContext(ctx, `UPDATE audit_bases SET seal = $1 WHERE environment_id = $2`, t.db.ring.Stamp(base.BaseText()), envID)
+	return base.Seq, err
 }
 
 // begun fills in the link before the first line.
@@ -96,6 +120,13 @@ func (db *DB) sealOf(h audit.Head, seal string) audit.Seal {
 	}
 }
 
+func (db *DB) sealOfBase(h audit.Head, seal string) audit.Seal {
+	if h.Seq == 0 && h.Hash == audit.Genesis && seal == "" || db.ring.Stamped(h.BaseText(), seal) {
+		return audit.SealWhole
+	}
+	return audit.SealForged
+}
+
 // Chain implements audit.Store.
 func (db *DB) Chain(ctx context.Context, envID string) (audit.Chain, error) {
 	scan := func(s scanner) (audit.Chain, error) {
@@ -106,7 +137,7 @@ func (db *DB) Chain(ctx context.Context, envID string) (audit.Chain, error) {
 		}
 		begun(&c.Head)
 		begun(&c.Base)
-		c.Seal, c.BaseSeal = db.sealOf(c.Head, seal), db.sealOf(c.Base, baseSeal)
+		c.Seal, c.BaseSeal = db.sealOf(c.Head, seal), db.sealOfBase(c.Base, baseSeal)
 		if c.Seal == audit.SealBroken {
 			c.BrokenAt, _ = strconv.ParseInt(strings.TrimPrefix(seal, brokenSeal), 10, 64)
 		}
@@ -142,40 +173,31 @@ func (db *DB) Lines(ctx context.Context, envID string, q directory.ActivityQuery
 	return collect(ctx, db.read, scanLine, selectLines+where+` ORDER BY a.seq LIMIT $`+strconv.Itoa(len(args)), args...)
 }
 
-// Prune implements audit.Store. The note of the last line that goes and its going are one transaction.
+// Prune implements audit.Store. The note of the last line that goes and its going are one transaction. What goes is proved first: a line that
+// was made to look old must not be cleared away, and sealed over.
 func (db *DB) Prune(ctx context.Context, envID string, before time.Time, upTo int64, limit int) (pruned int64, err error) {
 	err = db.transact(ctx, func(t *tx) error {
 		pruned = 0
 		base := audit.Head{EnvironmentID: envID}
-		row := t.QueryRowContext(ctx, `SELECT seq, hash FROM audit_bases WHERE environment_id = $1`+t.forUpdate("audit_bases"), envID)
-		if err := row.Scan(&base.Seq, &base.Hash); err != nil && !errors.Is(err, sql.ErrNoRows) {
+		seal := ""
+		row := t.QueryRowContext(ctx, `SELECT seq, hash, seal FROM audit_bases WHERE environment_id = $1`+t.forUpdate("audit_bases"), envID)
+		if err := row.Scan(&base.Seq, &base.Hash, &seal); err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return err
 		}
-		lines, err := collect(ctx, t, func(s scanner) (audit.Head, error) {
-			h := audit.Head{EnvironmentID: envID}
-			var recorded int64
-			err := s.Scan(&h.Seq, &h.Hash, &recorded)
-			if recorded >= micros(before) {
-				h.Hash = "" // this one stays
-			}
-			return h, err
-		}, `SELECT seq, hash, recorded_at FROM activities WHERE environment_id = $1 AND seq > $2 AND seq <= $3 ORDER BY seq LIMIT $4`, envID, base.Seq, upTo, limit)
+		begun(&base)
+		if db.sealOfBase(base, seal) != audit.SealWhole {
+			return notWhole(base.Seq)
+		}
+		last, err := t.old(ctx, base, before, upTo, limit)
 		if err != nil {
 			return err
-		}
-		last := base
-		for _, h := range lines {
-			if h.Hash == "" {
-				break
-			}
-			last = h
 		}
 		if pruned = last.Seq - base.Seq; pruned == 0 {
 			return nil
 		}
 		_, err = t.ExecContext(ctx, `INSERT INTO audit_bases (environment_id, seq, hash, seal) VALUES ($1, $2, $3, $4)
  ON CONFLICT (environment_id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash, seal = excluded.seal WHERE audit_bases.seq = $5`,
-			envID, last.Seq, string(last.Hash), db.ring.Stamp(last.Text()), base.Seq)
+			envID, last.Seq, string(last.Hash), db.ring.Stamp(last.BaseText()), base.Seq)
 		if err != nil {
 			return err
 		}
@@ -183,6 +205,30 @@ func (db *DB) Prune(ctx context.Context, envID string, before time.Time, upTo in
 		return err
 	})
 	return pruned, err
+}
+
+// old walks from a base along the lines recorded before a time, and answers the last one.
+func (t *tx) old(ctx context.Context, base audit.Head, before time.Time, upTo int64, limit int) (audit.Head, error) {
+	lines, err := collect(ctx, t, scanLine, selectLines+` AND a.seq <= $3 ORDER BY a.seq LIMIT $4`, base.EnvironmentID, base.Seq, upTo, limit)
+	if err != nil {
+		return base, err
+	}
+	last, end := base, audit.Stamp(before)
+	for i := range lines {
+		l := &lines[i]
+		if l.RecordedAt >= end {
+			break
+		}
+		if l.Seq != last.Seq+1 || !l.Whole(last.Hash) {
+			return base, notWhole(last.Seq + 1)
+		}
+		last.Seq, last.Hash = l.Seq, l.Hash
+	}
+	return last, nil
+}
+
+func notWhole(seq int64) error {
+	return fmt.Errorf("the activity log is not whole at line %d, so that nothing of it is cleared away; lockstep audit verify says more", seq)
 }
 
 // chainOld is a migration: it chains the lines that there are.
@@ -231,9 +277,18 @@ func (t *tx) chainEnvironment(ctx context.Context, envID string) error {
 
 // closeLog is a migration: from here on the database refuses to change lines.
 func (db *DB) closeLog(ctx context.Context, migration *sql.Tx) error {
-	statements := sqliteAppendOnly
+	return db.inOwnWords(ctx, migration, sqliteAppendOnly, postgresAppendOnly)
+}
+
+// resealable is a migration: of retention's note the seal may be replaced, and nothing else.
+func (db *DB) resealable(ctx context.Context, migration *sql.Tx) error {
+	return db.inOwnWords(ctx, migration, sqliteResealable, postgresResealable)
+}
+
+func (db *DB) inOwnWords(ctx context.Context, migration *sql.Tx, sqlite, postgres []string) error {
+	statements := sqlite
 	if db.postgres {
-		statements = postgresAppendOnly
+		statements = postgres
 	}
 	for _, text := range statements {
 		if _, err := migration.ExecContext(ctx, text); err != nil {

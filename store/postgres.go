@@ -111,3 +111,15 @@ END $$`,
 	`CREATE TRIGGER audit_bases_append_only BEFORE UPDATE OR DELETE ON audit_bases FOR EACH ROW EXECUTE FUNCTION audit_bases_append_only()`,
 	`CREATE TRIGGER audit_bases_stay BEFORE TRUNCATE ON audit_bases FOR EACH STATEMENT EXECUTE FUNCTION audit_bases_append_only()`,
 }
+
+var postgresResealable = []string{
+	`CREATE OR REPLACE FUNCTION audit_bases_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    IF NEW.environment_id = OLD.environment_id AND (NEW.seq > OLD.seq OR NEW.seq = OLD.seq AND NEW.hash = OLD.hash) THEN
+      RETURN NEW;
+    END IF;
+  END IF;
+  RAISE EXCEPTION 'the activity log is append-only';
+END $$`,
+}

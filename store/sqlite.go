@@ -111,3 +111,10 @@ var sqliteAppendOnly = []string{
  BEGIN SELECT RAISE(ABORT, 'the activity log is append-only'); END`,
 	`CREATE TRIGGER audit_bases_go BEFORE DELETE ON audit_bases BEGIN SELECT RAISE(ABORT, 'the activity log is append-only'); END`,
 }
+
+var sqliteResealable = []string{
+	`DROP TRIGGER audit_bases_stay`,
+	`CREATE TRIGGER audit_bases_stay BEFORE UPDATE ON audit_bases
+ WHEN NEW.environment_id <> OLD.environment_id OR NEW.seq < OLD.seq OR NEW.seq = OLD.seq AND NEW.hash <> OLD.hash
+ BEGIN SELECT RAISE(ABORT, 'the activity log is append-only'); END`,
+}

@@ -88,6 +88,7 @@ func (db *DB) migrate(ctx context.Context) error {
 		goose.NewGoMigration(5, &goose.GoFunc{RunTx: db.fillUnique}, nil),
 		goose.NewGoMigration(301, &goose.GoFunc{RunTx: db.chainOld}, nil),
 		goose.NewGoMigration(302, &goose.GoFunc{RunTx: db.closeLog}, nil),
+		goose.NewGoMigration(430, &goose.GoFunc{RunTx: db.resealable}, nil),
 	))
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)

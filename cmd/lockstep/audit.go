@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,6 +108,11 @@ func (c auditVerify) database(ctx context.Context, std stdio, heads []audit.Sign
 	environments, err := a.people.Environments(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for i := range heads {
+		if !slices.ContainsFunc(environments, func(e directory.Environment) bool { return e.ID == heads[i].EnvironmentID }) {
+			return nil, fmt.Errorf("a head is of environment %s, which this database does not have: it is another installation's, or another database was put in the place of that one", heads[i].EnvironmentID)
+		}
 	}
 	_, ours := a.ring.Sign("")
 	var reports []audit.Report

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
@@ -164,7 +165,9 @@ func (c slackToken) wait(ctx context.Context, std stdio, lines *bufio.Reader, pa
 	answers, failed := make(chan provision.ConsentAnswer, 2), make(chan error, 1)
 	ctx, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	listens, err := c.listen(ctx, answers)
+	asked, _ := url.Parse(page)
+	state := asked.Query().Get("state")
+	listens, err := c.listen(ctx, state, answers)
 	if err != nil {
 		return provision.ConsentAnswer{}, err
 	}
@@ -174,8 +177,7 @@ func (c slackToken) wait(ctx context.Context, std stdio, lines *bufio.Reader, pa
 	} else {
 		say(std.err, "The browser is led to an address where nobody answers. Paste that address here:\n")
 	}
-	asked, _ := url.Parse(page)
-	go paste(lines, asked.Query().Get("state"), answers, failed, listens)
+	go paste(lines, state, answers, failed, listens)
 	select {
 	case a := <-answers:
 		return a, nil
@@ -212,8 +214,9 @@ func answerIn(q url.Values) provision.ConsentAnswer {
 	return provision.ConsentAnswer{State: q.Get("state"), Code: q.Get("code"), Error: q.Get("error")}
 }
 
-// listen waits for the browser, if the redirect URL is of this machine and without TLS.
-func (c slackToken) listen(ctx context.Context, to chan<- provision.ConsentAnswer) (bool, error) {
+// listen waits for the browser, if the redirect URL is of this machine and without TLS. What has another state than the one that was given is
+// passed over: any page can have the browser ask here, and must not end what goes on.
+func (c slackToken) listen(ctx context.Context, state string, to chan<- provision.ConsentAnswer) (bool, error) {
 	u, err := url.Parse(c.RedirectURL)
 	if err != nil || u.Host == "" {
 		return false, errors.New("--redirect-url is no address; write it as https://localhost/lockstep or http://127.0.0.1:8765/slack")
@@ -228,7 +231,7 @@ func (c slackToken) listen(ctx context.Context, to chan<- provision.ConsentAnswe
 		rw.Header().Set("Referrer-Policy", "no-referrer")
 		rw.Header().Set("Cache-Control", "no-store")
 		q := r.URL.Query()
-		if q.Get("state") == "" {
+		if subtle.ConstantTimeCompare([]byte(q.Get("state")), []byte(state)) != 1 {
 			http.Error(rw, "This is no answer of Slack.", http.StatusBadRequest)
 			return
 		}

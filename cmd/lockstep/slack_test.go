@@ -69,12 +69,22 @@ func token(t *testing.T, c *exec.Cmd, paste bool) (out, log string, failed error
 			t.Fatal(err)
 		}
 		_ = response.Body.Close()
-		if back := response.Header.Get("Location"); paste {
+		back := response.Header.Get("Location")
+		if paste {
 			_, _ = io.WriteString(stdin, back+"\n")
-		} else if came, err := http.Get(back); err == nil {
+			continue
+		}
+		where, _, _ := strings.Cut(back, "?")
+		for _, at := range []string{where, where + "?state=another&error=access_denied", back} { // any page can have a browser ask: only the answer counts
+			came, err := http.Get(at)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
 			_ = came.Body.Close()
-		} else {
-			t.Error(err)
+			if (came.StatusCode == http.StatusOK) != (at == back) {
+				t.Errorf("%s: %d", at, came.StatusCode)
+			}
 		}
 	}
 	failed = c.Wait()

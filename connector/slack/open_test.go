@@ -48,6 +48,9 @@ func TestOpen(t *testing.T) {
 		"a query":                   {map[string]any{"BASE_URL": "https://example.com/?marker=1"}, "xoxp-1", ""},
 		"a broken one":              {map[string]any{"BASE_URL": "https://exa mple/marker%zz"}, "xoxp-1", ""},
 		"Slack without TLS":         {map[string]any{"BASE_URL": "http://api.slack.com/scim/v2/"}, "xoxp-1", ""},
+		"the same in capitals":      {map[string]any{"BASE_URL": "http://API.Slack.com/scim/v2/"}, "xoxp-1", ""},
+		"GovSlack without TLS":      {map[string]any{"BASE_URL": "http://api.slack-gov.com/scim/v2/"}, "xoxp-1", ""},
+		"capitals":                  {map[string]any{"BASE_URL": "https://API.Slack.com/scim/v2/"}, "xoxp-1", "https://api.slack.com/scim/v2/Users/U1"},
 		"version 1":                 {map[string]any{"BASE_URL": "https://api.slack.com/scim/v1"}, "xoxp-1", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -89,16 +89,20 @@ func baseURL(raw string) (*url.URL, error) {
 		return nil, errors.New("the base URL cannot be read; leave it empty for Slack itself")
 	case base.User != nil || base.RawQuery != "" || base.Fragment != "":
 		return nil, errors.New("the base URL must be an address only, without user, query or fragment")
-	case base.Hostname() == officialHost && base.Scheme == "http":
+	case slacks(base) && base.Scheme == "http":
 		return nil, errors.New("the base URL of Slack itself begins with https")
-	case base.Hostname() == officialHost && strings.Contains(base.Path+"/", "/scim/v1/"):
+	case slacks(base) && strings.Contains(base.Path+"/", "/scim/v1/"):
 		return nil, errors.New("the base URL is that of Slack's SCIM API in version 1; use /scim/v2/, or leave it empty")
 	}
+	base.Host = strings.ToLower(base.Host) // one name, however it is written
 	if !strings.HasSuffix(base.Path, "/") {
 		base.Path += "/"
 	}
 	return base, nil
 }
+
+// slacks reports whether an address is Slack's own.
+func slacks(base *url.URL) bool { return webHosts[strings.ToLower(base.Hostname())] != "" }
 
 // Budgets are Slack's published limits, counted for the organisation over all its SCIM apps
 // (docs.slack.dev/reference/scim-api/rate-limits). Lists draw on the organisation's reads only.

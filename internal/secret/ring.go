@@ -123,7 +123,7 @@ func createRing(path string) ([]byte, error) {
 // Seal encrypts a secret for one place ("connection/<id>/OAUTH_ACCESS_TOKEN"). The result can be opened for that place only,
 // so a ciphertext cannot be moved to another row.
 func (r *Ring) Seal(t Text, place string) string {
-	sealed := r.keys[r.current].Seal(nil, nil, []byte(t.value), []byte(place)) //nolint:gosec // the nonce is random: NewGCMWithRandomNonce
+	sealed := r.keys[r.current].Seal(nil, nil, []byte(t.Reveal()), []byte(place)) //nolint:gosec // the nonce is random: NewGCMWithRandomNonce
 	return sealPrefix + ":" + r.current + ":" + base64.RawStdEncoding.EncodeToString(sealed)
 }
 
@@ -145,7 +145,7 @@ func (r *Ring) Open(sealed, place string) (Text, error) {
 	if err != nil {
 		return Text{}, ErrUnreadable
 	}
-	return Text{string(plain)}, nil
+	return New(string(plain)), nil
 }
 
 // Stamp answers a code for a text that nobody can make who has not the key file (HMAC-SHA256). It takes about a microsecond.

@@ -7,21 +7,35 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"unique"
 )
 
 const redacted = "[secret]"
 
-// Text is a secret. Its zero value is "no secret".
-type Text struct{ value string }
+// Text is a secret. Its zero value is "no secret". Two are equal when what they hold is.
+//
+// What it holds is behind a handle and not a string of its own: fmt calls no method of a Text in an unexported field of a struct, but
+// prints what is inside, which then is an address.
+type Text struct{ value unique.Handle[string] }
 
 // New wraps a secret.
-func New(value string) Text { return Text{value} }
+func New(value string) Text {
+	if value == "" {
+		return Text{}
+	}
+	return Text{unique.Make(value)}
+}
 
 // Reveal returns the secret itself. Every call is a place to review.
-func (t Text) Reveal() string { return t.value }
+func (t Text) Reveal() string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.value.Value()
+}
 
 // IsZero reports whether there is no secret.
-func (t Text) IsZero() bool { return t.value == "" }
+func (t Text) IsZero() bool { return t == Text{} }
 
 func (t Text) String() string { return redacted }
 

@@ -20,7 +20,13 @@ func TestTextCannotBeSeen(t *testing.T) {
 		S secret.Text
 		P *secret.Text
 		M map[string]secret.Text
-	}{s, &s, map[string]secret.Text{"k": s}}
+
+		s secret.Text // fmt asks no method of what is not exported
+		p *secret.Text
+		m map[string]secret.Text
+		l []secret.Text
+		a any
+	}{s, &s, map[string]secret.Text{"k": s}, s, &s, map[string]secret.Text{"k": s}, []secret.Text{s}, s}
 	var said bytes.Buffer
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		fmt.Fprintf(&said, verb+verb, s, holder)
@@ -33,8 +39,19 @@ func TestTextCannotBeSeen(t *testing.T) {
 	}
 	said.Write(raw)
 	fmt.Fprint(&said, fmt.Errorf("wrapped %v", s))
+	slog.New(slog.NewTextHandler(&said, nil)).Info("x", "h", holder, "p", &holder)
 	if strings.Contains(said.String(), "marker") || strings.Contains(said.String(), "6d61726b6572") {
 		t.Error(said.String())
+	}
+}
+
+func TestTextIsAValue(t *testing.T) {
+	t.Parallel()
+	if a, b := secret.New("a"), secret.New("a"+strings.Repeat("", 2)); a != b || a == secret.New("b") || a.Reveal() != "a" || a.IsZero() {
+		t.Error("what is equal differs, or the other way round")
+	}
+	if none := secret.New(""); none != (secret.Text{}) || !none.IsZero() || none.Reveal() != "" {
+		t.Error("an empty secret is one")
 	}
 }
 

@@ -67,7 +67,7 @@ func testAlertSettings(t *testing.T, s *suite) {
 		return set
 	}
 	first := edit(func(set *alert.Settings) {
-		set.Webhook.URL = "https://alerts.example.com/a"
+		set.Webhook.URL = "https://alerts.example.com/services/marker-address?token=marker-address"
 		set.Email = alert.Email{Host: "smtp.example.com", Username: "u", Password: secret.New("marker-password"), From: "a@example.com", To: []string{"b@example.com"}}
 	})
 	if first.Webhook.Key.IsZero() || first.Email.Password.Reveal() != "marker-password" || first.Email.Port != 587 || first.Email.TLS != alert.StartTLS {
@@ -76,6 +76,9 @@ func testAlertSettings(t *testing.T, s *suite) {
 	same := edit(func(set *alert.Settings) { set.Thresholds.StaleHours = 1; set.Email.To = []string{"c@example.com"} })
 	if same.Webhook.Key != first.Webhook.Key || same.Email.Password != first.Email.Password || same.Thresholds.StaleHours != 1 {
 		t.Error("what was left out did not stay")
+	}
+	if other := edit(func(set *alert.Settings) { set.Webhook.URL = "https://alerts.example.com/services/marker-address2" }); other.Webhook.Key == first.Webhook.Key {
+		t.Error("a key follows to another address of the same server")
 	}
 	moved := edit(func(set *alert.Settings) {
 		set.Webhook.URL = "https://elsewhere.example.com/"
@@ -106,7 +109,14 @@ func testAlertSettings(t *testing.T, s *suite) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}
-	// No secret is in the log or in the open in the database.
+	// No secret is in the log or in the open in the database. Who has the address of a webhook can post to it: it is in the settings, which only an
+	// Environment Admin reads, and not in the log.
+	log, err := s.db.Activities(t.Context(), s.env, directory.ActivityQuery{Type: "ALERT_SETTINGS.UPDATED", Limit: 10})
+	must(t, err)
+	told := fmt.Sprint(log)
+	if strings.Contains(told, "marker-address") || !strings.Contains(told, "https://alerts.example.com") || strings.Count(told, "webhook.url") != 4 {
+		t.Error(told)
+	}
 	var kept strings.Builder
 	rows, err := s.db.WriteDB().QueryContext(t.Context(), `SELECT body || webhook_key || password FROM alert_settings UNION ALL SELECT description || changes FROM activities`)
 	must(t, err)
@@ -120,6 +130,45 @@ func testAlertSettings(t *testing.T, s *suite) {
 	raw := kept.String()
 	if strings.Contains(raw, "marker-password") || strings.Contains(raw, "whsec_") || !strings.Contains(raw, "webhook.key") {
 		t.Error(raw)
+	}
+}
+
+// meeting is a sender who is done with nobody before everybody is there.
+type meeting struct {
+	wire
+	everybody sync.WaitGroup
+}
+
+func (m *meeting) Send(ctx context.Context, _ *alert.Settings, _ *alert.Delivery) error {
+	m.everybody.Done()
+	met := make(chan struct{})
+	go func() { m.everybody.Wait(); close(met) }()
+	select {
+	case <-met:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// testSlowReceiver: a webhook that does not answer holds up no e-mail, and the other way round.
+func testSlowReceiver(t *testing.T, s *suite) {
+	m := &meeting{}
+	m.everybody.Add(2)
+	alerts := alert.NewService(alert.Config{Store: s.db, Source: m, Sender: m, Now: time.Now})
+	_, err := alerts.Edit(t.Context(), s.env, func(set *alert.Settings) error {
+		set.Webhook.URL = "https://alerts.example.com/x"
+		set.Email = alert.Email{Host: "smtp.example.com", From: "a@example.com", To: []string{"b@example.com"}}
+		return nil
+	})
+	must(t, err)
+	m.health = []provision.Health{{ConnectionID: "1", Name: "C1", Held: 1, HeldWhy: "too many", LastSyncAt: time.Now()}}
+	must(t, alerts.Look(t.Context(), s.env))
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if err := alerts.Deliver(ctx); err != nil {
+		t.Errorf("one waits for the other: %v", err)
+		m.everybody.Done()
 	}
 }
 

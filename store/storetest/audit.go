@@ -166,6 +166,20 @@ func testTampering(t *testing.T, s *suite) {
 	s.broken(t, audit.FaultBase, 3)
 }
 
+// testBorrowedSeal: the seal of the newest line, which is in the database for everybody to copy, does not say that retention cleared away what
+// is before it. Nothing that the database refuses is needed to try.
+func testBorrowedSeal(t *testing.T, s *suite) {
+	for i := range 5 {
+		s.create(t, fmt.Sprintf("user%d", i))
+	}
+	head := s.whole(t)
+	s.exec(t, `INSERT INTO audit_bases (environment_id, seq, hash, seal) SELECT id, seq, chain, seal FROM environments`)
+	s.exec(t, `DELETE FROM activities`)
+	s.broken(t, audit.FaultBase, head.Seq)
+	s.create(t, "later")
+	s.broken(t, audit.FaultBase, head.Seq)
+}
+
 // forge changes a line and makes the chain anew, as far as one can without the key.
 func (s *suite) forge(t *testing.T, seq int64) {
 	t.Helper()
@@ -194,8 +208,32 @@ func testReseal(t *testing.T, s *suite) {
 	must(t, log.Reseal(t.Context(), s.env))
 	s.whole(t, head)
 	rows, err := s.db.Activities(t.Context(), s.env, directory.ActivityQuery{Type: "AUDIT.RESEALED", Limit: 5})
-	if err != nil || len(rows) != 1 {
+	if err != nil || len(rows) != 1 || len(rows[0].Changes) != 0 {
 		t.Fatal(rows, err)
+	}
+	// Where retention had cleared lines away, its note was sealed with the lost key as well.
+	upTo := s.whole(t).Seq - 1
+	if n, err := s.db.Prune(t.Context(), s.env, time.Now().Add(time.Hour), upTo, 100); err != nil || n != upTo {
+		t.Fatal(n, err)
+	}
+	s.whole(t)
+	s.exec(t, `UPDATE environments SET seal = 'h1:lost:key'`)
+	s.exec(t, `UPDATE audit_bases SET seal = 'h1:lost:key'`)
+	s.broken(t, audit.FaultBase, upTo)
+	must(t, log.Reseal(t.Context(), s.env))
+	s.whole(t)
+	s.create(t, "carl")
+	end := s.whole(t).Seq
+	rows, err = s.db.Activities(t.Context(), s.env, directory.ActivityQuery{Type: "AUDIT.RESEALED", Limit: 1})
+	if err != nil || len(rows) != 1 || len(rows[0].Changes) != 1 || fmt.Sprint(rows[0].Changes[0].To) != fmt.Sprint(upTo) {
+		t.Fatalf("the log does not say what was taken for cleared away: %+v %v", rows, err)
+	}
+	if n, err := s.db.Prune(t.Context(), s.env, time.Now().Add(time.Hour), end-1, 100); err != nil || n == 0 {
+		t.Fatal(n, err)
+	}
+	s.whole(t)
+	if _, err := s.db.WriteDB().ExecContext(t.Context(), `UPDATE audit_bases SET hash = 'x'`); err == nil {
+		t.Error("the note of retention could be changed")
 	}
 }
 
@@ -217,6 +255,25 @@ func testChained(t *testing.T, s *suite) {
 	if head := s.whole(t); head.Seq < 8*6 {
 		t.Fatal(head)
 	}
+}
+
+// testPruneForged: retention proves what it clears away. Otherwise whoever makes lines look old has them cleared away, and sealed over.
+func testPruneForged(t *testing.T, s *suite) {
+	for i := range 5 {
+		s.create(t, fmt.Sprintf("user%d", i))
+	}
+	head := s.whole(t)
+	s.unlocked(t)
+	s.exec(t, `UPDATE activities SET recorded_at = 1000000 WHERE seq <= 3`)
+	if n, err := s.db.Prune(t.Context(), s.env, time.Now().Add(-time.Hour), head.Seq, 100); err == nil || n != 0 {
+		t.Errorf("%d lines that were made to look old were cleared away: %v", n, err)
+	}
+	s.broken(t, audit.FaultChanged, 1)
+	s.exec(t, `INSERT INTO audit_bases (environment_id, seq, hash, seal) SELECT environment_id, seq, hash, 'h1:x:y' FROM activities WHERE seq = 4`)
+	if n, err := s.db.Prune(t.Context(), s.env, time.Now().Add(time.Hour), head.Seq, 100); err == nil || n != 0 {
+		t.Errorf("behind a note that nobody here made, %d lines were cleared away: %v", n, err)
+	}
+	s.broken(t, audit.FaultBase, 4)
 }
 
 // testPrune: retention clears away the oldest lines, never more than asked for, and what is left is still proved.
