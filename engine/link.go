@@ -48,6 +48,12 @@ func (e *Engine) Link(ctx context.Context, envID, connectionID, userID, remoteID
 	if remote.Protected != "" {
 		return row, problem.New(problem.InvalidData, "the account is left alone: %s", remote.Protected)
 	}
+	if unanswered(&row) && l.matchKey(directory.KindUser, remote) != row.MatchKey {
+		return row, problem.New(problem.Conflict, "an account was asked for on the target, which has not answered whether it made one: linked with another, the user could have two; look again when that is settled")
+	}
+	if e.busy(connectionID, userID) { // the runner came while the account was read
+		return row, problem.New(problem.Conflict, "the user is being written at this moment; try again")
+	}
 	origin, now := directory.OriginOf(ctx), e.now()
 	row.ObjectName, row.RemoteID, row.Remote, row.Ownership = user.Username, remote.ID, remote, provision.Adopted
 	row.Phase, row.MatchKey, row.Fault, row.Attempts, row.Detail, row.UpdatedAt = provision.PhaseNone, "", nil, 0, "linked by "+origin.Actor.Name, now
@@ -67,6 +73,11 @@ func (e *Engine) Link(ctx context.Context, envID, connectionID, userID, remoteID
 	}
 	e.Wake(envID)
 	return row, nil
+}
+
+// unanswered reports whether an account may have been made of which nobody knows yet.
+func unanswered(row *provision.Account) bool {
+	return row.Phase == provision.PhaseCreating && !row.DueAt.IsZero()
 }
 
 // linkable answers the user's row, new or known, and the foreign row that it takes the place of.

@@ -166,3 +166,31 @@ func TestRetry(t *testing.T) {
 		t.Errorf("%+v", lines)
 	}
 }
+
+// TestLinkWhileUnanswered: a create was not answered. Linked with another account the user could have two, and unlinked nobody would know of
+// the one that was made.
+func TestLinkWhileUnanswered(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	ctx, env := t.Context(), w.env.ID
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	other := w.workspace.Seed(sandbox.Member{UserName: "other", PrimaryEmail: "other@home.example", Active: true})[0]
+	w.workspace.Inject(sandbox.Fault{Method: "POST", PathPrefix: "/Users", ResetAfter: true}, sandbox.Fault{Method: "GET", PathPrefix: "/Users", Skip: 1, Times: 1000, Status: 500})
+	u := w.create(1)
+	until(t, func() bool { a := w.account(u.ID); return a.Phase == provision.PhaseCreating && a.Attempts > 1 })
+	w.stop()
+	w.workspace.ClearFaults()
+	row := w.account(u.ID)
+	if _, err := w.engine.Link(ctx, env, w.connection.ID, u.ID, other); !problem.Is(err, problem.Conflict) {
+		t.Errorf("linked: %v", err)
+	}
+	if err := w.engine.Unlink(ctx, env, w.connection.ID, row.ID); !problem.Is(err, problem.Conflict) {
+		t.Errorf("unlinked: %v", err)
+	}
+	w.run()
+	w.settle(provision.StateIdle)
+	if a := w.account(u.ID); a.Ownership != provision.Managed || len(w.workspace.Members()) != 2 {
+		t.Errorf("%+v, %d members", a, len(w.workspace.Members()))
+	}
+}

@@ -228,6 +228,9 @@ func (e *Engine) Unlink(ctx context.Context, envID, connectionID, accountID stri
 	if e.busy(row.ConnectionID, row.ObjectID) {
 		return problem.New(problem.Conflict, "the account is being written at this moment; try again")
 	}
+	if unanswered(&row) { // forgotten, the account would be open and nobody's
+		return problem.New(problem.Conflict, "an account was asked for on the target, which has not answered whether it made one; unlink it when that is settled")
+	}
 	activity := directory.Activity{
 		ID: newID(), EnvironmentID: envID, RecordedAt: e.now(), Type: "PROVISIONING_IDENTITY_SYNC.UNLINKED", Actor: directory.OriginOf(ctx).Actor,
 		CorrelationID: directory.OriginOf(ctx).CorrelationID, Kind: row.Kind, ObjectID: row.ObjectID, ObjectName: row.ObjectName,
