@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -29,6 +30,8 @@ type Administrator struct {
 
 // AdministratorStore keeps administrators and their sessions. What does not exist is a problem.NotFound.
 type AdministratorStore interface {
+	AssignmentStore
+
 	// EditAdministrators runs fn in one transaction: all of it is kept, or nothing. fn may be run again after a conflict.
 	EditAdministrators(ctx context.Context, fn func(tx AdministratorTx) error) error
 	Administrator(ctx context.Context, id string) (Administrator, error)
@@ -44,11 +47,13 @@ type AdministratorStore interface {
 
 // AdministratorTx is an edit in progress.
 type AdministratorTx interface {
+	AssignmentTx
+
 	// LockAdministrators keeps others from editing administrators until the transaction ends, and lists them all.
 	LockAdministrators(ctx context.Context) ([]Administrator, error)
 	InsertAdministrator(ctx context.Context, a Administrator) error
 	UpdateAdministrator(ctx context.Context, a Administrator) error
-	// DeleteAdministrator also ends the sessions.
+	// DeleteAdministrator also ends the sessions, and the roles in other environments.
 	DeleteAdministrator(ctx context.Context, id string) error
 	InsertSession(ctx context.Context, s Session) error
 	// DeleteSessions ends the sessions of an administrator, but for the one kept ("" = none).
@@ -191,13 +196,23 @@ func (s *Service) UpdateAdministrator(ctx context.Context, envID, id string, edi
 		if err != nil {
 			return out, err
 		}
-		if hash, err = s.newHash(a, "password", *edit.Password); err != nil {
-			return out, err
+		if a.EnvironmentID == envID { // of somebody else's it is refused below
+			if hash, err = s.newHash(a, "password", *edit.Password); err != nil {
+				return out, err
+			}
 		}
 	}
 	err := s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
 		all, err := tx.LockAdministrators(ctx)
 		if err != nil {
+			return err
+		}
+		given, err := tx.AllAssignments(ctx)
+		if err != nil {
+			return err
+		}
+		if a, err := find(guests(all, given, envID), "", id); err == nil {
+			out, err = s.updateGuest(ctx, tx, all, given, envID, a, edit)
 			return err
 		}
 		a, err := find(all, envID, id)
@@ -220,8 +235,8 @@ func (s *Service) UpdateAdministrator(ctx context.Context, envID, id string, edi
 			if err != nil {
 				return err
 			}
-			if lastAdmin(all, a) && role != EnvironmentAdmin {
-				return refused("The administrator cannot be saved:", problem.ConstraintViolation, "role", "this is the last administrator with the role %q; give it to somebody else first", EnvironmentAdmin)
+			if role != EnvironmentAdmin && sole(all, given, a, envID) {
+				return errSole
 			}
 			changed = append(changed, directory.AttributeChange{Attribute: "role", From: string(a.Role), To: string(role)})
 			a.Role = role
@@ -266,6 +281,8 @@ func (s *Service) newHash(a Administrator, target string, password secret.Text) 
 	return s.passwords.hash(password)
 }
 
+var errSole = refused("The administrator cannot be saved:", problem.ConstraintViolation, "role", "this is the last administrator with the role %q; give it to somebody else first", EnvironmentAdmin)
+
 var errNotCurrent = refused("The password cannot be changed:", problem.InvalidValue, "currentPassword", "this is not your current password")
 
 // ChangePassword is what administrators do themselves; kept is the session that goes on.
@@ -304,19 +321,34 @@ func (s *Service) ChangePassword(ctx context.Context, id string, current, next, 
 	return err
 }
 
-// DeleteAdministrator ends an administrator and the sessions; the last one with every right stays.
+// DeleteAdministrator ends an administrator and the sessions; the last one with every right stays. Of an administrator of another
+// environment it ends the role here.
 func (s *Service) DeleteAdministrator(ctx context.Context, envID, id string) error {
 	err := s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
 		all, err := tx.LockAdministrators(ctx)
 		if err != nil {
 			return err
 		}
-		a, err := find(all, envID, id)
+		given, err := tx.AllAssignments(ctx)
 		if err != nil {
 			return err
 		}
-		if lastAdmin(all, a) {
+		guest, err := find(guests(all, given, envID), "", id)
+		isGuest := err == nil
+		a, err := find(all, "", id)
+		if err != nil || !isGuest && a.EnvironmentID != envID {
+			return problem.Missing("administrator")
+		}
+		if sole(all, given, a, envID) {
 			return problem.New(problem.Conflict, "this is the last administrator with the role %q; make another one first", EnvironmentAdmin)
+		}
+		if isGuest {
+			return s.deleteGuest(ctx, tx, envID, guest)
+		}
+		for _, g := range given {
+			if g.PrincipalID == a.ID && sole(all, given, a, g.EnvironmentID) {
+				return problem.New(problem.Conflict, "this is the last administrator of another environment with the role %q; make another one there first", EnvironmentAdmin)
+			}
 		}
 		if err := tx.DeleteAdministrator(ctx, id); err != nil {
 			return err
@@ -327,37 +359,47 @@ func (s *Service) DeleteAdministrator(ctx context.Context, envID, id string) err
 	return err
 }
 
+// find answers the one with the id; envID "" = whatever environment they are of.
 func find(all []Administrator, envID, id string) (Administrator, error) {
 	for _, a := range all {
-		if a.ID == id && a.EnvironmentID == envID {
+		if a.ID == id && (envID == "" || a.EnvironmentID == envID) {
 			return a, nil
 		}
 	}
 	return Administrator{}, problem.Missing("administrator")
 }
 
-// lastAdmin reports whether nobody but a may do everything.
-func lastAdmin(all []Administrator, a Administrator) bool {
-	for _, other := range all {
-		if other.ID != a.ID && other.EnvironmentID == a.EnvironmentID && other.Role == EnvironmentAdmin {
-			return false
-		}
-	}
-	return a.Role == EnvironmentAdmin
-}
-
-// Administrator reads one.
+// Administrator reads one who has a role in the environment, with that role.
 func (s *Service) Administrator(ctx context.Context, envID, id string) (Administrator, error) {
 	a, err := s.store.Administrator(ctx, id)
-	if err == nil && a.EnvironmentID != envID {
-		err = problem.Missing("administrator")
+	if err != nil || a.EnvironmentID == envID {
+		return a, err
+	}
+	if a.Role, err = s.RoleIn(ctx, id, envID); problem.Is(err, problem.NotFound) {
+		return Administrator{}, problem.Missing("administrator")
 	}
 	return a, err
 }
 
-// Administrators lists those of an environment by username.
+// Administrators lists those who have a role in an environment by username, with that role: its own, and those of others.
 func (s *Service) Administrators(ctx context.Context, envID string) ([]Administrator, error) {
-	return s.store.Administrators(ctx, envID)
+	out, err := s.store.Administrators(ctx, envID)
+	if err != nil {
+		return nil, err
+	}
+	given, err := s.store.AssignmentsIn(ctx, envID)
+	if err != nil || len(given) == 0 {
+		return out, err
+	}
+	all, err := s.store.Administrators(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, guests(all, given, envID)...)
+	slices.SortFunc(out, func(a, b Administrator) int {
+		return strings.Compare(directory.Fold(a.Username), directory.Fold(b.Username))
+	})
+	return out, nil
 }
 
 // AdministratorByUsername reads one.
@@ -366,9 +408,13 @@ func (s *Service) AdministratorByUsername(ctx context.Context, username string) 
 }
 
 func (s *Service) lines(ctx context.Context, a Administrator, verb, what string, changes []directory.AttributeChange) []directory.Activity {
+	return s.linesIn(ctx, a.EnvironmentID, a, verb, what, changes)
+}
+
+func (s *Service) linesIn(ctx context.Context, envID string, a Administrator, verb, what string, changes []directory.AttributeChange) []directory.Activity {
 	origin := directory.OriginOf(ctx)
 	return []directory.Activity{{
-		ID: uuid.Must(uuid.NewV7()).String(), EnvironmentID: a.EnvironmentID, RecordedAt: s.instant(), Type: "ADMINISTRATOR." + verb, Actor: origin.Actor,
+		ID: uuid.Must(uuid.NewV7()).String(), EnvironmentID: envID, RecordedAt: s.instant(), Type: "ADMINISTRATOR." + verb, Actor: origin.Actor,
 		CorrelationID: origin.CorrelationID, Kind: directory.KindAdministrator, ObjectID: a.ID, ObjectName: a.Username, Success: true, Description: what, Changes: changes,
 	}}
 }

@@ -64,7 +64,7 @@ func account(a *provision.Account) Account {
 		Status: a.Status, Details: a.Detail, Attempts: a.Attempts, NextTryAt: OptionalStamp{Stamp(a.DueAt)}, Cause: a.Cause,
 		LastSyncAt: OptionalStamp{Stamp(a.SyncedAt)}, UpdatedAt: OptionalStamp{Stamp(a.UpdatedAt)},
 	}
-	if !a.OutSince.IsZero() && a.Status == provision.StatusPending {
+	if !a.OutSince.IsZero() && a.Status == provision.StatusPending && a.Attempts == 0 {
 		out.AccessEnds = OptionalStamp{Stamp(a.DueAt)}
 	}
 	if a.ObjectID != "" {

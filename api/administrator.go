@@ -19,17 +19,17 @@ func (s *server) consoleRoutes() []route {
 		flag("allOrNothing", "Change nothing if any row is refused."), {name: "population", doc: "Where new people go; left out: the default population."},
 	}
 	return []route{
-		{get, administrators, "listAdministrators", all, "List administrators", reads(s.listAdministrators), paging},
+		{get, administrators, "listAdministrators", all, "List administrators: the environment's own, and those of others who have a role in it", reads(s.listAdministrators), paging},
 		{post, administrators, "createAdministrator", all, "Create an administrator", takes(created, s.createAdministrator), nil},
 		{get, administrator, "readAdministrator", all, "Read an administrator", reads(s.readAdministrator), nil},
-		{put, administrator, "updateAdministrator", all, "Change an administrator's name, role or password; what is left out stays", takes(http.StatusOK, s.updateAdministrator), nil},
-		{del, administrator, "deleteAdministrator", all, "Delete an administrator", does(s.deleteAdministrator), nil},
+		{put, administrator, "updateAdministrator", all, "Change an administrator's name, role or password; what is left out stays. Of one of another environment, the role", takes(http.StatusOK, s.updateAdministrator), nil},
+		{del, administrator, "deleteAdministrator", all, "Delete an administrator; of one of another environment, the role in this one", does(s.deleteAdministrator), nil},
 		{get, env + "/profile", "readProfile", read, "Read who is signed in", reads(s.readProfile), nil},
 		{put, env + "/profile", "updateProfile", read, "Change one's own name", takes(http.StatusOK, s.updateProfile), nil},
 		{put, env + "/profile/password", "changePassword", read, "Change one's own password; other sessions end", takes(http.StatusOK, s.changePassword), nil},
 		{get, propagation + "/storeMetadata", "listStoreMetadata", read, "The catalogue: what types of stores there are", reads(s.listStoreMetadata), paging},
 		{get, propagation + "/stores/{storeID}/status", "readStoreStatus", read, "What a connection is doing, how it tested, what is left of its budgets", reads(s.connectionStatus), nil},
-		{get, propagation + "/throughput", "readThroughput", read, "Writes lately, succeeded and failed", reads(s.throughput), []parameter{minutes}},
+		{get, propagation + "/throughput", "readThroughput", read, "Writes lately, succeeded and failed, and how much was pending", reads(s.throughput), []parameter{minutes}},
 		{post, propagation + "/expressions/evaluate", "evaluateExpression", read, "The value of an expression for a user", takes(http.StatusOK, s.evaluate), nil},
 		{post, env + "/users/import", "importUsers", people, "Take over people from a CSV file", uploads[directory.ImportReport](csvMedia, s.importUsers), options},
 	}
@@ -42,6 +42,7 @@ type Administrator struct {
 	Username     string      `json:"username"`
 	Name         string      `json:"name,omitempty"`
 	Role         access.Role `json:"role"`
+	Environment  Reference   `json:"environment" doc:"The environment that they are of. If it is another one, only their role here can be changed."`
 	LastSignOnAt Stamp       `json:"lastSignOnAt,omitzero"`
 	Times
 }
@@ -57,7 +58,8 @@ type NewAdministratorBody struct {
 	Username string   `json:"username"`
 	Name     string   `json:"name,omitempty"`
 	Role     string   `json:"role"`
-	Password string   `json:"password"`
+	Password string   `json:"password,omitempty" doc:"Of somebody new."`
+	Existing bool     `json:"existing,omitempty" doc:"Somebody who signs in already and is of another environment: they are given a role in this one as well."`
 }
 
 // AdministratorBody is what may change about an administrator; what is left out stays.
@@ -84,7 +86,7 @@ type PasswordBody struct {
 func (r *request) administrator(a *access.Administrator) Administrator {
 	return Administrator{
 		Links: Links{"self": {r.here("/administrators/" + a.ID)}}, ID: a.ID, Username: a.Username, Name: a.Name, Role: a.Role,
-		LastSignOnAt: Stamp(a.LastSignOnAt), Times: times(a.CreatedAt, a.UpdatedAt),
+		Environment: Reference{ID: a.EnvironmentID}, LastSignOnAt: Stamp(a.LastSignOnAt), Times: times(a.CreatedAt, a.UpdatedAt),
 	}
 }
 
@@ -105,6 +107,10 @@ func (s *server) createAdministrator(r *request, in NewAdministratorBody) (Admin
 	role, err := access.ParseRole(in.Role)
 	if err != nil {
 		return Administrator{}, err
+	}
+	if in.Existing {
+		a, err := s.Access.Admit(r.Context(), r.env, in.Username, role)
+		return r.administrator(&a), err
 	}
 	a, err := s.Access.CreateAdministrator(r.Context(), r.env, access.NewAdministrator{Username: in.Username, Name: in.Name, Role: role, Password: secret.New(in.Password)})
 	return r.administrator(&a), err
@@ -137,7 +143,7 @@ func (s *server) readProfile(r *request) (Administrator, error) {
 	if r.caller.administratorID == "" {
 		return Administrator{}, errNoProfile
 	}
-	a, err := s.Access.Administrator(r.Context(), r.env, r.caller.administratorID)
+	a, err := s.Access.Administrator(r.Context(), r.caller.environmentID, r.caller.administratorID) // wherever they are just now
 	return r.administrator(&a), err
 }
 
@@ -145,7 +151,7 @@ func (s *server) updateProfile(r *request, in ProfileBody) (Administrator, error
 	if r.caller.administratorID == "" {
 		return Administrator{}, errNoProfile
 	}
-	a, err := s.Access.UpdateAdministrator(r.Context(), r.env, r.caller.administratorID, access.AdministratorEdit{Name: &in.Name})
+	a, err := s.Access.UpdateAdministrator(r.Context(), r.caller.environmentID, r.caller.administratorID, access.AdministratorEdit{Name: &in.Name})
 	return r.administrator(&a), err
 }
 

@@ -289,12 +289,15 @@ func (s *server) guarded(rt *route) http.Handler {
 			s.writeError(w, hr, problem.Missing("environment"))
 			return
 		}
-		if r.env != "" && r.env != who.environmentID {
-			s.writeError(w, hr, problem.New(problem.AccessFailed, "the access token belongs to another environment"))
-			return
+		role := who.role
+		if r.env != "" {
+			if role, err = s.enter(hr.Context(), &who, r.env); err != nil {
+				s.writeError(w, hr, err)
+				return
+			}
 		}
-		if !who.role.May(rt.action) {
-			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; the role %q does", who.role, access.EnvironmentAdmin))
+		if !role.May(rt.action) {
+			s.writeError(w, hr, problem.New(problem.AccessFailed, "the role %q does not allow this; the role %q does", role, access.EnvironmentAdmin))
 			return
 		}
 		origin := directory.OriginOf(hr.Context())

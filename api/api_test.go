@@ -147,7 +147,7 @@ func TestRoles(t *testing.T) {
 				t.Errorf("%s %s without a token: %d %s", method, path, status, body)
 			}
 			reads := method == http.MethodGet && !strings.Contains(path, "/alerts/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "/authorizations/") || strings.Contains(path, "/profile") || strings.HasSuffix(path, "/preview") || strings.Contains(path, "/storeMetadata") || strings.HasSuffix(path, "/evaluate")
-			directoryEdit := !strings.Contains(path, "/alerts") && !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "syncedRules")
+			directoryEdit := path != "/v1/environments" && path != "/v1/environments/{environmentID}" && !strings.Contains(path, "/alerts") && !strings.Contains(path, "/propagation/") && !strings.Contains(path, "/clients") && !strings.Contains(path, "/administrators") && !strings.Contains(path, "syncedRules")
 			for role, may := range map[access.Role]bool{access.ReadOnly: reads, access.IdentityDataAdmin: reads || directoryEdit} {
 				if status, body := s.call(role, method, at, ""); (status == http.StatusForbidden) == may {
 					t.Errorf("%s, %s %s: %d %s", role, method, path, status, body)

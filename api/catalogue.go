@@ -127,9 +127,10 @@ func (s *server) evaluate(r *request, in EvaluationBody) (Evaluation, error) {
 
 // Throughput is how much was written in a span of time that begins at At.
 type Throughput struct {
-	At      Stamp `json:"at"`
-	Success int64 `json:"success"`
-	Failed  int64 `json:"failed"`
+	At      Stamp  `json:"at"`
+	Success int64  `json:"success"`
+	Failed  int64  `json:"failed"`
+	Pending *int64 `json:"pending,omitempty" doc:"The most people and groups that waited to be written at one time in the span. Left out: from before it was looked at."`
 }
 
 // Throughputs is what the list embeds.
@@ -143,7 +144,7 @@ const (
 	defaultMinutes = 60
 )
 
-// throughput answers how much was written lately, in sixty steps.
+// throughput answers how much was written lately, and how much waited, in sixty steps.
 func (s *server) throughput(r *request) (Collection[Throughputs], error) {
 	minutes := defaultMinutes
 	if raw := r.parameter("minutes"); raw != "" {
@@ -161,7 +162,7 @@ func (s *server) throughput(r *request) (Collection[Throughputs], error) {
 	}
 	items := make([]Throughput, len(rows))
 	for i, t := range rows {
-		items[i] = Throughput{Stamp(t.At), t.Success, t.Failed}
+		items[i] = Throughput{Stamp(t.At), t.Success, t.Failed, t.Pending}
 	}
 	return collection(r, Throughputs{items}, len(items), "", int64(len(items))), nil
 }

@@ -150,6 +150,9 @@ func (s *server) decideStoreDrift(r *request, in DriftDecisions) (DecidedDrift, 
 	if err != nil {
 		return DecidedDrift{}, err
 	}
+	if in.Drift != nil && len(in.Drift) == 0 {
+		return DecidedDrift{}, required("drift", "the list of drifts is empty: name those that are decided, or leave it out to decide all that are open")
+	}
 	if len(in.Drift) > maxPage {
 		return DecidedDrift{}, problem.New(problem.InvalidRequest, "at most %d drifts are decided at once; leave the list out to decide all that are open", maxPage)
 	}

@@ -2,151 +2,156 @@ package api_test
 
 import (
 	"encoding/json"
-	"maps"
 	"net/http"
-	"regexp"
 	"strings"
 	"testing"
 
-	"github.com/google/uuid"
-
 	"lockstep/access"
-	"lockstep/directory"
-	"lockstep/store"
 )
 
-// TestOtherEnvironment goes over the whole route table with the ids of another environment, in paths and in bodies: nothing of it is
-// answered, and nothing of it is changed.
-func TestOtherEnvironment(t *testing.T) {
-	s := newServer(t)
-	db, _ := s.config.Log.(*store.DB)
-	other := directory.Environment{ID: uuid.NewString(), Name: "Other"}
-	must(t, db.Edit(t.Context(), func(tx directory.Tx) error {
-		if err := tx.InsertEnvironment(t.Context(), other); err != nil {
-			return err
-		}
-		return tx.InsertPopulation(t.Context(), directory.Population{ID: uuid.NewString(), EnvironmentID: other.ID, Name: "Default", Default: true})
-	}))
-	theirs := &server{t: t, url: s.url, env: other.ID, tokens: map[access.Role]string{}}
-	client, _, err := s.access.CreateClient(t.Context(), other.ID, "theirs", access.EnvironmentAdmin)
-	must(t, err)
-	token, _, err := s.access.Issue(t.Context(), client)
-	must(t, err)
-	theirs.tokens[access.EnvironmentAdmin] = token.Reveal()
-
-	// Something of everything, with a word that is nowhere in ours.
-	ids := map[string]string{"clientID": client.ID, "remoteID": "x", "type": "Slack"}
-	made := func(of *server, path, body string) string {
-		t.Helper()
-		status, raw := of.admin(http.MethodPost, path, body)
-		var o struct {
-			ID string `json:"id"`
-		}
-		if must(t, json.Unmarshal([]byte(raw), &o)); status >= 300 {
-			t.Fatalf("%s: %d %s", path, status, raw)
-		}
-		return o.ID
+// environment makes one by the API, as an administrator in a browser, and answers its id.
+func (b *browser) environment(name string) string {
+	b.t.Helper()
+	var made struct {
+		ID string `json:"id"`
 	}
-	fill := func(of *server, word string) map[string]string {
+	must(b.t, json.Unmarshal([]byte(b.expect(http.StatusCreated, "POST", "/v1/environments", `{"name":"`+name+`"}`)), &made))
+	return made.ID
+}
+
+// TestEnvironments: an environment is made, renamed, and shares nothing with the first; nobody but who made it enters until they are given a role.
+func TestEnvironments(t *testing.T) {
+	s := newServer(t)
+	s.person("ann", access.EnvironmentAdmin)
+	s.person("ben", access.EnvironmentAdmin)
+	ann, ben := s.browser(), s.browser()
+	ann.expect(200, "POST", "/v1/session", `{"username":"ann","password":"`+password+`"}`)
+	ben.expect(200, "POST", "/v1/session", `{"username":"ben","password":"`+password+`"}`)
+	for body, target := range map[string]string{`{"name":""}`: `"name"`, `{"name":" test "}`: `"name"`, `{"name":"a\nb"}`: `"name"`} {
+		if raw := ann.expect(400, "POST", "/v1/environments", body); !strings.Contains(raw, `"target":`+target) {
+			t.Errorf("%s: %s", body, raw)
+		}
+	}
+	rehearsal := ann.environment("Rehearsal")
+	if raw := ann.expect(400, "POST", "/v1/environments", `{"name":"REHEARSAL"}`); !strings.Contains(raw, "UNIQUENESS_VIOLATION") {
+		t.Error(raw)
+	}
+	here := "/v1/environments/" + rehearsal
+	if raw := ann.expect(200, "GET", here+"/populations", ""); !strings.Contains(raw, `"name":"Default"`) {
+		t.Errorf("a new environment has no default population: %s", raw)
+	}
+	ann.expect(201, "POST", here+"/users", `{"username":"zoe","email":"zoe@example.com"}`)
+	if raw := ann.expect(200, "GET", "/v1/environments/"+s.env+"/users", ""); strings.Contains(raw, "zoe") {
+		t.Errorf("a user of one environment is in another: %s", raw)
+	}
+	if raw := ann.expect(200, "PUT", here, `{"name":"Staging"}`); !strings.Contains(raw, `"name":"Staging"`) {
+		t.Error(raw)
+	}
+	if raw := ann.expect(200, "GET", here+"/activities", ""); !strings.Contains(raw, `"ENVIRONMENT.CREATED"`) || !strings.Contains(raw, `"ENVIRONMENT.UPDATED"`) || !strings.Contains(raw, `"name":"ann"`) {
+		t.Errorf("the log of the environment: %s", raw)
+	}
+	if raw := ann.expect(200, "GET", "/v1/environments", ""); !strings.Contains(raw, `"Staging"`) || strings.Index(raw, s.env) > strings.Index(raw, rehearsal) {
+		t.Errorf("the environments of who made one, their own first: %s", raw)
+	}
+	if raw := ann.expect(200, "GET", "/v1/session", ""); !strings.Contains(raw, `"name":"Staging","role":"Environment Admin"`) {
+		t.Errorf("the session does not name it: %s", raw)
+	}
+	// Whoever has no role there is kept out, as is every client.
+	for _, path := range []string{"", "/users", "/activities", "/profile", "/propagation/events"} {
+		ben.expect(403, "GET", here+path, "")
+	}
+	ben.expect(403, "PUT", here, `{"name":"Mine"}`)
+	if raw := ben.expect(200, "GET", "/v1/environments", ""); strings.Contains(raw, rehearsal) {
+		t.Errorf("an environment is shown to somebody who may not enter it: %s", raw)
+	}
+	if status, raw := s.call(access.EnvironmentAdmin, http.MethodGet, here+"/users", ""); status != http.StatusForbidden {
+		t.Errorf("a client of another environment: %d %s", status, raw)
+	}
+	if status, _ := s.call(access.IdentityDataAdmin, http.MethodPost, "/v1/environments", `{"name":"Other"}`); status != http.StatusForbidden {
+		t.Errorf("an Identity Data Admin makes an environment: %d", status)
+	}
+}
+
+// TestRolesElsewhere: an administrator of one environment is given a role in another, which is theirs at once, and gone at once; who they are
+// stays their own environment's matter; and no environment is left without anybody who may do everything.
+func TestRolesElsewhere(t *testing.T) {
+	s := newServer(t)
+	s.person("ann", access.EnvironmentAdmin)
+	s.person("ben", access.EnvironmentAdmin)
+	ann, ben := s.browser(), s.browser()
+	ann.expect(200, "POST", "/v1/session", `{"username":"ann","password":"`+password+`"}`)
+	ben.expect(200, "POST", "/v1/session", `{"username":"ben","password":"`+password+`"}`)
+	rehearsal := ann.environment("Rehearsal")
+	here := "/v1/environments/" + rehearsal
+	list := func() map[string]string {
 		t.Helper()
-		out := map[string]string{}
-		out["populationID"] = made(of, "/populations", `{"name":"`+word+`"}`)
-		out["userID"] = made(of, "/users", `{"username":"`+word+`","email":"`+word+`@example.com","population":{"id":"`+out["populationID"]+`"}}`)
-		out["groupID"] = made(of, "/groups", `{"name":"`+word+`"}`)
-		out["planID"] = made(of, "/propagation/plans", `{"name":"`+word+`"}`)
-		out["sourceID"] = made(of, "/propagation/stores", `{"name":"`+word+` people","type":"directory"}`)
-		out["storeID"] = made(of, "/propagation/stores", `{"name":"`+word+`","type":"Slack","status":"ACTIVE","configuration":{"OAUTH_ACCESS_TOKEN":"xoxp-`+word+`"}}`)
-		out["ruleID"] = made(of, "/propagation/plans/"+out["planID"]+"/rules", `{"name":"`+word+`","sourceStore":{"id":"`+out["sourceID"]+`"},"targetStore":{"id":"`+out["storeID"]+`"},"active":true,"populationExpression":"population.id eq \"`+out["populationID"]+`\""}`)
-		out["mappingID"] = made(of, "/propagation/rules/"+out["ruleID"]+"/mappings", `{"sourceAttribute":"email","targetAttribute":"primaryEmail"}`)
-		out["revisionID"] = made(of, "/propagation/revisions", `{}`)
-		out["administratorID"] = made(of, "/administrators", `{"username":"`+word+`","password":"`+password+`","role":"Read Only"}`)
-		out["authorizationID"] = made(of, "/propagation/authorizations", `{"type":"Slack","clientId":"1.2","clientSecret":"x"}`)
-		var list struct {
+		var page struct {
 			Embedded struct {
-				Schemas    []struct{ ID string } `json:"schemas"`
-				Activities []struct{ ID string } `json:"activities"`
+				Administrators []struct{ ID, Username, Role string } `json:"administrators"`
 			} `json:"_embedded"`
 		}
-		for _, path := range []string{"/schemas", "/activities"} {
-			_, raw := of.admin(http.MethodGet, path, "")
-			must(t, json.Unmarshal([]byte(raw), &list))
+		must(t, json.Unmarshal([]byte(ann.expect(200, "GET", here+"/administrators", "")), &page))
+		out := map[string]string{}
+		for _, a := range page.Embedded.Administrators {
+			out[a.Username] = a.ID
+			out[a.Username+" role"] = a.Role
 		}
-		out["schemaID"], out["activityID"] = list.Embedded.Schemas[0].ID, list.Embedded.Activities[0].ID
-		out["attributeID"] = made(of, "/schemas/"+out["schemaID"]+"/attributes", `{"name":"`+word+`"}`)
 		return out
 	}
-	maps.Copy(ids, fill(theirs, "foreignmarker"))
-	ours := fill(s, "ours")
-	state := func() string {
-		var all strings.Builder
-		for _, path := range []string{"/users", "/groups", "/populations", "/propagation/plans", "/propagation/stores", "/propagation/rules", "/propagation/rules/" + ids["ruleID"] + "/mappings", "/clients", "/administrators", "/propagation/revisions", "/schemas/" + ids["schemaID"] + "/attributes", "/propagation/authorizations/" + ids["authorizationID"], "/activities"} {
-			status, raw := theirs.admin(http.MethodGet, path, "")
-			if status != http.StatusOK {
-				t.Errorf("%s: %d %s", path, status, raw)
-			}
-			all.WriteString(raw)
+	for _, body := range []string{`{"username":"nobody","role":"Read Only","existing":true}`, `{"username":"ann","role":"Read Only","existing":true}`} {
+		if raw := ann.expect(400, "POST", here+"/administrators", body); !strings.Contains(raw, `"target":"username"`) {
+			t.Errorf("%s: %s", body, raw)
 		}
-		return all.String()
 	}
-	before := state()
+	ann.expect(400, "POST", here+"/administrators", `{"username":"ben","role":"Read Only"}`) // no role by a password that was forgotten
+	ann.expect(201, "POST", here+"/administrators", `{"username":"BEN","role":"Read Only","existing":true}`)
+	ben.expect(200, "GET", here+"/users", "")
+	ben.expect(403, "POST", here+"/users", `{"username":"x","email":"x@example.com"}`)
+	if raw := ben.expect(200, "GET", here+"/profile", ""); !strings.Contains(raw, `"Environment Admin"`) {
+		t.Errorf("the profile is the one at home: %s", raw)
+	}
+	names := list()
+	if names["ann role"] != "Environment Admin" || names["ben role"] != "Read Only" {
+		t.Errorf("%v", names)
+	}
+	path := here + "/administrators/" + names["ben"]
+	for _, body := range []string{`{"password":"another good sentence"}`, `{"name":"Somebody else"}`} {
+		if raw := ann.expect(400, "PUT", path, body); !strings.Contains(raw, "they belong to another environment") {
+			t.Errorf("%s: %s", body, raw)
+		}
+	}
+	// The only one who may do everything stays so.
+	ann.expect(409, "DELETE", here+"/administrators/"+names["ann"], "")
+	ann.expect(400, "PUT", here+"/administrators/"+names["ann"], `{"role":"Read Only"}`)
+	ben.expect(409, "DELETE", "/v1/environments/"+s.env+"/administrators/"+names["ann"], "")
+	ann.expect(200, "PUT", path, `{"role":"Environment Admin"}`)
+	ben.expect(201, "POST", here+"/users", `{"username":"x","email":"x@example.com"}`)
+	ben.expect(204, "DELETE", here+"/administrators/"+names["ann"], "")
+	ann.expect(403, "GET", here+"/users", "")
+	ann.expect(200, "GET", "/v1/environments/"+s.env+"/users", "") // at home nothing changed
+	if raw := ben.expect(200, "GET", here+"/activities", ""); !strings.Contains(raw, "ADMINISTRATOR.ROLE_ASSIGNED") || !strings.Contains(raw, "ADMINISTRATOR.ROLE_REMOVED") {
+		t.Errorf("the log: %s", raw)
+	}
+}
 
-	_, raw := s.call("", http.MethodGet, "/v1/openapi.json", "")
-	var document struct {
-		Paths map[string]map[string]any `json:"paths"`
+// TestEnvironmentOfAClient: a script makes an environment, and works in it with the token that it has.
+func TestEnvironmentOfAClient(t *testing.T) {
+	s := newServer(t)
+	s.person("ann", access.ReadOnly)
+	status, raw := s.call(access.EnvironmentAdmin, http.MethodPost, "/v1/environments", `{"name":"Made by a script","region":"EU"}`)
+	var made struct{ ID string }
+	must(t, json.Unmarshal([]byte(raw), &made))
+	here := "/v1/environments/" + made.ID
+	if status != http.StatusCreated {
+		t.Fatal(status, raw)
 	}
-	must(t, json.Unmarshal([]byte(raw), &document))
-	tried := 0
-	parameter := regexp.MustCompile(`\{(\w+)\}`)
-	for path, methods := range document.Paths {
-		rest, ok := strings.CutPrefix(path, "/v1/environments/{environmentID}")
-		if !ok || !strings.Contains(rest, "{") || strings.Contains(rest, "{type}") {
-			continue
-		}
-		named := 0
-		at := parameter.ReplaceAllStringFunc(rest, func(p string) string {
-			if id := ids[strings.Trim(p, "{}")]; id != "" {
-				named++
-				return id
-			}
-			return uuid.NewString()
-		})
-		for method := range methods {
-			method = strings.ToUpper(method)
-			for _, body := range []string{"", "{}", `{"name":"taken","enabled":false,"id":"` + ours["populationID"] + `","decision":"REJECT","action":"RESUME"}`} {
-				if method == http.MethodGet && body != "" {
-					continue
-				}
-				tried++
-				if status, raw := s.admin(method, at, body); status < 400 || status >= 500 || strings.Contains(raw, "foreignmarker") {
-					t.Errorf("%s %s %s (%d ids): %d %s", method, rest, body, named, status, raw)
-				}
-			}
+	for _, call := range [][2]string{{"/propagation/plans", `{"name":"Plan"}`}, {"/administrators", `{"username":"ann","role":"Environment Admin","existing":true}`}} {
+		if status, raw := s.call(access.EnvironmentAdmin, http.MethodPost, here+call[0], call[1]); status != http.StatusCreated {
+			t.Errorf("%s: %d %s", call[0], status, raw)
 		}
 	}
-	if tried < 120 {
-		t.Errorf("only %d requests were tried", tried)
-	}
-	for _, c := range [][3]string{
-		{"POST", "/users", `{"username":"new","email":"new@example.com","population":{"id":"` + ids["populationID"] + `"}}`},
-		{"PUT", "/users/" + ours["userID"] + "/population", `{"id":"` + ids["populationID"] + `"}`},
-		{"POST", "/users/" + ours["userID"] + "/memberOfGroups", `{"id":"` + ids["groupID"] + `"}`},
-		{"POST", "/groups", `{"name":"g","population":{"id":"` + ids["populationID"] + `"}}`},
-		{"POST", "/propagation/plans/" + ours["planID"] + "/rules", `{"name":"r","sourceStore":{"id":"` + ids["sourceID"] + `"},"targetStore":{"id":"` + ours["storeID"] + `"}}`},
-		{"POST", "/propagation/plans/" + ours["planID"] + "/rules", `{"name":"r","sourceStore":{"id":"` + ours["sourceID"] + `"},"targetStore":{"id":"` + ids["storeID"] + `"}}`},
-		{"POST", "/propagation/rules", `{"name":"r","plan":{"id":"` + ids["planID"] + `"},"sourceStore":{"id":"` + ours["sourceID"] + `"},"targetStore":{"id":"` + ours["storeID"] + `"}}`},
-		{"POST", "/propagation/rules/" + ours["ruleID"] + "/preview", `{"user":{"id":"` + ids["userID"] + `"}}`},
-		{"POST", "/propagation/expressions/evaluate", `{"expression":"username","user":{"id":"` + ids["userID"] + `"}}`},
-		{"POST", "/users/" + ids["userID"] + "/syncedRules/" + ours["ruleID"], ""},
-		{"POST", "/users/" + ours["userID"] + "/syncedRules/" + ids["ruleID"], ""},
-		{"POST", "/propagation/stores/" + ours["storeID"] + "/accounts", `{"user":{"id":"` + ids["userID"] + `"},"remoteId":"U1"}`},
-		{"POST", "/propagation/authorizations", `{"store":{"id":"` + ids["storeID"] + `"},"clientId":"1.2","clientSecret":"x"}`},
-		{"POST", "/propagation/stores", `{"name":"n","type":"Slack","authorization":{"id":"` + ids["authorizationID"] + `"}}`},
-	} {
-		if status, raw := s.admin(c[0], c[1], c[2]); status < 400 || status >= 500 || strings.Contains(raw, "foreignmarker") {
-			t.Errorf("%s %s %s: %d %s", c[0], c[1], c[2], status, raw)
-		}
-	}
-	if after := state(); after != before {
-		t.Errorf("the other environment was changed:\n%s\n%s", before, after)
-	}
+	ann := s.browser()
+	ann.expect(200, "POST", "/v1/session", `{"username":"ann","password":"`+password+`"}`)
+	ann.expect(201, "POST", here+"/users", `{"username":"x","email":"x@example.com"}`)
+	ann.expect(403, "POST", "/v1/environments/"+s.env+"/users", `{"username":"x","email":"x@example.com"}`)
 }

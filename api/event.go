@@ -47,8 +47,14 @@ func (s *server) events(r *request) error {
 		case <-s.Closing:
 			return nil
 		case <-heartbeat.C:
-			if _, err := s.authenticate(r.Request); problem.Is(err, problem.Unauthorized) { // the token is over, or its client was deleted
+			who, err := s.authenticate(r.Request)
+			if problem.Is(err, problem.Unauthorized) { // the token is over, or its client was deleted
 				return nil
+			}
+			if err == nil {
+				if _, err := s.enter(r.Context(), &who, r.env); problem.Is(err, problem.AccessFailed) { // the role here was taken away
+					return nil
+				}
 			}
 		case e, open := <-events:
 			if !open {

@@ -124,6 +124,9 @@ func (s *server) decideHold(r *request, in HoldDecision) (DecidedHold, error) {
 		l.AddDetail(problem.Detail{Code: problem.InvalidValue, Target: "decision", Message: "a decision is APPROVE or REJECT", AllowedValues: []string{"APPROVE", "REJECT"}})
 		return DecidedHold{}, l.Err("The input is not acceptable:")
 	}
+	if in.Objects != nil && len(in.Objects) == 0 { // a script whose list came out empty means nobody, not everybody
+		return DecidedHold{}, required("objects", "the list of objects is empty: name those that are decided, or leave it out to decide all")
+	}
 	id := r.PathValue("holdID")
 	h, decided, err := s.Engine.DecideDeprovision(r.Context(), r.env, id, decision == "APPROVE", in.Objects)
 	if !problem.Is(err, problem.NotFound) {

@@ -34,8 +34,10 @@ func (s *server) directoryRoutes() []route {
 	filter := parameter{name: "filter", doc: `A SCIM filter, such as: enabled eq true and name.family sw "M"`}
 	const users, user, populations, population = env + "/users", env + "/users/{userID}", env + "/populations", env + "/populations/{populationID}"
 	return []route{
-		{get, "", "listEnvironments", read, "List the environments of the token", reads(s.listEnvironments), paging},
+		{get, "", "listEnvironments", read, "List the environments in which one has a role: one's own first", reads(s.listEnvironments), paging},
+		{post, "", "createEnvironment", all, "Create an environment; whoever does is its Environment Admin", takes(created, s.createEnvironment), nil},
 		{get, env, "readEnvironment", read, "Read an environment", reads(s.readEnvironment), nil},
+		{put, env, "replaceEnvironment", all, "Rename an environment", takes(http.StatusOK, s.replaceEnvironment), nil},
 
 		{get, users, "listUsers", read, "List users", reads(s.listUsers), paged(filter, includeGroups)},
 		{post, users, "createUser", people, "Create a user", takes(created, s.createUser).as("application/vnd.pingidentity.user.import+json"), nil},

@@ -118,7 +118,8 @@ func (s *server) sessionRoutes(mux *http.ServeMux) {
 type Session struct {
 	Administrator *SessionAdministrator `json:"administrator,omitempty" doc:"Absent: nobody is signed in."`
 	SetupNeeded   bool                  `json:"setupNeeded"`
-	Environment   *NamedReference       `json:"environment,omitempty"`
+	Environment   *NamedReference       `json:"environment,omitempty" doc:"The one that they are of."`
+	Environments  []SessionEnvironment  `json:"environments,omitempty" doc:"Where they have a role: their own environment first, then the others by name."`
 	Version       string                `json:"version,omitempty"`
 	APIURL        string                `json:"apiUrl,omitempty"`
 }
@@ -131,6 +132,13 @@ type SessionAdministrator struct {
 	Role     access.Role `json:"role"`
 }
 
+// SessionEnvironment is an environment that the person of a session may enter.
+type SessionEnvironment struct {
+	ID   string      `json:"id" format:"uuid"`
+	Name string      `json:"name"`
+	Role access.Role `json:"role"`
+}
+
 // SignOnBody is what people sign in with; the rest is for the first administrator.
 type SignOnBody struct {
 	Username string `json:"username"`
@@ -140,14 +148,18 @@ type SignOnBody struct {
 }
 
 func (s *server) session(r *http.Request, a *access.Administrator) (Session, error) {
-	env, err := s.Directory.Environment(r.Context(), a.EnvironmentID)
+	all, err := s.environmentsOf(r.Context(), a.ID, a.EnvironmentID, a.Role)
 	if err != nil {
 		return Session{}, err
 	}
-	return Session{
+	out := Session{
 		Administrator: &SessionAdministrator{ID: a.ID, Username: a.Username, Name: a.Name, Role: a.Role},
-		Environment:   &NamedReference{ID: env.ID, Name: env.Name}, Version: s.Version, APIURL: s.origin(r) + base + "/" + env.ID,
-	}, nil
+		Environment:   &NamedReference{ID: all[0].ID, Name: all[0].Name}, Version: s.Version, APIURL: s.origin(r) + base + "/" + all[0].ID,
+	}
+	for _, e := range all {
+		out.Environments = append(out.Environments, SessionEnvironment{e.ID, e.Name, e.role})
+	}
+	return out, nil
 }
 
 func (s *server) readSession(w http.ResponseWriter, r *http.Request) {

@@ -88,4 +88,5 @@ type Throughput struct {
 	At      time.Time
 	Success int64
 	Failed  int64
+	Pending *int64 // the most objects that waited for a write at one time in the span; nil: nobody looked yet
 }

@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-
-	"lockstep/internal/problem"
 )
 
 // Options is what a Service may be told. The zero value works.
@@ -96,16 +94,12 @@ func (s *Service) Setup(ctx context.Context, name string) (Environment, error) {
 	if existing, err := s.store.Environments(ctx); err != nil || len(existing) > 0 {
 		return first(existing), err
 	}
-	name = strings.TrimSpace(name)
-	var l problem.List
-	if CheckText(&l, "name", name, 256, true); !l.Empty() {
-		return Environment{}, l.Err("The environment cannot be saved:")
+	env, p, err := s.newEnvironment(name)
+	if err != nil {
+		return Environment{}, err
 	}
-	now := s.instant()
-	env := Environment{ID: uuid.NewString(), Name: name, CreatedAt: now}
-	p := Population{ID: s.newID(), EnvironmentID: env.ID, Name: "Default", Default: true, CreatedAt: now, UpdatedAt: now}
 	made := env
-	err := s.edit(ctx, env.ID, func(tx Tx) error {
+	err = s.edit(ctx, env.ID, func(tx Tx) error {
 		existing, err := tx.Environments(ctx)
 		if err != nil {
 			return err
@@ -115,13 +109,7 @@ func (s *Service) Setup(ctx context.Context, name string) (Environment, error) {
 			return errUnchanged
 		}
 		made = env
-		if err := tx.InsertEnvironment(ctx, env); err != nil {
-			return err
-		}
-		if err := tx.InsertPopulation(ctx, p); err != nil {
-			return err
-		}
-		return tx.Append(ctx, []Activity{s.activity(ctx, env.ID, KindEnvironment, "CREATED", env.ID, env.Name, nil)})
+		return s.insertEnvironment(ctx, tx, env, p)
 	})
 	return made, err
 }
@@ -131,14 +119,4 @@ func first(environments []Environment) Environment {
 		return Environment{}
 	}
 	return environments[0]
-}
-
-// Environments lists all environments.
-func (s *Service) Environments(ctx context.Context) ([]Environment, error) {
-	return s.store.Environments(ctx)
-}
-
-// Environment answers one environment.
-func (s *Service) Environment(ctx context.Context, id string) (Environment, error) {
-	return s.store.Environment(ctx, id)
 }

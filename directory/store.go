@@ -53,6 +53,7 @@ type Tx interface {
 
 	Environment(ctx context.Context, id string) (Environment, error)
 	InsertEnvironment(ctx context.Context, e Environment) error
+	UpdateEnvironment(ctx context.Context, e Environment) error
 	// Environments lists all environments, oldest first, and keeps others from adding one until the transaction ends.
 	Environments(ctx context.Context) ([]Environment, error)
 

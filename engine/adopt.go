@@ -12,6 +12,7 @@ import (
 
 // link makes sure that the account on the target is known, where there is one (step 7).
 func (r *runner) link(ctx context.Context, it *item) error {
+	ctx = withPriority(ctx, it.priority(it.row.Priority)) // the look before a deactivation, or an edit, does not wait behind a backfill
 	if it.row.Linked() && it.row.Remote == nil {
 		return r.read(ctx, it)
 	}

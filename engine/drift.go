@@ -104,9 +104,13 @@ func (r *runner) drifted(it *item, before, now *provision.Remote, how string, wr
 }
 
 func (r *runner) newDrift(it *item, attribute, how string) provision.Drift {
+	basis := ""
+	if attribute == provision.DriftActive {
+		basis = plan.Standing(&it.want)
+	}
 	return provision.Drift{
 		ID: newID(), EnvironmentID: r.envID, ConnectionID: r.connectionID, Kind: it.want.Ref.Kind, ObjectID: it.want.Ref.ID, ObjectName: it.want.Name,
-		RuleID: it.want.RuleID, RemoteID: it.row.RemoteID, Attribute: attribute, How: how, Status: provision.DriftOpen, FoundAt: r.engine.now(),
+		RuleID: it.want.RuleID, RemoteID: it.row.RemoteID, Attribute: attribute, Basis: basis, How: how, Status: provision.DriftOpen, FoundAt: r.engine.now(),
 	}
 }
 
@@ -125,7 +129,7 @@ func (r *runner) settledDrifts(it *item) []provision.Drift {
 			over = it.row.Linked() || d.Basis != plan.Fingerprint(&it.want)
 		default:
 			c, differs := changes[d.Attribute]
-			over = !differs || !provision.SameValue(c.To, d.Ours)
+			over = !differs || !provision.SameValue(c.To, d.Ours) || d.Attribute == provision.DriftActive && plan.Overtaken(&d, &it.want)
 		}
 		if over {
 			out = append(out, r.over(d, it.written))
@@ -160,7 +164,10 @@ func (it *item) wrote(op *provision.Operation) {
 
 // keepDrift keeps what was found of one object, before anything is decided from it.
 func (r *runner) keepDrift(it *item, found []provision.Drift) error {
-	if len(found) == 0 || r.line.drift.Handling == provision.DriftOff && !found[0].Hurt {
+	if r.line.drift.Handling == provision.DriftOff { // what an update of ours did is kept all the same
+		found = slices.DeleteFunc(found, func(d provision.Drift) bool { return !d.Hurt })
+	}
+	if len(found) == 0 {
 		return nil
 	}
 	if err := r.saveDrift(found); err != nil {
@@ -178,7 +185,7 @@ func merged(known provision.Drifts, found []provision.Drift) provision.Drifts {
 		switch {
 		case i < 0:
 			out = append(out, d)
-		case !provision.SameValue(out[i].Ours, d.Ours) || !provision.SameValue(out[i].Theirs, d.Theirs):
+		case d.Hurt || !provision.SameValue(out[i].Ours, d.Ours) || !provision.SameValue(out[i].Theirs, d.Theirs):
 			out[i] = d
 		}
 	}

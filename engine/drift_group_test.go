@@ -126,3 +126,20 @@ func TestDriftGroupGone(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// TestDriftFoundByGroup: somebody was deactivated by hand, which shows when a group refuses them: where drift is only reported, it is reported
+// and not repaired.
+func TestDriftFoundByGroup(t *testing.T) {
+	onBoth(t, 3, map[string]any{"DRIFT_HANDLING": "Report"}, func(t *testing.T, w *world) {
+		t.Helper()
+		users, err := w.people.Users(t.Context(), w.env.ID, directory.Query{})
+		must(t, err)
+		w.byHand(2, func(m *sandbox.Member) { m.Active = false })
+		w.carry(false, w.group("Team", users.Users...))
+		until(t, func() bool { return len(w.drifts(false)) > 0 || w.inactive() == 0 })
+		w.oneDrift(provision.DriftActive, true, false, provision.DriftOpen)
+		if w.inactive() != 1 {
+			t.Error("it was repaired")
+		}
+	})
+}

@@ -235,6 +235,38 @@ func TestDriftAccepted(t *testing.T) {
 	})
 }
 
+// TestDriftAcceptedActivation: that an account is open was accepted of somebody who had left, or who was disabled; when they are disabled, or
+// leave as well, it is closed.
+func TestDriftAcceptedActivation(t *testing.T) {
+	disable := func(u *directory.User) error { u.Enabled = false; return nil }
+	onBoth(t, 10, nil, func(t *testing.T, w *world) {
+		t.Helper()
+		w.configure(map[string]any{"DRIFT_HANDLING": "Report"})
+		_, err := w.provisions.Publish(t.Context(), w.env.ID)
+		must(t, err)
+		w.leave(5, 6)
+		w.edit(6, disable)
+		until(t, func() bool { return w.inactive() == 2 })
+		w.settle(provision.StateIdle)
+		w.byHand(5, func(m *sandbox.Member) { m.Active = true })
+		w.byHand(6, func(m *sandbox.Member) { m.Active = true })
+		w.scan()
+		w.decideDrift(true)
+		w.settle(provision.StateIdle)
+		w.scan()
+		if w.inactive() != 0 {
+			t.Fatal("what was accepted was repaired")
+		}
+		w.edit(5, disable)
+		w.leave(6, 7)
+		until(t, func() bool { return w.inactive() == 2 })
+		w.settle(provision.StateIdle)
+		if live := w.drifts(true); len(live) != 0 {
+			t.Errorf("%+v", live)
+		}
+	})
+}
+
 // TestDriftOff: nobody looks for it, and a reconciliation writes what differs.
 func TestDriftOff(t *testing.T) {
 	onBoth(t, 5, map[string]any{"DRIFT_HANDLING": "Off"}, func(t *testing.T, w *world) {

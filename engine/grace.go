@@ -12,9 +12,10 @@ import (
 // errGrace ends a visit that would take access away before the grace period is over.
 var errGrace = errors.New("the grace period is not over")
 
-// lingers reports whether somebody whom no rule covers any more keeps their access for a while.
+// lingers reports whether somebody whom no rule covers any more keeps their access for a while. Who is disabled does not: also a filter
+// that asks for enabled people, or a move to another population before the end, must not keep a leaver's account open.
 func (it *item) lingers(l *line, now time.Time) bool {
-	return l.grace > 0 && !it.want.InScope && !it.want.Leave && it.accessUntil(l, now).After(now)
+	return l.grace > 0 && !it.want.InScope && !it.want.Leave && !it.want.Closed && it.accessUntil(l, now).After(now)
 }
 
 func (it *item) accessUntil(l *line, now time.Time) time.Time {

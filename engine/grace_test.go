@@ -7,6 +7,7 @@ import (
 
 	"lockstep/directory"
 	"lockstep/provision"
+	sandbox "lockstep/sandbox/slack"
 )
 
 const day = 24 * time.Hour
@@ -123,5 +124,51 @@ func TestGraceShortened(t *testing.T) {
 		until(t, func() bool { return w.inactive() == 2 })
 		w.settle(provision.StateIdle)
 		w.wrote(2, 2)
+	})
+}
+
+// TestGraceEndsWhenDisabled: who is disabled loses access at once, also while they keep it for the grace period, and where the rule asks for
+// enabled people, so that being disabled is leaving.
+func TestGraceEndsWhenDisabled(t *testing.T) {
+	disable := func(u *directory.User) error { u.Enabled = false; return nil }
+	onBoth(t, 10, map[string]any{"GRACE_PERIOD_DAYS": 7.0}, func(t *testing.T, w *world) {
+		t.Helper()
+		w.leave(0, 2)
+		until(t, func() bool { return w.settle(provision.StateIdle).Lingering == 2 })
+		w.edit(0, disable)
+		until(t, func() bool { return w.inactive() == 1 })
+		if w.member(w.user(0).Email).Active || w.settle(provision.StateIdle).Lingering != 1 {
+			t.Error("the wrong one lost access")
+		}
+		w.rule.PopulationExpression = "enabled eq true"
+		_, err := w.provisions.UpdateRule(t.Context(), w.env.ID, w.rule.ID, w.rule)
+		must(t, err)
+		_, err = w.provisions.Publish(t.Context(), w.env.ID)
+		must(t, err)
+		until(t, func() bool { return w.settle(provision.StateIdle).Lingering == 0 })
+		w.edit(5, disable)
+		until(t, func() bool { return w.inactive() == 2 })
+	})
+}
+
+// TestGraceOverAndFailing: whose grace period is over keeps no access for it while the target fails; the status says that they are being closed.
+func TestGraceOverAndFailing(t *testing.T) {
+	onBoth(t, 10, map[string]any{"GRACE_PERIOD_DAYS": 7.0}, func(t *testing.T, w *world) {
+		t.Helper()
+		w.leave(0, 2)
+		until(t, func() bool { return w.settle(provision.StateIdle).Lingering == 2 })
+		w.workspace.Inject(sandbox.Fault{Method: "PATCH", Status: 500, Times: 1000})
+		w.later(7 * day)
+		until(t, func() bool {
+			rows, err := w.db.AccountPage(t.Context(), provision.AccountQuery{ConnectionID: w.connection.ID, Status: provision.StatusPending, Limit: 10})
+			must(t, err)
+			return len(rows) == 2 && rows[0].Attempts > 0 && rows[1].Attempts > 0
+		})
+		status, err := w.engine.Status(t.Context(), w.env.ID, w.rule.ID)
+		must(t, err)
+		if status.Lingering != 0 || status.State != provision.StateSyncing {
+			t.Errorf("%+v", status)
+		}
+		w.workspace.ClearFaults()
 	})
 }

@@ -168,11 +168,14 @@ func (r *runner) forgetGroup(ctx context.Context, it *groupItem) error {
 // verifyGroup plans once more from what the target answered: what was done and is still to be done would be written for ever. What
 // the answer shows besides is planned anew.
 func (r *runner) verifyGroup(ctx context.Context, it *groupItem, done []provision.Operation) error {
+	if len(done) == 0 {
+		return nil // the plan is that of what was read
+	}
 	if err := r.planGroup(ctx, it); err != nil {
 		return err
 	}
 	left := it.outcome.ToDo()
-	if len(done) == 0 || len(left) == 0 {
+	if len(left) == 0 {
 		return nil
 	}
 	if !slices.ContainsFunc(left, func(l provision.Operation) bool {

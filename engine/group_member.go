@@ -26,6 +26,9 @@ func (r *runner) learnGroup(ctx context.Context, it *groupItem, remote *provisio
 
 // keepMembers writes what differs from what was known.
 func (r *runner) keepMembers(ctx context.Context, it *groupItem, next map[string]provision.KnownMember) error {
+	if maps.Equal(it.known, next) {
+		return nil
+	}
 	var put []provision.KnownMember
 	var drop []string
 	for _, id := range sortedKeys(next) {
@@ -67,6 +70,7 @@ func (r *runner) reread(ctx context.Context, remoteIDs []string) error {
 	var save []*provision.Account
 	for i := range rows {
 		if row := &rows[i]; row.Linked() && row.Remote != nil && !r.busy(row.ObjectID) {
+			r.engine.keepBaseline(r.connectionID, row.ObjectID, row.Remote, false) // what the reading shows is drift
 			row.Remote, row.UpdatedAt = nil, now
 			row.DueAt, row.Status, row.Priority, row.Cause = now, provision.StatusPending, provision.PriorityLive, "the target refuses them as a member of a group"
 			save = append(save, row)

@@ -24,8 +24,9 @@ type Guard interface {
 	CountAccess(ctx context.Context, connectionID string, since time.Time) (int64, error)
 	// WaitingCauses lists what made the waiting rows due, the most frequent first.
 	WaitingCauses(ctx context.Context, connectionID string, limit int) ([]provision.WaitingCause, error)
-	// PassWaiting lets the waiting rows be carried out; with held, those in a hold as well.
-	PassWaiting(ctx context.Context, connectionID string, held bool, at time.Time) (int64, error)
+	// PassWaiting lets the waiting rows be carried out; with held, those in a hold as well. When they are more than most, people and
+	// places together, nobody passes. It answers how many did.
+	PassWaiting(ctx context.Context, connectionID string, held bool, most int64, at time.Time) (int64, error)
 	// OpenHold is a problem.NotFound when nothing is held.
 	OpenHold(ctx context.Context, connectionID string) (provision.DeprovisionHold, error)
 	DeprovisionHold(ctx context.Context, envID, id string) (provision.DeprovisionHold, error)
@@ -110,7 +111,8 @@ func (r *runner) weighWaiting(ctx context.Context, now time.Time, drained bool) 
 	case exceeded:
 		return false, r.openHold(ctx, counts)
 	default:
-		return false, r.pass(ctx, false)
+		passed, err := r.pass(ctx, false, counts)
+		return !passed, err
 	}
 }
 
@@ -162,12 +164,22 @@ func (r *runner) access(ctx context.Context) (int64, error) {
 	return r.gate.access, nil
 }
 
-func (r *runner) pass(ctx context.Context, held bool) error {
-	r.state.WaitingSince = time.Time{}
-	if _, err := r.engine.store.PassWaiting(ctx, r.connectionID, held, r.engine.now()); err != nil {
-		return fmt.Errorf("let deprovisioning go on: %w", err)
+// pass lets those who were counted go on, with held also those in a hold. It reports whether they did: visits end beside the loop, and
+// when one of them has brought somebody to the gate since, all of them are weighed once more.
+func (r *runner) pass(ctx context.Context, held bool, c provision.GateCounts) (bool, error) {
+	most := c.Waiting
+	if held {
+		most += c.Held
 	}
-	return nil
+	n, err := r.engine.store.PassWaiting(ctx, r.connectionID, held, most, r.engine.now())
+	if err != nil {
+		return false, fmt.Errorf("let deprovisioning go on: %w", err)
+	}
+	if n == 0 && most > 0 {
+		return false, nil
+	}
+	r.state.WaitingSince = time.Time{}
+	return true, nil
 }
 
 // tend looks after an open hold. It reports whether it is open still; then what waits has joined it.
@@ -189,7 +201,7 @@ func (r *runner) tend(ctx context.Context, hold *provision.DeprovisionHold, c pr
 		if err != nil || exceeded {
 			return true, errors.Join(err, r.join(ctx, hold, c))
 		}
-		if err := r.pass(ctx, true); err != nil {
+		if passed, err := r.pass(ctx, true, c); err != nil || !passed {
 			return true, err
 		}
 		return true, r.lift(ctx, hold, fmt.Sprintf("the limits were raised: %d deprovisionings go on", c.HeldRows))

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"lockstep/connector/all"
 	"lockstep/directory"
+	"lockstep/engine"
+	"lockstep/internal/outbound"
 	"lockstep/internal/postgrestest"
 	"lockstep/internal/problem"
 	"lockstep/provision"
@@ -188,6 +192,57 @@ func TestGuardRejects(t *testing.T) {
 		w.titles(0, 10, "Visitor")
 		w.settle(provision.StateHeld)
 		w.wrote(0, 0)
+	})
+}
+
+// TestGuardRejectedThenDisabled: that a leaving was rejected keeps nobody's account open who is disabled afterwards.
+func TestGuardRejectedThenDisabled(t *testing.T) {
+	guarded(t, func(t *testing.T, w *world) {
+		t.Helper()
+		w.leave(0, 10)
+		w.settle(provision.StateHeld)
+		w.decide(false)
+		w.settle(provision.StateIdle)
+		w.wrote(0, 0)
+		w.edit(4, func(u *directory.User) error { u.Enabled = false; return nil })
+		until(t, func() bool { return w.inactive() == 1 })
+		if w.member(w.user(4).Email).Active {
+			t.Error("the wrong one lost access")
+		}
+	})
+}
+
+// crowd is a store in which others come to the gate between counting who stands there and letting them pass, as visits that end do.
+type crowd struct {
+	*store.DB
+	arrive func()
+	once   sync.Once
+}
+
+func (c *crowd) PassWaiting(ctx context.Context, connectionID string, held bool, most int64, at time.Time) (int64, error) {
+	c.once.Do(c.arrive)
+	return c.DB.PassWaiting(ctx, connectionID, held, most, at)
+}
+
+// TestGuardCrowd: nobody passes who was not counted.
+func TestGuardCrowd(t *testing.T) {
+	guarded(t, func(t *testing.T, w *world) {
+		t.Helper()
+		w.stop()
+		w.engine = engine.New(engine.Config{Types: all.Types(), Client: outbound.Client(true, 5*time.Second), Now: w.now, Store: &crowd{DB: w.db, arrive: func() {
+			w.leave(5, 15)
+			for n := 5; n < 15; n++ {
+				rows, err := w.db.AccountsByRemote(t.Context(), w.connection.ID, directory.KindUser, []string{w.member(w.user(n).Email).ID})
+				must(t, err)
+				rows[0].Gate, rows[0].Status = provision.Gate{State: provision.GateWaiting, Why: "left"}, provision.StatusPending
+				must(t, w.db.Record(t.Context(), []*provision.Account{&rows[0]}, nil, nil))
+			}
+		}}})
+		w.run()
+		w.leave(0, 2)
+		w.settle(provision.StateHeld)
+		w.wrote(0, 0)
+		w.held(12)
 	})
 }
 

@@ -161,6 +161,10 @@ func (l *line) wantLeft(d *provision.Desired, u *directory.User, have *provision
 	default:
 		d.Leave, d.Why = true, "the rule that covered them is not active"
 	}
+	// Being disabled is a reason of its own: who was to keep access although no rule covers them is asked about once more.
+	if d.Closed = !d.Leave && u != nil && !u.Enabled; d.Closed {
+		d.Why += "; disabled in the directory"
+	}
 }
 
 // deprovisioned reports whether the rule was deleted with the wish to deprovision whom it had provisioned.

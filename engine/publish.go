@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"lockstep/connector"
 	"lockstep/directory"
@@ -137,6 +138,9 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 			}
 			continue
 		}
+		if err := r.handOver(ctx, rule); err != nil {
+			return fmt.Errorf("hand over the accounts of a deleted rule: %w", err)
+		}
 		if _, err := r.engine.store.Release(ctx, r.connectionID, rule.ID); err != nil {
 			return fmt.Errorf("release the accounts of a deleted rule: %w", err)
 		}
@@ -161,7 +165,43 @@ func (r *runner) publish(ctx context.Context, revision provision.Revision) error
 // reconsiderRule evaluates everybody whom a deleted rule had provisioned: all of them, before the guard counts who loses access.
 func (r *runner) reconsiderRule(ctx context.Context, rule provision.Rule) error {
 	cause := fmt.Sprintf("rule %q was deleted, with deprovisioning", rule.Name)
-	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, RuleID: rule.ID, Kind: directory.KindUser, Limit: sweepBatch}
+	if err := r.reconsiderPeople(ctx, rule.ID, provision.PriorityDeprovision, cause); err != nil {
+		return err
+	}
+	return r.reconsiderGroups(ctx, rule.ID, cause)
+}
+
+// handOver gives people and groups of a deleted rule to the rules that cover them from now on: those are not released, not for a moment in
+// which their groups would lose them either, and whom we made stays ours.
+func (r *runner) handOver(ctx context.Context, rule provision.Rule) error {
+	if err := r.reconsiderPeople(ctx, rule.ID, provision.PriorityBackfill, fmt.Sprintf("rule %q was deleted", rule.Name)); err != nil {
+		return err
+	}
+	ids, err := r.groupsOfRule(ctx, rule.ID)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(ids, sweepBatch) {
+		items, err := r.line.evaluateGroups(ctx, r.engine.store, r.envID, part)
+		if err != nil {
+			return err
+		}
+		var save []*provision.Account
+		for _, it := range items {
+			if it.want.InScope {
+				it.describe(r.engine.now())
+				save = append(save, it.row)
+			}
+		}
+		if err := r.engine.store.Record(ctx, save, nil, nil); err != nil {
+			return fmt.Errorf("keep which rule carries a group: %w", err)
+		}
+	}
+	return nil
+}
+
+func (r *runner) reconsiderPeople(ctx context.Context, ruleID string, p provision.Priority, cause string) error {
+	q := provision.AccountQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, RuleID: ruleID, Kind: directory.KindUser, Limit: sweepBatch}
 	for {
 		rows, err := r.engine.store.AccountPage(ctx, q)
 		if err != nil {
@@ -173,11 +213,11 @@ func (r *runner) reconsiderRule(ctx context.Context, rule provision.Rule) error 
 				ids = append(ids, rows[i].ObjectID)
 			}
 		}
-		if err := r.reconsider(ctx, ids, provision.PriorityDeprovision, cause); err != nil {
+		if err := r.reconsider(ctx, ids, p, cause); err != nil {
 			return err
 		}
 		if len(rows) < q.Limit {
-			return r.reconsiderGroups(ctx, rule.ID, cause)
+			return nil
 		}
 		q.After = rows[len(rows)-1].ID
 	}
@@ -185,9 +225,17 @@ func (r *runner) reconsiderRule(ctx context.Context, rule provision.Rule) error 
 
 // reconsiderGroups looks again at the groups that a deleted rule had carried: no reconciliation does when it was the last rule.
 func (r *runner) reconsiderGroups(ctx context.Context, ruleID, cause string) error {
-	rows, err := r.groupRows(ctx)
+	ids, err := r.groupsOfRule(ctx, ruleID)
 	if err != nil {
 		return err
+	}
+	return r.remark(ctx, ids, r.engine.now(), provision.PriorityBackfill, cause)
+}
+
+func (r *runner) groupsOfRule(ctx context.Context, ruleID string) ([]string, error) {
+	rows, err := r.groupRows(ctx)
+	if err != nil {
+		return nil, err
 	}
 	var ids []string
 	for i := range rows {
@@ -195,7 +243,7 @@ func (r *runner) reconsiderGroups(ctx context.Context, ruleID, cause string) err
 			ids = append(ids, rows[i].ObjectID)
 		}
 	}
-	return r.remark(ctx, ids, r.engine.now(), provision.PriorityBackfill, cause)
+	return ids, nil
 }
 
 // healthy makes sure that the connection works before anything is written: a configuration that was not tested is tested,

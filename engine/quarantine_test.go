@@ -210,3 +210,61 @@ func TestSeveralRules(t *testing.T) {
 		w.wrote(1, 1)
 	})
 }
+
+// TestDeletedRuleHandsOver: people and groups of a deleted rule whom another rule covers are the other rule's from then on, as they were: made
+// by us, and released for no moment.
+func TestDeletedRuleHandsOver(t *testing.T) {
+	onBoth(t, 3, nil, func(t *testing.T, w *world) {
+		t.Helper()
+		users, err := w.people.Users(t.Context(), w.env.ID, directory.Query{})
+		must(t, err)
+		team := w.group("Team", users.Users...)
+		second, err := w.provisions.CreateRule(t.Context(), w.env.ID, provision.Rule{
+			Name: "Everybody", PlanID: w.rule.PlanID, SourceID: w.rule.SourceID, TargetID: w.connection.ID, PopulationExpression: "population.id pr", GroupIDs: []string{team.ID},
+		})
+		must(t, err)
+		second.Active = true
+		second, err = w.provisions.UpdateRule(t.Context(), w.env.ID, second.ID, second)
+		must(t, err)
+		w.carry(false, team)
+		w.settle(provision.StateIdle)
+		w.wrote(1, 0)
+		must(t, w.provisions.DeleteRule(t.Context(), w.env.ID, w.rule.ID, false))
+		w.rule = second
+		_, err = w.provisions.Publish(t.Context(), w.env.ID)
+		must(t, err)
+		w.settle(provision.StateIdle)
+		w.wrote(0, 0)
+		rows, err := w.db.AccountPage(t.Context(), provision.AccountQuery{ConnectionID: w.connection.ID, Limit: 10})
+		must(t, err)
+		if len(rows) != 4 {
+			t.Errorf("%d rows", len(rows))
+		}
+		for _, row := range rows {
+			if row.Ownership != provision.Managed || row.RuleID != second.ID || !row.InScope {
+				t.Errorf("%+v", row)
+			}
+		}
+	})
+}
+
+// TestReleasedHoldEnds: a group that is held, and whose rule is deleted, waits for nobody's decision any more.
+func TestReleasedHoldEnds(t *testing.T) {
+	onBoth(t, 1, map[string]any{"GROUP_MEMBERSHIP_HANDLING": "Overwrite"}, func(t *testing.T, w *world) {
+		t.Helper()
+		id := w.workspace.Seed(sandbox.Member{UserName: "foreign", PrimaryEmail: "foreign@other.com", Active: true})[0]
+		w.call("POST", "/scim/v2/Groups", fmt.Sprintf(`{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"team","members":[{"value":"%s"}]}`, id))
+		users, err := w.people.Users(t.Context(), w.env.ID, directory.Query{})
+		must(t, err)
+		w.carry(false, w.group("Team", users.Users...))
+		w.settle(provision.StateHeld)
+		must(t, w.provisions.DeleteRule(t.Context(), w.env.ID, w.rule.ID, false))
+		_, err = w.provisions.Publish(t.Context(), w.env.ID)
+		must(t, err)
+		until(t, func() bool {
+			holds, err := w.engine.Holds(t.Context(), w.env.ID, w.connection.ID, "", 10)
+			must(t, err)
+			return len(holds) == 0
+		})
+	})
+}

@@ -9,7 +9,7 @@ import (
 
 // rescue activates everybody again whom the target deactivated and we want active, one after the other. A fault ends it until later;
 // whoever cannot be activated is left to the ordinary visits.
-func (r *runner) rescue(ctx context.Context) (n int, fault *provision.Fault, err error) {
+func (r *runner) rescue(ctx context.Context, trip *provision.Trip) (n int, fault *provision.Fault, err error) {
 	q := provision.DriftQuery{EnvironmentID: r.envID, ConnectionID: r.connectionID, Live: true, Attribute: provision.DriftActive, Limit: rescueBatch}
 	for {
 		page, err := r.engine.store.DriftPage(ctx, q)
@@ -18,7 +18,7 @@ func (r *runner) rescue(ctx context.Context) (n int, fault *provision.Fault, err
 		}
 		var ids []string
 		for i := range page {
-			if page[i].Theirs == false && page[i].Status != provision.DriftAccepted {
+			if page[i].Theirs == false && page[i].Status != provision.DriftAccepted && r.saves(trip, &page[i]) {
 				ids = append(ids, page[i].ObjectID)
 			}
 		}
@@ -43,6 +43,13 @@ func (r *runner) rescue(ctx context.Context) (n int, fault *provision.Fault, err
 		}
 		q.After = page[len(page)-1].ID
 	}
+}
+
+// saves reports whether somebody is to be activated because an administrator acts on a trip. Where drift is only reported, whom somebody
+// deactivated before that is a question of its own, and waits for its answer.
+func (r *runner) saves(trip *provision.Trip, d *provision.Drift) bool {
+	return r.line.drift.Handling != provision.DriftReport || d.Hurt || d.Status == provision.DriftRepairing ||
+		trip.Kind == provision.TripMass && d.FoundAt.After(trip.From)
 }
 
 // rescueOne reads an account and activates it, if it is to be active. Everything else about it is left to the next visit.

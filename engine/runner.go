@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"lockstep/internal/problem"
@@ -60,16 +61,19 @@ type runner struct {
 	listing            *listing // under way; nil = none
 	gate               gate
 	hurtAt             time.Time // when those were counted whom updates deactivated
+	hurtLately         int64     // how many they were
 	rescueAt           time.Time // not before this are people activated again, after a failure
 	rescues            int       // failures in a row
 	savedAt, emittedAt time.Time
 	secretsSeen        string
-	died               bool // whoever ran the connection before did not end well
+	timeUp             atomic.Bool // the slice is over, but for a listing under way
+	died               bool        // whoever ran the connection before did not end well
 }
 
 // RunSlice drains a connection until the time is over, ctx ends, or nothing lets it run. It is how work gets done: whoever
 // schedules calls it again while RunSlice's connection is runnable. It fails with provision.ErrLeased while another process
-// runs the connection.
+// runs the connection. A listing of the target that is under way when the time is over is read to its end, as the next slice could only
+// begin it anew: a large workspace takes minutes to list.
 func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, length time.Duration) error {
 	term := &term{engine: e, envID: envID, connectionID: connectionID}
 	state, err := term.take(ctx)
@@ -88,8 +92,10 @@ func (e *Engine) RunSlice(ctx context.Context, envID, connectionID string, lengt
 		r.recorder.stop()
 		return provision.ErrLeased
 	}
-	sliceCtx, cancel := context.WithTimeout(ctx, length)
+	sliceCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	clock := time.AfterFunc(length, func() { r.timeUp.Store(true); r.poke() })
+	defer clock.Stop()
 	renewed := make(chan struct{})
 	go func() {
 		defer close(renewed)
@@ -208,7 +214,7 @@ func (r *runner) loop(ctx context.Context) error {
 	if err != nil {
 		r.fail(err) // whom the runner before was about to write is left to the next one
 	}
-	for ctx.Err() == nil {
+	for ctx.Err() == nil && (!r.timeUp.Load() || r.listing != nil) {
 		if err := r.failing(); err != nil {
 			return err
 		}
@@ -224,7 +230,7 @@ func (r *runner) loop(ctx context.Context) error {
 		}
 		if err != nil {
 			if ctx.Err() != nil {
-				return nil //nolint:nilerr // the slice ended in the middle of a turn
+				return nil //nolint:nilerr // the process stops, or the lease was lost
 			}
 			return err
 		}

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -28,6 +29,27 @@ func TestOneSlot(t *testing.T) {
 	if n := len(w.workspace.Members()); n != 2 {
 		t.Errorf("%d members", n)
 	}
+}
+
+// A listing that takes longer than a slice is read to its end: begun anew with each slice, it never ended.
+func TestListingOutlivesSlice(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1, Latency: 20 * time.Millisecond})
+	members := make([]sandbox.Member, 3500)
+	for i := range members {
+		name := fmt.Sprintf("member%d", i)
+		members[i] = sandbox.Member{UserName: name, PrimaryEmail: name + "@example.com", Active: true}
+	}
+	w.workspace.Seed(members...)
+	w.provision("population.id pr", nil)
+	for range 10 {
+		must(t, w.engine.RunSlice(t.Context(), w.env.ID, w.connection.ID, 30*time.Millisecond))
+		state, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID)
+		must(t, err)
+		if !state.ScannedAt.IsZero() {
+			return
+		}
+	}
+	t.Errorf("the workspace is not listed after ten slices, with %d requests", w.workspace.Requests().Totals["GET /Users"])
 }
 
 // forgetful is a store that does not answer when a runner looks for what the one before was about to write.

@@ -157,15 +157,7 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 		}
 	}
 	if err != nil {
-		if remote == nil || op.Verb != provision.VerbCreate {
-			if fault := asFault(err); op.Verb == provision.VerbCreate && fault != nil && fault.Kind == provision.Rejected && !fault.Unanswered {
-				it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
-			}
-			return err
-		}
-		// The account was made and a part of it refused: both are said.
-		why := fmt.Sprintf("%s: %s; a part of it was not accepted", op.Verb, op.Why)
-		return errors.Join(err, r.save(it, nil, r.activity(it, actionSynced, true, why, op.Changes)))
+		return r.undone(ctx, it, &op, remote, hurt, err)
 	}
 	why := fmt.Sprintf("%s: %s", op.Verb, op.Why)
 	if op.TakesAccess() {
@@ -178,6 +170,21 @@ func (r *runner) do(ctx context.Context, it *item, op provision.Operation) error
 		return err
 	}
 	return r.hurt(ctx)
+}
+
+// undone keeps what is known after a call that failed, or of which a part did.
+func (r *runner) undone(ctx context.Context, it *item, op *provision.Operation, remote *provision.Remote, hurt bool, err error) error {
+	switch fault := asFault(err); {
+	case op.Verb == provision.VerbCreate && remote != nil:
+		// The account was made and a part of it refused: both are said.
+		why := fmt.Sprintf("%s: %s; a part of it was not accepted", op.Verb, op.Why)
+		return errors.Join(err, r.save(it, nil, r.activity(it, actionSynced, true, why, op.Changes)))
+	case op.Verb == provision.VerbCreate && fault != nil && fault.Kind == provision.Rejected && !fault.Unanswered:
+		it.row.Phase, it.row.MatchKey = provision.PhaseNone, "" // it was refused, so it was not made
+	case hurt: // a part of the update was refused, and another one deactivated them
+		return errors.Join(err, r.hurt(ctx))
+	}
+	return err
 }
 
 // call is the operation with the target's ids put in.

@@ -113,7 +113,7 @@ func (r *runner) countHurt(ctx context.Context, p *pacer) error {
 	if err != nil {
 		return fmt.Errorf("count whom updates deactivated: %w", err)
 	}
-	r.hurtAt = now
+	r.hurtAt, r.hurtLately = now, n
 	p.unverified(max(1, provision.TripHurtMost-int(n)))
 	return nil
 }
@@ -127,15 +127,20 @@ func (r *runner) hurt(ctx context.Context) error {
 	if n < provision.TripHurt {
 		return nil // maybe somebody deactivated them by hand a moment before: they are activated again at once
 	}
-	return errors.Join(errStopped, r.trip(ctx, provision.TripUpdates, n, fmt.Sprintf(
+	return errors.Join(errStopped, r.tripHurt(ctx, n))
+}
+
+func (r *runner) tripHurt(ctx context.Context, n int64) error {
+	return r.trip(ctx, provision.TripUpdates, n, time.Time{}, fmt.Sprintf(
 		"%d updates were answered with people who are not active any more, although nobody asked for that; "+
-			"nothing is written until an administrator says so: repair activates them again, resume does that and goes on", n)))
+			"nothing is written until an administrator says so: repair activates them again, resume does that and goes on", n))
 }
 
 // tooMany stops the connection when more people changed on the target since a time than the limits of the mass-deprovision guard.
 func (r *runner) tooMany(ctx context.Context, attribute string, since time.Time) (bool, error) {
 	now := r.engine.now()
-	n, err := r.engine.store.CountDrifted(ctx, r.connectionID, attribute, latest(since, r.state.ResumedAt))
+	since = latest(since, r.state.ResumedAt)
+	n, err := r.engine.store.CountDrifted(ctx, r.connectionID, attribute, since)
 	if err != nil {
 		return false, fmt.Errorf("count drift: %w", err)
 	}
@@ -149,9 +154,17 @@ func (r *runner) tooMany(ctx context.Context, attribute string, since time.Time)
 	if !r.line.limits.OverShare(n, people+n) {
 		return false, nil
 	}
-	return true, r.trip(ctx, provision.TripMass, n, fmt.Sprintf(
-		"the accounts of %d people were changed on the target since %s, and not by Lockstep; nothing is written until an administrator says so: "+
-			"look at the drift, accept what is right, then resume, which repairs the rest", n, since.UTC().Format("2006-01-02 15:04")))
+	rest := "which repairs the rest"
+	if r.line.drift.Handling == provision.DriftReport {
+		rest = "which activates again whom they deactivated, and leaves the rest to be decided"
+	}
+	when := "before it was listed for the first time"
+	if !since.IsZero() {
+		when = "since " + since.UTC().Format("2006-01-02 15:04")
+	}
+	return true, r.trip(ctx, provision.TripMass, n, since, fmt.Sprintf(
+		"the accounts of %d people were changed on the target %s, and not by Lockstep; nothing is written until an administrator says so: "+
+			"look at the drift, accept what is right, then resume, %s", n, when, rest))
 }
 
 func latest(a, b time.Time) time.Time {
@@ -161,15 +174,15 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// trip stops the connection, in all replicas, with the calls in flight.
-func (r *runner) trip(ctx context.Context, kind provision.TripKind, hurt int64, why string) error {
+// trip stops the connection, in all replicas, with the calls in flight. A mass change is of what was found after from.
+func (r *runner) trip(ctx context.Context, kind provision.TripKind, hurt int64, from time.Time, why string) error {
 	r.mu.Lock()
 	r.tripped = true
 	r.trips++
 	pacer := r.pacer
 	r.mu.Unlock()
 	pacer.flush()
-	trip := provision.Trip{Kind: kind, Why: why, Hurt: hurt, Since: r.engine.now()}
+	trip := provision.Trip{Kind: kind, Why: why, Hurt: hurt, From: from, Since: r.engine.now()}
 	if _, err := r.engine.store.SetTrip(ctx, r.envID, r.connectionID, trip, r.connectionActivity(actionTripped, false, "the tripwire stopped the connection: "+why)); err != nil {
 		return fmt.Errorf("stop the connection: %w", err)
 	}
@@ -200,7 +213,13 @@ func (r *runner) seeToTrip(ctx context.Context) (bool, error) {
 	now := r.engine.now()
 	if !tripped {
 		if now.Sub(r.hurtAt) > time.Minute { // those of an hour ago do not count any more
-			return false, r.countHurt(ctx, pacer)
+			if err := r.countHurt(ctx, pacer); err != nil {
+				return false, err
+			}
+		}
+		if n := r.hurtLately; n >= provision.TripHurt {
+			// The process died, or the store failed, after they were noted and before the connection was stopped. Who resumes it ends them.
+			return true, r.tripHurt(ctx, n)
 		}
 		return false, nil
 	}
@@ -209,7 +228,7 @@ func (r *runner) seeToTrip(ctx context.Context) (bool, error) {
 		return true, nil
 	}
 	r.wait() // for the calls in flight
-	n, fault, err := r.rescue(ctx)
+	n, fault, err := r.rescue(ctx, trip)
 	if err != nil || ctx.Err() != nil {
 		return true, err
 	}

@@ -135,6 +135,120 @@ func TestTripwireReports(t *testing.T) {
 	}
 }
 
+// TestTripwireRefusedPart: updates of which a part is refused, and another part deactivates, stop the connection as well.
+func TestTripwireRefusedPart(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1, UsersMayChangeDisplayName: true})
+	people := func(title, nickname string) {
+		var rows strings.Builder
+		rows.WriteString("username,email,given,family,title,nickname\n")
+		for n := range 30 {
+			u := w.user(n)
+			fmt.Fprintf(&rows, "%s,%s,%s,%s,%s,%s\n", u.Username, u.Email, u.Name.Given, u.Name.Family, title, nickname)
+		}
+		w.imports(rows.String())
+	}
+	people("Engineer", "First")
+	w.drafting = true
+	w.provision("population.id pr", nil)
+	for target, source := range map[string]string{
+		"userName": "username", "displayName": "nickname", "primaryEmail": "email", "title": "title", "active": "enabled",
+	} {
+		_, err := w.provisions.CreateMapping(t.Context(), w.env.ID, w.rule.ID, provision.Mapping{TargetAttribute: target, SourceAttribute: source, MappingType: provision.MappingTypeUser})
+		must(t, err)
+	}
+	_, err := w.provisions.Publish(t.Context(), w.env.ID)
+	must(t, err)
+	w.run()
+	w.settle(provision.StateIdle)
+	w.deactivates()
+	people("Chief", "Second")
+	w.settle(provision.StateHalted)
+	w.stop()
+	if n := len(w.hurt()); n < 3 || n > 5 {
+		t.Errorf("%d people were hurt", n)
+	}
+}
+
+// TestTripwireOffOtherValues: where nobody looks for drift, and the answer differs in more than that they are not active any more.
+func TestTripwireOffOtherValues(t *testing.T) {
+	onBoth(t, 20, map[string]any{"DRIFT_HANDLING": "Off"}, func(t *testing.T, w *world) {
+		t.Helper()
+		for n := range 20 {
+			w.byHand(n, func(m *sandbox.Member) { m.GivenName = "By hand" })
+		}
+		w.deactivates()
+		w.retitle(20, "Chief")
+		w.settle(provision.StateHalted)
+		w.stop()
+		if n := len(w.hurt()); n < 3 || n > 5 {
+			t.Errorf("%d people were hurt", n)
+		}
+		for _, d := range w.drifts(false) {
+			if !d.Hurt {
+				t.Errorf("nobody was to look for drift: %+v", d)
+			}
+		}
+	})
+}
+
+// TestTripwireAfterCrash: a process that dies after it noted whom updates deactivated, and before it stopped the connection, leaves that
+// to the next one.
+func TestTripwireAfterCrash(t *testing.T) {
+	onBoth(t, 10, map[string]any{"DRIFT_HANDLING": "Report"}, func(t *testing.T, w *world) {
+		t.Helper()
+		w.stop()
+		var noted []provision.Drift
+		for n := range 3 {
+			w.byHand(n, func(m *sandbox.Member) { m.Active = false })
+			m := w.member(w.user(n).Email)
+			rows, err := w.db.AccountsByRemote(t.Context(), w.connection.ID, directory.KindUser, []string{m.ID})
+			must(t, err)
+			noted = append(noted, provision.Drift{
+				ID: fmt.Sprintf("0192%04d-0000-7000-8000-000000000000", n), EnvironmentID: w.env.ID, ConnectionID: w.connection.ID, Kind: directory.KindUser,
+				ObjectID: rows[0].ObjectID, ObjectName: rows[0].ObjectName, RuleID: w.rule.ID, RemoteID: m.ID, Attribute: provision.DriftActive,
+				Ours: true, Theirs: false, Before: true, Hurt: true, Status: provision.DriftOpen, FoundAt: w.now(),
+			})
+		}
+		must(t, w.db.SaveDrift(t.Context(), noted, nil))
+		w.run()
+		w.settle(provision.StateHalted)
+		w.wrote(0, 3)
+		w.untrip(provision.TripResume)
+		w.settle(provision.StateIdle)
+		w.wrote(3, 0)
+	})
+}
+
+// TestTripwireLeavesReported: where drift is only reported, whoever was deactivated by hand before stays so, whatever is done about a trip.
+func TestTripwireLeavesReported(t *testing.T) {
+	onBoth(t, 20, map[string]any{"DRIFT_HANDLING": "Report"}, func(t *testing.T, w *world) {
+		t.Helper()
+		w.byHand(19, func(m *sandbox.Member) { m.Active = false })
+		w.scan()
+		w.deactivates()
+		w.retitle(19, "Chief")
+		w.settle(provision.StateHalted)
+		w.workspace.ClearFaults()
+		w.untrip(provision.TripResume)
+		status := w.settle(provision.StateIdle)
+		if w.inactive() != 1 || w.member(w.user(19).Email).Active || status.Drift.Open != 1 {
+			t.Errorf("%d are not active, %+v", w.inactive(), status.Drift)
+		}
+		for n := 10; n < 17; n++ {
+			w.byHand(n, func(m *sandbox.Member) { m.Active = false })
+		}
+		w.stop()
+		w.clock.Add(int64(7 * time.Hour))
+		w.run()
+		w.settle(provision.StateHalted)
+		w.untrip(provision.TripResume)
+		w.settle(provision.StateIdle)
+		if w.inactive() != 1 || w.member(w.user(19).Email).Active {
+			t.Errorf("%d are not active after a mass change", w.inactive())
+		}
+	})
+}
+
 // TestTripwireOnce: one person who is not active after their update is put right, also where drift is only reported, and stops nothing.
 func TestTripwireOnce(t *testing.T) {
 	onBoth(t, 5, map[string]any{"DRIFT_HANDLING": "Report"}, func(t *testing.T, w *world) {

@@ -253,11 +253,33 @@ func (d *differ) settled(done, otherwise provision.SyncStatus) Outcome {
 // stays reports whether the target's value of an attribute is left as it is, and notes it.
 func (d *differ) stays(attribute string, ours, theirs any) bool {
 	drift := d.want.Drifts.Of(attribute)
-	if !drift.Stays(d.policy.Report, ours, theirs) {
+	if !drift.Stays(d.policy.Report, ours, theirs) || attribute == provision.DriftActive && Overtaken(drift, d.want) {
 		return false
 	}
 	d.left = append(d.left, drift)
 	return true
+}
+
+// Overtaken reports whether a drift of an account's activation was found, or accepted, when the person stood otherwise in the directory:
+// whoever accepted that somebody whom no rule covers is active has not accepted it of the same person disabled.
+func Overtaken(drift *provision.Drift, want *provision.Desired) bool {
+	return drift.Basis != "" && drift.Basis != Standing(want)
+}
+
+// Standing says whether somebody is to have access, and otherwise why not.
+func Standing(want *provision.Desired) string {
+	switch {
+	case want.InScope && want.Active:
+		return "active"
+	case want.InScope:
+		return "disabled"
+	case !want.Exists:
+		return "deleted"
+	case want.Closed:
+		return "left and disabled"
+	default:
+		return "left"
+	}
 }
 
 // gone reports whether an account that vanished on the target is not to be made again. That goes until anything is wanted otherwise.

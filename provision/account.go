@@ -183,6 +183,8 @@ type Desired struct {
 	Leave  bool
 	Why    string // the scope decision in the administrator's words: `covered by rule "Staff"`, `left rule "Staff": …`
 	Active bool   // meaningful in scope
+	// Closed says that somebody whom no rule covers is disabled in the directory as well: no grace period keeps their access.
+	Closed bool
 	// InactiveWhy says why an object in scope is to be inactive ("disabled in the directory").
 	InactiveWhy string
 	// KeepActive says that whether it is to be active cannot be told (its mapping fails): neither enable nor disable.

@@ -107,7 +107,7 @@ type Drift struct {
 	Ours          any            `json:"ours"`                 // what we want there; nil = no value
 	Theirs        any            `json:"theirs"`               // what is there; nil = no value
 	Before        any            `json:"before"`               // what was there when we looked last
-	Basis         string         `json:"basis,omitempty"`      // of DriftAccount: what we wanted of the account, as a fingerprint
+	Basis         string         `json:"basis,omitempty"`      // of DriftAccount: what we wanted of the account, as a fingerprint; of DriftActive: how the person stood
 	How           string         `json:"how"`                  // how it was found, in a sentence
 	Hurt          bool           `json:"hurt,omitempty"`       // deactivated by an update of ours
 	Status        DriftStatus    `json:"status"`

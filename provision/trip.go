@@ -35,8 +35,9 @@ const (
 // Trip stops all writes to a connection until an administrator lets it go on.
 type Trip struct {
 	Kind        TripKind    `json:"kind"`
-	Why         string      `json:"why"`  // with the next step
-	Hurt        int64       `json:"hurt"` // how many people it was about when it tripped
+	Why         string      `json:"why"`           // with the next step
+	Hurt        int64       `json:"hurt"`          // how many people it was about when it tripped
+	From        time.Time   `json:"from,omitzero"` // of a mass change: what was found after this time is part of it
 	Since       time.Time   `json:"since"`
 	Request     TripRequest `json:"request,omitempty"`
 	RequestedBy string      `json:"requestedBy,omitempty"`

@@ -55,8 +55,10 @@ func (db *DB) DeleteClient(ctx context.Context, envID, id string, line directory
 		if err := affected(r, err, "client"); err != nil {
 			return err
 		}
-		if _, err := t.ExecContext(ctx, `DELETE FROM tokens WHERE client_id = $1`, id); err != nil {
-			return err
+		for _, gone := range []string{`DELETE FROM tokens WHERE client_id = $1`, `DELETE FROM role_assignments WHERE principal_id = $1`} {
+			if _, err := t.ExecContext(ctx, gone, id); err != nil {
+				return err
+			}
 		}
 		return t.Append(ctx, []directory.Activity{line})
 	})

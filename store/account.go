@@ -327,12 +327,14 @@ func (db *DB) MarkDue(ctx context.Context, q provision.AccountQuery, at time.Tim
 	return r.RowsAffected()
 }
 
-// Release ends the rows of a rule that was deleted without deprovisioning.
+// Release ends the rows of a rule that was deleted without deprovisioning: nothing of them waits, fails or is held any more. Of an account
+// whose making was not answered the intent is kept, so that whoever is covered again gets no second one.
 func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, error) {
+	const rest = `in_scope = $4, status = '', due_at = 0, attempts = 0, fault = '', fault_code = '', waits_for = '', gate = '', gate_why = '', gate_said = '',
+ hold_id = '', gate_members = 0, gate_leaving = '', out_since = 0`
 	var released int64
 	err := db.transact(ctx, func(t *tx) error {
-		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, in_scope = $4, status = '', due_at = 0, detail = $5, gate = '', hold_id = '', gate_members = 0, gate_leaving = '', out_since = 0
- WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
+		r, err := t.ExecContext(ctx, `UPDATE accounts SET ownership = $3, detail = $5, `+rest+` WHERE connection_id = $1 AND rule_id = $2 AND remote_id <> ''`,
 			connectionID, ruleID, string(provision.Released), false, "released when its rule was deleted")
 		if err != nil {
 			return err
@@ -340,7 +342,11 @@ func (db *DB) Release(ctx context.Context, connectionID, ruleID string) (int64, 
 		if released, err = r.RowsAffected(); err != nil {
 			return err
 		}
-		_, err = t.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`, connectionID, ruleID)
+		if _, err = t.ExecContext(ctx, `DELETE FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND remote_id = '' AND phase <> 'CREATING'`, connectionID, ruleID); err != nil {
+			return err
+		}
+		_, err = t.ExecContext(ctx, `UPDATE accounts SET detail = $3, `+rest+` WHERE connection_id = $1 AND rule_id = $2 AND remote_id = ''`,
+			connectionID, ruleID, "its rule was deleted before the target answered whether it was made", false)
 		return err
 	})
 	return released, err

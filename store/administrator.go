@@ -69,6 +69,9 @@ func (t administratorTx) DeleteAdministrator(ctx context.Context, id string) err
 	if err := t.DeleteSessions(ctx, id, ""); err != nil {
 		return err
 	}
+	if _, err := t.ExecContext(ctx, `DELETE FROM role_assignments WHERE principal_id = $1`, id); err != nil {
+		return err
+	}
 	r, err := t.ExecContext(ctx, `DELETE FROM administrators WHERE id = $1`, id)
 	return affected(r, err, "administrator")
 }

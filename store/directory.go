@@ -45,6 +45,11 @@ func (t *tx) LockEnvironment(ctx context.Context, envID string, exclusive bool) 
 	return t.lock(ctx, lockEnvironment, envID, exclusive)
 }
 
+func (t *tx) UpdateEnvironment(ctx context.Context, e directory.Environment) error {
+	r, err := t.ExecContext(ctx, `UPDATE environments SET name = $1 WHERE id = $2`, e.Name, e.ID)
+	return affected(r, err, "environment")
+}
+
 func (t *tx) InsertEnvironment(ctx context.Context, e directory.Environment) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO environments (id, name, created_at) VALUES ($1, $2, $3)`, e.ID, e.Name, micros(e.CreatedAt))
 	return err

@@ -91,15 +91,34 @@ func (db *DB) WaitingCauses(ctx context.Context, connectionID string, limit int)
  GROUP BY cause, kind ORDER BY n DESC, cause LIMIT `+strconv.Itoa(limit), connectionID)
 }
 
-// PassWaiting lets the waiting rows of a connection be carried out; with held, those in a hold as well.
-func (db *DB) PassWaiting(ctx context.Context, connectionID string, held bool, at time.Time) (int64, error) {
-	r, err := db.write.ExecContext(ctx, `UPDATE accounts SET gate = 'PASSED', hold_id = '', due_at = $2, priority = $3, marks = marks + 1
- WHERE connection_id = $1 AND gate <> '' AND (gate = 'WAITING' OR gate = 'HELD' AND $4)`,
-		connectionID, micros(at), int(provision.PriorityDeprovision), held)
-	if err != nil {
-		return 0, err
+// errCrowd says that more stand at the gate than were counted.
+var errCrowd = errors.New("more stand at the gate than were counted")
+
+// PassWaiting lets the waiting rows of a connection be carried out; with held, those in a hold as well. When they are more than most, people
+// and places in groups together, nobody passes: somebody came between counting and this. It answers how many passed.
+func (db *DB) PassWaiting(ctx context.Context, connectionID string, held bool, most int64, at time.Time) (int64, error) {
+	var n int64
+	err := db.transact(ctx, func(t *tx) error {
+		passed, err := collect(ctx, t, func(s scanner) (int64, error) { var n int64; return n, s.Scan(&n) },
+			`UPDATE accounts SET gate = 'PASSED', hold_id = '', due_at = $2, priority = $3, marks = marks + 1
+ WHERE connection_id = $1 AND gate <> '' AND (gate = 'WAITING' OR gate = 'HELD' AND $4) RETURNING CASE WHEN kind = 'GROUP' THEN gate_members ELSE 1 END`,
+			connectionID, micros(at), int(provision.PriorityDeprovision), held)
+		if err != nil {
+			return err
+		}
+		n = 0 // the transaction may run again
+		for _, each := range passed {
+			n += each
+		}
+		if n > most {
+			return errCrowd
+		}
+		return nil
+	})
+	if errors.Is(err, errCrowd) {
+		return 0, nil
 	}
-	return r.RowsAffected()
+	return n, err
 }
 
 const selectHolds = `SELECT h.status, h.body, (SELECT count(*) FROM accounts a WHERE a.hold_id <> '' AND a.hold_id = h.id) FROM deprovision_holds h`

@@ -66,10 +66,11 @@ func (db *DB) ChangeTrip(ctx context.Context, envID, connectionID string, change
 	})
 }
 
-// CountLingering counts the people of a rule who keep access for the grace period, and says when the first of them loses it.
+// CountLingering counts the people of a rule who keep access for the grace period, and says when the first of them loses it. Whose time has
+// come, and whose deactivation fails, is tried again and keeps nothing.
 func (db *DB) CountLingering(ctx context.Context, connectionID, ruleID string, now time.Time) (int64, time.Time, error) {
 	var n, first int64
-	const query = `SELECT count(*), coalesce(min(due_at), 0) FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND out_since > 0 AND due_at > $3 AND status = 'PENDING'`
+	const query = `SELECT count(*), coalesce(min(due_at), 0) FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND out_since > 0 AND due_at > $3 AND status = 'PENDING' AND attempts = 0`
 	err := db.read.QueryRowContext(ctx, query, connectionID, ruleID, micros(now)).Scan(&n, &first)
 	return n, instant(first), err
 }

@@ -293,7 +293,7 @@ func checkRetention(keep time.Duration) error {
 // housekeeping is done once an hour by one of the servers.
 func (a *app) housekeeping(retention time.Duration, logger *slog.Logger) func(context.Context) error {
 	return func(ctx context.Context) error {
-		err := errors.Join(a.access.Expire(ctx), a.alerts.Forget(ctx))
+		err := errors.Join(a.access.Expire(ctx), a.alerts.Forget(ctx), a.db.ForgetPending(ctx, time.Now().Add(-pendingKept)))
 		if retention == 0 {
 			return err
 		}

@@ -51,7 +51,7 @@ func (w *world) tour(b *browser) [][2]string {
 		{"rule", provisioning + "/rules/" + rule}, {"rule-filter", provisioning + "/rules/" + rule + "/filter"}, {"rule-mapping", provisioning + "/rules/" + rule + "/mapping"}, {"rule-users", provisioning + "/rules/" + rule + "/users"},
 		{"rule-groups", provisioning + "/rules/" + rule + "/groups"}, {"rule-setup-groups", provisioning + "/rules/" + rule + "/setup/groups"},
 		{"rule-preview", provisioning + "/rules/" + rule + "/preview"}, {"rule-setup", provisioning + "/rules/" + rule + "/setup/filter"},
-		{"activity", "/activity"}, {"settings", "/settings/environment"}, {"administrators", "/settings/administrators"}, {"clients", "/settings/clients"}, {"about", "/settings/about"}, {"profile", "/profile"}, {"missing", "/no/such/page"},
+		{"activity", "/activity"}, {"settings", "/settings/environment"}, {"environments", "/settings/environments"}, {"alert-settings", "/settings/alerts"}, {"administrators", "/settings/administrators"}, {"clients", "/settings/clients"}, {"about", "/settings/about"}, {"profile", "/profile"}, {"missing", "/no/such/page"},
 	}
 }
 
@@ -84,6 +84,7 @@ func TestPages(t *testing.T) {
 		b.do(chromedp.EmulateViewport(390, 844))
 		b.quiet()
 		b.fits(name)
+		b.marksTab(name)
 		b.keep(name + "-390")
 		b.scheme(false)
 	}
@@ -94,6 +95,15 @@ func TestPages(t *testing.T) {
 	b.axe(string(axe), "sign in, light")
 	b.do(chromedp.EmulateViewport(390, 844))
 	b.fits("sign in")
+}
+
+// marksTab fails if it cannot be seen which tab is open: on a telephone it has no underline.
+func (b *browser) marksTab(where string) {
+	b.t.Helper()
+	unmarked, err := eval[bool](b, `[...document.querySelectorAll('[role=tab][aria-selected=true]')].some(t => getComputedStyle(t).backgroundColor === 'rgba(0, 0, 0, 0)')`)
+	if err != nil || unmarked {
+		b.t.Errorf("%s: the open tab looks like the others (%v)", where, err)
+	}
 }
 
 type violation struct {

@@ -110,6 +110,7 @@ func TestPreview(t *testing.T) {
 	b.click("button", "Preview first")
 	b.sees("This is not published yet", "6 deactivations will be held", "above the limits")
 	b.counts(map[string]int{"Disabled": 6, "Created": 0})
+	b.until("what differs has colours of its own", `(() => { const [from, to] = ['.diff-from', '.diff-to'].map((c) => getComputedStyle(document.querySelector(c)).color); return from !== to && to !== getComputedStyle(document.body).color; })()`)
 	look("preview-held")
 	if m := w.members()["cleo@example.com"]; !m.Active {
 		t.Error("a draft closed an account")

@@ -52,14 +52,15 @@ type world struct {
 	server string
 	slack  string
 	link   string // of the first administrator
+	flags  []string
 	stop   func() // ends the server
 	last   func() // ends what was started last
 }
 
-// newWorld starts both; people go into the directory first.
-func newWorld(t *testing.T, people string) *world {
+// newWorld starts both, the server with these flags; people go into the directory first.
+func newWorld(t *testing.T, people string, flags ...string) *world {
 	t.Helper()
-	w := &world{t: t, data: filepath.Join(t.TempDir(), "data")}
+	w := &world{t: t, data: filepath.Join(t.TempDir(), "data"), flags: flags}
 	w.slack = w.start("sandbox", "slack", "--listen=127.0.0.1:0", "--token="+token, "--time-scale=0")
 	if people != "" {
 		w.command("", "import", "--data="+w.data, w.file(people))
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, people string) *world {
 // serve starts the server.
 func (w *world) serve(listen string) {
 	w.t.Helper()
-	w.server = w.start("serve", "--data="+w.data, "--listen="+listen, "--allow-private-targets")
+	w.server = w.start(append([]string{"serve", "--data=" + w.data, "--listen=" + listen, "--allow-private-targets"}, w.flags...)...)
 	w.stop = w.last
 }
 

@@ -19,7 +19,7 @@ func (w *world) happen(e event) error {
 		return w.editPerson(e)
 	case ruleOn, ruleOff, ruleTitles, ruleMark, ruleDelete:
 		return w.editRule(e)
-	case groupIn, groupOut, groupNest, groupUnnest, groupName, groupCarry, groupDrop, groupHand:
+	case groupIn, groupOut, groupNest, groupUnnest, groupName, groupCarry, groupDrop, groupFilter, groupHand:
 		return w.editGroup(e)
 	case publish:
 		revision, err := w.provisions.PublishWith(w.ctx, w.env.ID, provision.PublishOptions{OverwriteExisting: true})

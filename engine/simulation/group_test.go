@@ -22,6 +22,7 @@ const (
 	groupName   deed = "group name"   // group N gets another name
 	groupCarry  deed = "group carry"  // rule Who carries group N
 	groupDrop   deed = "group drop"   // ... does not any more
+	groupFilter deed = "group filter" // group N is of whoever has the title Text, besides; "" = of nobody
 	groupHand   deed = "group hand"   // somebody changes group N on the target by hand: takes Who out, or puts a foreign member in
 )
 
@@ -44,6 +45,7 @@ type groupTruth struct {
 	id, name string
 	direct   map[string]bool // directory ids
 	inside   map[int]bool    // groups that are nested in it
+	title    string          // whoever has it is in the group; "" = nobody
 	renames  int
 	foreign  map[string]bool // members that were put in by hand, as "group/member" of the target
 	covered  map[int]bool    // rules that carried it, as published
@@ -68,6 +70,10 @@ func generateGroups(seed uint64) schedule {
 			events = append(events, someGroupEvent(r, &s))
 		}
 		events = append(events, e)
+	}
+	for range r.IntN(3) {
+		e := event{Gap: gap(r), Do: groupFilter, N: r.IntN(s.Groups.N), Text: pick(r, "", "Engineer", "Sales", "Sales", "Support")}
+		events = slices.Insert(events, r.IntN(len(events)+1), e)
 	}
 	s.Events = events
 	return s
@@ -145,12 +151,23 @@ func (w *world) editGroup(e event) error {
 		g.name = fmt.Sprintf("Group %d.%d", e.N, g.renames)
 		_, err := w.people.UpdateGroup(w.ctx, w.env.ID, g.id, func(in *directory.Group) error { in.Name = g.name; return nil })
 		return err
+	case groupFilter:
+		g.title = e.Text
+		_, err := w.people.UpdateGroup(w.ctx, w.env.ID, g.id, func(in *directory.Group) error { in.UserFilter = titleFilter(g.title); return nil })
+		return err
 	case groupHand:
 		w.groupByHand(e)
 		return nil
 	default:
 		return w.carryGroup(e)
 	}
+}
+
+func titleFilter(title string) string {
+	if title == "" {
+		return ""
+	}
+	return fmt.Sprintf("title eq %q", title)
 }
 
 func (w *world) nestGroup(e event) error {
@@ -221,16 +238,16 @@ func (w *world) onTarget(name string) []sandbox.Group {
 }
 
 // in reports whether somebody is in a group, however.
-func (t *truth) in(n int, id string, seen map[int]bool) bool {
+func (t *truth) in(n int, u *directory.User, seen map[int]bool) bool {
 	if seen[n] {
 		return false
 	}
 	seen[n] = true
-	if t.groups[n].direct[id] {
+	if g := &t.groups[n]; g.direct[u.ID] || g.title != "" && u.Title == g.title {
 		return true
 	}
 	for child := range t.groups[n].inside {
-		if t.in(child, id, seen) {
+		if t.in(child, u, seen) {
 			return true
 		}
 	}
@@ -277,7 +294,7 @@ func (w *world) checkGroup(when string, strict bool, n int, p publication) {
 			continue
 		}
 		u := t.now(who)
-		wanted := u != nil && (p.home == "" || u.PopulationID == p.home) && t.in(n, u.ID, map[int]bool{}) && slices.ContainsFunc(p.rules, func(r draft) bool {
+		wanted := u != nil && (p.home == "" || u.PopulationID == p.home) && t.in(n, u, map[int]bool{}) && slices.ContainsFunc(p.rules, func(r draft) bool {
 			return r.Active && !r.gone && slices.Contains(r.Groups, n) && slices.Contains(r.Titles, u.Title)
 		})
 		for _, m := range w.membersOf(who) {

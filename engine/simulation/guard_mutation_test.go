@@ -37,16 +37,16 @@ func (b *blind) CountAccess(ctx context.Context, id string, since time.Time) (in
 	return n + b.access, err
 }
 
-func (b *blind) PassWaiting(ctx context.Context, id string, held bool, at time.Time) (int64, error) {
+func (b *blind) PassWaiting(ctx context.Context, id string, held bool, most int64, at time.Time) (int64, error) {
 	if b.stuck {
 		return 0, nil
 	}
-	return b.Store.PassWaiting(ctx, id, held, at)
+	return b.Store.PassWaiting(ctx, id, held, most, at)
 }
 
 func (b *blind) HoldWaiting(ctx context.Context, h provision.DeprovisionHold, lines ...directory.Activity) (int64, error) {
 	if b.through {
-		return b.Store.PassWaiting(ctx, h.ConnectionID, false, time.Now())
+		return b.Store.PassWaiting(ctx, h.ConnectionID, false, 1000, time.Now())
 	}
 	return b.Store.HoldWaiting(ctx, h, lines...)
 }

@@ -20,10 +20,10 @@ func (s *storage) WaitingCauses(ctx context.Context, connectionID string, limit 
 	return read(ctx, s, func() ([]provision.WaitingCause, error) { return s.db.WaitingCauses(ctx, connectionID, limit) })
 }
 
-func (s *storage) PassWaiting(ctx context.Context, connectionID string, held bool, at time.Time) (int64, error) {
+func (s *storage) PassWaiting(ctx context.Context, connectionID string, held bool, most int64, at time.Time) (int64, error) {
 	var n int64
 	err := s.writing(ctx, "account", "the gate", func() (err error) {
-		n, err = s.db.PassWaiting(ctx, connectionID, held, at)
+		n, err = s.db.PassWaiting(ctx, connectionID, held, most, at)
 		return err
 	})
 	return n, err

@@ -86,3 +86,46 @@ func testAdministrators(t *testing.T, s *suite) {
 		t.Errorf("%v %v", all, err)
 	}
 }
+
+// testAssignments: roles in other environments come back as they were kept, one of a principal in an environment, and go with whom they are of.
+func testAssignments(t *testing.T, s *suite) {
+	ctx := t.Context()
+	at := time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC)
+	ann := access.Administrator{ID: "a1", EnvironmentID: s.env, Username: "ann", Role: access.EnvironmentAdmin, PasswordHash: "$x", CreatedAt: at, UpdatedAt: at}
+	edit := func(fn func(tx access.AdministratorTx) error) { must(t, s.db.EditAdministrators(ctx, fn)) }
+	first, second := access.Assignment{PrincipalID: ann.ID, EnvironmentID: "e1", Role: access.ReadOnly}, access.Assignment{PrincipalID: "c1", EnvironmentID: "e1", Role: access.EnvironmentAdmin}
+	edit(func(tx access.AdministratorTx) error {
+		return errors.Join(tx.InsertAdministrator(ctx, ann), tx.SaveAssignment(ctx, first), tx.SaveAssignment(ctx, second))
+	})
+	first.Role = access.IdentityDataAdmin
+	third := access.Assignment{PrincipalID: ann.ID, EnvironmentID: "e2", Role: access.ReadOnly}
+	edit(func(tx access.AdministratorTx) error {
+		if err := errors.Join(tx.SaveAssignment(ctx, first), tx.SaveAssignment(ctx, third)); err != nil {
+			return err
+		}
+		all, err := tx.AllAssignments(ctx)
+		same(t, "all roles", []access.Assignment{first, third, second}, all)
+		return err
+	})
+	one, err := s.db.Assignment(ctx, ann.ID, "e1")
+	must(t, err)
+	same(t, "a role", first, one)
+	_, err = s.db.Assignment(ctx, "c1", "e2")
+	missing(t, "a role that nobody has", err)
+	of, err := s.db.AssignmentsOf(ctx, ann.ID)
+	must(t, err)
+	same(t, "the roles of somebody", []access.Assignment{first, third}, of)
+	in, err := s.db.AssignmentsIn(ctx, "e1")
+	must(t, err)
+	same(t, "the roles in an environment", []access.Assignment{first, second}, in)
+	edit(func(tx access.AdministratorTx) error { return tx.DeleteAssignment(ctx, ann.ID, "e2") })
+	if err := s.db.EditAdministrators(ctx, func(tx access.AdministratorTx) error { return tx.DeleteAssignment(ctx, ann.ID, "e2") }); !problem.Is(err, problem.NotFound) {
+		t.Errorf("a role was taken away twice: %v", err)
+	}
+	edit(func(tx access.AdministratorTx) error { return tx.DeleteAdministrator(ctx, ann.ID) })
+	must(t, s.db.InsertClient(ctx, access.Client{ID: "c1", EnvironmentID: s.env, Name: "c", Role: access.ReadOnly, SecretHash: "h", CreatedAt: at}, directory.Activity{ID: "l1", EnvironmentID: s.env, RecordedAt: at, Type: "X", Kind: directory.KindClient, ObjectID: "c1"}))
+	must(t, s.db.DeleteClient(ctx, s.env, "c1", directory.Activity{ID: "l2", EnvironmentID: s.env, RecordedAt: at, Type: "X", Kind: directory.KindClient, ObjectID: "c1"}))
+	if in, err := s.db.AssignmentsIn(ctx, "e1"); err != nil || len(in) != 0 {
+		t.Errorf("roles of nobody: %v %v", in, err)
+	}
+}

@@ -59,6 +59,16 @@ func testEnvironments(t *testing.T, s *suite) {
 		}
 		return err
 	})
+	other.Name = "Renamed"
+	s.edit(t, func(tx directory.Tx) error { return tx.UpdateEnvironment(ctx, other) })
+	got, err = s.db.Environment(ctx, other.ID)
+	must(t, err)
+	same(t, "the renamed environment", other, got)
+	if err := s.db.Edit(ctx, func(tx directory.Tx) error {
+		return tx.UpdateEnvironment(ctx, directory.Environment{ID: "nothing", Name: "x"})
+	}); !problem.Is(err, problem.NotFound) {
+		t.Errorf("an environment that does not exist was renamed: %v", err)
+	}
 	_, err = s.db.Environment(ctx, "nothing")
 	missing(t, "an environment that does not exist", err)
 }

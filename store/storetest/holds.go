@@ -122,10 +122,18 @@ func testGatePasses(t *testing.T, s *suite) {
 	must(t, s.db.Record(ctx, []*provision.Account{waiting(s, "o1")}, nil, nil))
 	h := s.openHold(t, "h1")
 	must(t, s.db.Record(ctx, []*provision.Account{waiting(s, "o2")}, nil, nil))
-	n, err := s.db.PassWaiting(ctx, "c", false, at(30))
+	for held, most := range map[bool]int64{false: 0, true: 1} { // somebody came since they were counted
+		none, err := s.db.PassWaiting(ctx, "c", held, most, at(30))
+		must(t, err)
+		if none != 0 {
+			t.Errorf("%d passed", none)
+		}
+		s.gate(t, provision.GateCounts{Waiting: 1, WaitingRows: 1, Held: 1, HeldRows: 1})
+	}
+	n, err := s.db.PassWaiting(ctx, "c", false, 1, at(30))
 	must(t, err)
 	s.gate(t, provision.GateCounts{Passed: 1, Held: 1, HeldRows: 1})
-	more, err := s.db.PassWaiting(ctx, "c", true, at(30))
+	more, err := s.db.PassWaiting(ctx, "c", true, 1, at(30))
 	must(t, err)
 	s.gate(t, provision.GateCounts{Passed: 2})
 	if n != 1 || more != 1 {

@@ -17,7 +17,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"holds": testHolds, "gate": testGatePasses, "setup": testSetup, "users": testUsers, "rollback": testRollback, "usernames": testUsernames, "feed": testFeed, "lost updates": testLostUpdates, "marks": testMarks, "marks in flight": testMarksInFlight,
 		"narrow": testNarrow, "exact": testExact, "secrets": testSecrets, "provisioning": testProvisioning, "accounts": testAccounts, "many accounts": testManyAccounts,
 		"due":   testDue,
-		"lease": testLease, "access": testAccess, "administrators": testAdministrators, "tested": testTested, "throughput": testThroughput, "activities": testActivities, "environments": testEnvironments, "populations": testPopulations,
+		"lease": testLease, "access": testAccess, "administrators": testAdministrators, "role assignments": testAssignments, "pending work": testPendingWork, "tested": testTested, "throughput": testThroughput, "activities": testActivities, "environments": testEnvironments, "populations": testPopulations,
 		"attributes": testAttributes, "user edits": testUserEdits, "plans": testPlans, "connections": testConnections,
 		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages, "news": testNews,
 		"runners": testRunners, "populations at once": testPopulationsAtOnce, "placed at once": testPlacedAtOnce,

@@ -1,12 +1,14 @@
 import { Button, Center, Stack } from '@mantine/core';
-import { lazy, Suspense, type ReactNode } from 'react';
-import { Navigate, Route, Routes } from 'react-router';
+import { lazy, Suspense, useMemo, type ReactNode } from 'react';
+import { BrowserRouter, Link, Navigate, Route, Routes } from 'react-router';
 import { Live } from './live';
 import { Enter, SetUp } from './pages/enter';
+import { baseOf, settle } from './place';
 import { SessionProvider, useMay, useSession } from './session';
 import { Shell } from './shell';
 import { useKeptFocus } from './ui/keepfocus';
 import { Empty, Failed, PageHead, PageLoader } from './ui/parts';
+import { environmentTexts } from './text';
 
 const Overview = lazy(() => import('./pages/overview'));
 const Users = lazy(() => import('./pages/users'));
@@ -39,9 +41,17 @@ export function App() {
         </Center>
       )}
     >
-      <Signed />
+      <Placed />
     </SessionProvider>
   );
+}
+
+/** The pages below the address of their environment. It is settled once for whoever signs in: what is open stays open when there come to be more. */
+function Placed() {
+  const { session } = useSession();
+  const who = session.administrator?.id;
+  const base = useMemo(() => settle({ ...session, environment: session.own }), [who]); // eslint-disable-line
+  return <BrowserRouter key={base} basename={base}><Signed /></BrowserRouter>;
 }
 
 function Signed() {
@@ -54,8 +64,9 @@ function Signed() {
       </Routes>
     );
   }
+  if (!session.environment) return <Outside />;
   return (
-    <Live key={session.environment?.id}>
+    <Live key={session.environment.id}>
       <Shell>
         <Suspense fallback={<PageLoader />}>
           <Routes>
@@ -87,11 +98,24 @@ function Signed() {
             <Route path="/settings" element={<Navigate to="/settings/environment" replace />} />
             <Route path="/settings/:tab" element={<Settings />} />
             <Route path="/profile" element={<Profile />} />
-            <Route path="*" element={<><PageHead title="Not found" /><Empty title="There is no such page" action={<Button component="a" href="/console/">Go to the overview</Button>}>The address may be mistyped, or what it showed is gone.</Empty></>} />
+            <Route path="*" element={<><PageHead title="Not found" /><Empty title="There is no such page" action={<Button component={Link} to="/">Go to the overview</Button>}>The address may be mistyped, or what it showed is gone.</Empty></>} />
           </Routes>
         </Suspense>
       </Shell>
     </Live>
+  );
+}
+
+/** An address of an environment in which whoever is signed in has no role. */
+function Outside() {
+  const { session } = useSession();
+  return (
+    <Center mih="100vh" p="md" component="main">
+      <Stack gap={0}>
+        <PageHead title={environmentTexts.outside} />
+        <Empty title={session.administrator?.username ?? ''} action={<Button component="a" href={baseOf(session.own?.id) + '/'}>Open {session.own?.name}</Button>}>{environmentTexts.outsideHelp}</Empty>
+      </Stack>
+    </Center>
   );
 }
 

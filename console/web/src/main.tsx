@@ -7,13 +7,12 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
 import { setNonce } from 'get-nonce';
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
-import { BrowserRouter } from 'react-router';
 import { App } from './app';
 import { ApiError } from './api';
 import { takeAnswer } from './consent';
 import { cssVariables, theme } from './theme';
 
-takeAnswer('/console');
+takeAnswer();
 
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="csp-nonce"]')?.content ?? '';
 setNonce(nonce);
@@ -31,10 +30,8 @@ createRoot(document.getElementById('root')!).render(
   <StrictMode>
     <MantineProvider theme={theme} cssVariablesResolver={cssVariables} defaultColorScheme="auto" colorSchemeManager={localStorageColorSchemeManager({ key: 'lockstep-scheme' })} getStyleNonce={() => nonce}>
       <QueryClientProvider client={client}>
-        <BrowserRouter basename="/console">
-          <Notifications position="bottom-right" limit={4} />
-          <App />
-        </BrowserRouter>
+        <Notifications position="bottom-right" limit={4} />
+        <App />
       </QueryClientProvider>
     </MantineProvider>
   </StrictMode>,

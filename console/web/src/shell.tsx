@@ -1,4 +1,4 @@
-import { ActionIcon, AppShell, Avatar, Badge, Box, Burger, Group, Menu, NavLink, Paper, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
+import { ActionIcon, AppShell, Avatar, Box, Burger, Group, Menu, NavLink, Paper, ScrollArea, Text, Tooltip, UnstyledButton, useComputedColorScheme, useMantineColorScheme } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { IconActivity, IconArrowsExchange, IconGavel, IconLayoutDashboard, IconLogout, IconMoon, IconPlugConnectedX, IconSettings, IconSun, IconUser, IconUserCircle, IconUsers } from '@tabler/icons-react';
 import { useEffect, type ReactNode } from 'react';
@@ -8,6 +8,7 @@ import { fail } from './data';
 import { useConnected } from './live';
 import { useSession } from './session';
 import { Boundary } from './ui/boundary';
+import { EnvironmentMenu } from './ui/environmentmenu';
 
 interface Place { label: string; to?: string; icon?: typeof IconUsers; below?: Place[] }
 
@@ -20,11 +21,12 @@ const places: Place[] = [
   { label: 'Settings', to: '/settings', icon: IconSettings },
 ];
 
-export function Logo() {
+/** short: where there is little room, the sign alone. */
+export function Logo({ short }: { short?: boolean }) {
   return (
     <Group gap={10} wrap="nowrap">
       <img src="/console/icon.svg" width={28} height={28} alt="" />
-      <Text fw={700} fz={17} lts={-0.2}>Lockstep</Text>
+      <Text fw={700} fz={17} lts={-0.2} visibleFrom={short ? 'xs' : undefined}>Lockstep</Text>
     </Group>
   );
 }
@@ -59,8 +61,8 @@ export function Shell({ children }: { children: ReactNode }) {
         <Group h="100%" px="md" justify="space-between" wrap="nowrap">
           <Group gap="sm" wrap="nowrap">
             <Burger opened={opened} onClick={toggle} hiddenFrom="sm" size="sm" aria-label={opened ? 'Close the menu' : 'Open the menu'} />
-            <Link to="/" aria-label="Lockstep, overview" style={{ textDecoration: 'none', color: 'inherit' }}><Logo /></Link>
-            <Badge variant="default" radius="sm" tt="none" fw={500} visibleFrom="xs">{session.environment?.name}</Badge>
+            <Link to="/" aria-label="Lockstep, overview" style={{ textDecoration: 'none', color: 'inherit' }}><Logo short={(session.environments?.length ?? 0) > 1} /></Link>
+            <EnvironmentMenu />
           </Group>
           <Group gap={4} wrap="nowrap">
             <SchemeSwitch />

@@ -131,6 +131,23 @@ export const consentTexts = {
 export const managedLabel = 'Deprovision on rule deletion';
 export const managedHelp = 'Determines whether to deprovision users that were provisioned using this rule if the rule is deleted.';
 
+/** Environments: several directories, and the provisioning of each, in one installation. */
+export const environmentTexts = {
+  menu: 'Environment',
+  all: 'All environments',
+  lead: 'Each environment has its own people, connections, rules, administrators and log, and shares nothing with the others. One that was made stays: its log is kept.',
+  name: 'Such as Staging. No other environment may have it.',
+  create: 'It begins empty: one population, nobody in it, nothing connected. You are its Environment Admin, and nobody else has a role in it until you give them one there, under Administrators.',
+  rename: 'Only the name changes. Its id, its addresses and its API clients stay as they are.',
+  outside: 'You have no role in this environment',
+  outsideHelp: 'The address is of an environment that you may not enter, or that is not there. One of its Environment Admins can give you a role in it.',
+  existing: 'They sign in already, and are of another environment',
+  existingHelp: 'They keep their password, and get a role here as well.',
+  guest: 'of another environment',
+  guestHelp: 'Their name and password are kept in the environment that they are of. Only their role here can be changed.',
+  guestDelete: 'They have no role in this environment any more, at once. They can still sign in to the others.',
+};
+
 /** Getting the Slack token by OAuth. */
 export const tokenTexts = {
   title: 'Get the token from Slack',

@@ -10,6 +10,7 @@ export interface Page<K extends string, T> { _embedded: Record<K, T[]>; _links: 
 
 export type Role = Schemas['Role'];
 export type Session = Schemas['Session'];
+export type Environment = Schemas['Environment'];
 export type Administrator = Schemas['Administrator'];
 export type Client = Schemas['Client'];
 export type CreatedClient = Schemas['CreatedClient'];

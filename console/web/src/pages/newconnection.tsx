@@ -13,6 +13,7 @@ import { Failed, Loading, PageHead } from '../ui/parts';
 import { Preferences, SettingField, type Values, sectionOf } from '../ui/settings';
 import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
+import { WizardFooter } from '../ui/wizardfooter';
 
 const root = '/integrations/provisioning';
 
@@ -166,13 +167,10 @@ export default function NewConnection() {
 
 function Buttons({ back, next, disabled, loading }: { back?: () => void; next: string; disabled?: boolean; loading?: boolean }) {
   return (
-    <Group justify="space-between" mt="sm">
-      {back ? <Button variant="default" onClick={back}>Back</Button> : <span />}
-      <Group gap="xs">
-        <Button variant="subtle" color="gray" component={Link} to={root + '/connections'}>Cancel</Button>
-        <Button type="submit" disabled={disabled} loading={loading}>{next}</Button>
-      </Group>
-    </Group>
+    <WizardFooter
+      back={back && <Button variant="default" onClick={back}>Back</Button>} leave={<Button variant="subtle" color="gray" component={Link} to={root + '/connections'}>Cancel</Button>}
+      next={<Button type="submit" disabled={disabled} loading={loading}>{next}</Button>}
+    />
   );
 }
 
@@ -197,7 +195,7 @@ function Choose({ chosen, onChoose, onNext }: { chosen?: StoreType; onChoose: (t
             <Button variant="light" onClick={() => setKind(true)} aria-describedby="kind" style={{ flexShrink: 0 }}>Select</Button>
           </Group>
         </Paper>
-        <Group justify="flex-end"><Button variant="subtle" color="gray" component={Link} to={root + '/connections'}>Cancel</Button></Group>
+        <WizardFooter leave={<Button variant="subtle" color="gray" component={Link} to={root + '/connections'}>Cancel</Button>} />
       </Stack>
     );
   }

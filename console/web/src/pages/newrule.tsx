@@ -14,6 +14,7 @@ import { NotPublished, usePublishPreview } from '../rule/publishpreview';
 import { Empty, Failed, Loading, PageHead } from '../ui/parts';
 import { Steps } from '../ui/steps';
 import { StoreIcon } from '../ui/storeicon';
+import { WizardFooter } from '../ui/wizardfooter';
 
 const root = '/integrations/provisioning';
 const steps = ['filter', 'mapping', 'groups', 'preview'];
@@ -80,7 +81,10 @@ function Create() {
           </Group>
           <Text size="sm" c="dimmed">Source and target cannot be changed later.</Text>
           {create.error && !error?.at('name', 'description', 'targetStore.id', 'targetStore') && <Failed error={create.error} title="The rule was not created" />}
-          <Group justify="flex-end"><Button variant="subtle" color="gray" component={Link} to={root + '/rules'}>Cancel</Button><Button type="submit" loading={create.isPending} disabled={!name.trim() || !target}>Create rule</Button></Group>
+          <WizardFooter
+            leave={<Button variant="subtle" color="gray" component={Link} to={root + '/rules'}>Cancel</Button>}
+            next={<Button type="submit" loading={create.isPending} disabled={!name.trim() || !target}>Create rule</Button>}
+          />
         </Stack>
       </form>
     </Paper>
@@ -102,6 +106,8 @@ function Continue({ id, step }: { id: string; step: string }) {
 
 const to = (r: Rule, step: string) => `${root}/rules/${r.id}/setup/${step}`;
 
+const FinishLater = ({ rule }: { rule: Rule }) => <Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button>;
+
 function Filter({ rule }: { rule: Rule }) {
   const [text, setText] = useState(rule.populationExpression);
   const navigate = useNavigate();
@@ -116,7 +122,7 @@ function Filter({ rule }: { rule: Rule }) {
         <div><Title order={2}>User filter</Title><Text size="sm" c="dimmed">Who gets an account on the target? People who do not match any more are deprovisioned, where that is allowed.</Text></div>
         <FilterEditor value={text} onChange={setText} />
         {save.error && <Failed error={save.error} title="The filter was not saved" />}
-        <Group justify="flex-end"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => save.mutate()} loading={save.isPending} disabled={!text.trim()}>Next</Button></Group>
+        <WizardFooter leave={<FinishLater rule={rule} />} next={<Button onClick={() => save.mutate()} loading={save.isPending} disabled={!text.trim()}>Next</Button>} />
       </Stack>
     </Paper>
   );
@@ -128,10 +134,10 @@ function MappingStep({ rule, store }: { rule: Rule; store: Store }) {
       <Stack>
         <div><Title order={2}>Attribute mapping</Title><Text size="sm" c="dimmed">What is sent to {store.name}. The defaults are a good start; choose a person to see the values.</Text></div>
         <MappingEditor rule={rule} type={store.type} />
-        <Group justify="space-between">
-          <Button variant="default" component={Link} to={to(rule, 'filter')}>Back</Button>
-          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button component={Link} to={to(rule, 'groups')}>Next</Button></Group>
-        </Group>
+        <WizardFooter
+          back={<Button variant="default" component={Link} to={to(rule, 'filter')}>Back</Button>} leave={<FinishLater rule={rule} />}
+          next={<Button component={Link} to={to(rule, 'groups')}>Next</Button>}
+        />
       </Stack>
     </Paper>
   );
@@ -155,10 +161,10 @@ function GroupsStep({ rule, store }: { rule: Rule; store: Store }) {
         {hasGroups ? <GroupsEditor value={ids} onChange={setIds} filter={rule.populationExpression} /> : <Paper><Empty title="This kind of target has no groups">Go on with the preview.</Empty></Paper>}
         {save.error && <Failed error={save.error} title="The groups were not saved" />}
         {asking && <Consent store={store} added={ids.length} active={false} onClose={() => setAsking(false)} onAgree={(how) => { consents.set(rule.id, how); save.mutate(); }} loading={save.isPending} error={save.error} />}
-        <Group justify="space-between">
-          <Button variant="default" component={Link} to={to(rule, 'mapping')}>Back</Button>
-          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => (ids.length > 0 && (fresh > 0 || !consents.has(rule.id)) ? setAsking(true) : save.mutate())} loading={save.isPending}>Next</Button></Group>
-        </Group>
+        <WizardFooter
+          back={<Button variant="default" component={Link} to={to(rule, 'mapping')}>Back</Button>} leave={<FinishLater rule={rule} />}
+          next={<Button onClick={() => (ids.length > 0 && (fresh > 0 || !consents.has(rule.id)) ? setAsking(true) : save.mutate())} loading={save.isPending}>Next</Button>}
+        />
       </Stack>
     </Paper>
   );
@@ -195,10 +201,10 @@ function Enable({ rule, store }: { rule: Rule; store: Store }) {
             }}
           />
         )}
-        <Group justify="space-between">
-          <Button variant="default" component={Link} to={to(rule, 'groups')}>Back</Button>
-          <Group gap="xs"><Button variant="subtle" color="gray" component={Link} to={`${root}/rules/${rule.id}`}>Finish later</Button><Button onClick={() => (unasked ? setAsking(true) : go())} loading={enable.isPending} disabled={off || !preview.data || preview.isFetching || !!preview.error || !!enable.error}>Enable rule</Button></Group>
-        </Group>
+        <WizardFooter
+          back={<Button variant="default" component={Link} to={to(rule, 'groups')}>Back</Button>} leave={<FinishLater rule={rule} />}
+          next={<Button onClick={() => (unasked ? setAsking(true) : go())} loading={enable.isPending} disabled={off || !preview.data || preview.isFetching || !!preview.error || !!enable.error}>Enable rule</Button>}
+        />
       </Stack>
     </Paper>
   );

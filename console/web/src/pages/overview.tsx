@@ -34,7 +34,7 @@ export default function Overview() {
   const looking = all.some((q) => !q.data);
   const sum = (pick: (s: SyncStatus) => number) => statuses.reduce((n, q) => n + (q.data ? pick(q.data) : 0), 0);
   const impacted = sum((s) => s.users.impacted);
-  const pending = sum((s) => s.users.pending);
+  const pending = sum((s) => s.users.pending + s.groups.pending);
   const failed = sum((s) => s.users.failed);
   const held = targets.flatMap((s, i) => (holding[i]?.data ?? []).map((h): Decision => ({ key: 'w' + h.id, color: 'orange', title: heldOn(h, s.name), text: sentence(h.why), to: '/decisions' })));
   const open = alerts.data ?? [];
@@ -48,7 +48,7 @@ export default function Overview() {
         <SimpleGrid cols={{ base: 2, md: 4 }}>
           <Figure label="People in the directory" value={people} hint={<Link to="/directory/users">Show them</Link>} />
           <Figure label="In scope of rules" value={looking ? '…' : impacted} help="How many people rules cover; somebody whom two rules cover counts twice." />
-          <Figure label="Waiting to be written" value={looking ? '…' : pending} help="Pending work of all rules." />
+          <Figure label="Waiting to be written" value={looking ? '…' : pending} help="Pending work of all rules: people and groups." />
           <Figure label="Failed" value={looking ? '…' : failed} color={failed > 0 ? 'var(--mantine-color-error)' : undefined} help="People who could not be synced because of an error." />
         </SimpleGrid>
         <Section title="What needs a decision">

@@ -5,14 +5,17 @@ import { IconAlertTriangle, IconCheck, IconCopy, IconInbox, IconSearch, IconX } 
 import { Fragment, useEffect, useState, type ReactNode } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { errorText } from '../api';
+import { useSession } from '../session';
 import { ago, number, shown, time } from '../text';
 import type { Change } from '../types';
 
 /** The head of a page: where it is, what it is, and what can be done. */
 export function PageHead({ title, crumbs, badge, actions, children }: { title: string; crumbs?: [string, string][]; badge?: ReactNode; actions?: ReactNode; children?: ReactNode }) {
+  const { session } = useSession();
+  const where = session.environments && session.environments.length > 1 && session.environment ? ` · ${session.environment.name}` : '';
   useEffect(() => {
-    document.title = `${title} · Lockstep`;
-  }, [title]);
+    document.title = `${title}${where} · Lockstep`;
+  }, [title, where]);
   return (
     <Box mb="lg">
       {crumbs && (
