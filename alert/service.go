@@ -144,7 +144,7 @@ func (s *Service) line(ctx context.Context, envID, action string, success bool, 
 // Look decides which alerts of an environment begin and end, and keeps what is to be said about them.
 func (s *Service) Look(ctx context.Context, envID string) error {
 	settings, err := s.Settings(ctx, envID)
-	if err != nil {
+	if err != nil && !errors.Is(err, secret.ErrUnreadable) { // then nothing can be sent, and the console and the metrics still say it
 		return fmt.Errorf("read the settings of alerts: %w", err)
 	}
 	health, err := s.Source.Health(ctx, envID)

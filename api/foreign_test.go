@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -74,9 +75,7 @@ func TestOtherEnvironment(t *testing.T) {
 		out["attributeID"] = made(of, "/schemas/"+out["schemaID"]+"/attributes", `{"name":"`+word+`"}`)
 		return out
 	}
-	for name, id := range fill(theirs, "foreignmarker") {
-		ids[name] = id
-	}
+	maps.Copy(ids, fill(theirs, "foreignmarker"))
 	ours := fill(s, "ours")
 	state := func() string {
 		var all strings.Builder

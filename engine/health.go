@@ -2,9 +2,12 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"lockstep/directory"
+	"lockstep/internal/secret"
 	"lockstep/provision"
 )
 
@@ -30,15 +33,22 @@ func (e *Engine) Health(ctx context.Context, envID string) ([]provision.Health, 
 	out := make([]provision.Health, 0, len(ids))
 	for _, id := range ids {
 		c, err := e.store.Connection(ctx, envID, id)
-		if notFound(err) {
+		unreadable := errors.Is(err, secret.ErrUnreadable)
+		switch {
+		case notFound(err):
 			continue
-		}
-		if err != nil {
+		case unreadable: // what is published of it has no secrets
+			i := slices.IndexFunc(revision.Snapshot.Connections, func(c provision.Connection) bool { return c.ID == id })
+			c = revision.Snapshot.Connections[max(i, 0)]
+		case err != nil:
 			return nil, err
 		}
 		h, err := e.health(ctx, &revision, &c)
 		if err != nil {
 			return nil, fmt.Errorf("look at connection %s: %w", id, err)
+		}
+		if unreadable {
+			h.Halted = &provision.Trouble{Message: "its saved secrets cannot be read with the keys at hand", Hint: "restore the key file, and start the server again"}
 		}
 		out = append(out, h)
 	}

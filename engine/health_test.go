@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,19 @@ import (
 	"lockstep/provision"
 	sandbox "lockstep/sandbox/slack"
 )
+
+// TestHealthUnreadable: one connection whose secrets cannot be read is worth an alert, and keeps none of another from beginning.
+func TestHealthUnreadable(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.provision("population.id pr", nil)
+	_, err := w.db.WriteDB().ExecContext(t.Context(), `UPDATE connections SET secrets = '{"OAUTH_ACCESS_TOKEN":"v1:lost:AAAA"}' WHERE id = $1`, w.connection.ID)
+	must(t, err)
+	all, err := w.engine.Health(t.Context(), w.env.ID)
+	must(t, err)
+	if len(all) != 1 || all[0].Halted == nil || all[0].Name != "Slack" || !strings.Contains(all[0].Halted.Hint, "key file") {
+		t.Errorf("%+v", all)
+	}
+}
 
 // TestHealth: what alerts are made of says what is wrong with a connection, and nothing that is not.
 func TestHealth(t *testing.T) {

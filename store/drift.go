@@ -147,8 +147,8 @@ func (db *DB) DecideDrift(ctx context.Context, d provision.DriftDecision) (int64
 		}
 		var lines []directory.Activity
 		for _, id := range d.IDs {
-			query := `SELECT body FROM drifts WHERE environment_id = $1 AND id = $2 AND ` + driftLive + t.forUpdate("drifts")
-			drift, err := one(t.QueryRowContext(ctx, query, d.EnvironmentID, id), scanDrift, "drift")
+			query := `SELECT body FROM drifts WHERE environment_id = $1 AND id = $2 AND connection_id = $3 AND ` + driftLive + t.forUpdate("drifts")
+			drift, err := one(t.QueryRowContext(ctx, query, d.EnvironmentID, id, d.ConnectionID), scanDrift, "drift")
 			if problem.Is(err, problem.NotFound) {
 				continue
 			}

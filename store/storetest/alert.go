@@ -172,6 +172,30 @@ func testSlowReceiver(t *testing.T, s *suite) {
 	}
 }
 
+// testLostKey: where the secrets of the channels cannot be read, alerts begin all the same, and are delivered once they can.
+func testLostKey(t *testing.T, s *suite) {
+	w := &wire{}
+	alerts := s.alerts(w)
+	webhook(t, alerts, s.env)
+	var key string
+	must(t, s.db.WriteDB().QueryRowContext(t.Context(), `SELECT webhook_key FROM alert_settings`).Scan(&key))
+	s.exec(t, `UPDATE alert_settings SET webhook_key = 'v1:lost:AAAA'`)
+	w.health = []provision.Health{{ConnectionID: "1", Name: "C1", Held: 1, HeldWhy: "too many", LastSyncAt: w.now}}
+	must(t, alerts.Look(t.Context(), s.env))
+	if open, err := alerts.Open(t.Context(), s.env); err != nil || len(open) != 1 {
+		t.Fatal(open, err)
+	}
+	if err := alerts.Deliver(t.Context()); !errors.Is(err, secret.ErrUnreadable) || len(w.sent) != 0 {
+		t.Errorf("%v %+v", err, w.sent)
+	}
+	s.exec(t, `UPDATE alert_settings SET webhook_key = $1`, key)
+	w.now = w.now.Add(time.Minute)
+	must(t, alerts.Deliver(t.Context()))
+	if len(w.sent) != 1 {
+		t.Errorf("%+v", w.sent)
+	}
+}
+
 // testAlerts: begun and ended once, by whoever looks; grouped into one message; delivered once, tried again with growing gaps, given up.
 func testAlerts(t *testing.T, s *suite) {
 	w := &wire{}

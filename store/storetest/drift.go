@@ -52,6 +52,10 @@ func testDrift(t *testing.T, s *suite) {
 	if len(found) != 2 || !provision.SameValue(provision.Drifts(found).Of("phones").Ours, []string{"1", "2"}) {
 		t.Errorf("%+v", found)
 	}
+	if n, err := s.db.DecideDrift(ctx, provision.DriftDecision{EnvironmentID: s.env, ConnectionID: "another", IDs: []string{"d1"}, Status: provision.DriftAccepted, By: "Anna", At: at(2_000),
+		Line: func(*provision.Drift) directory.Activity { return line }}); err != nil || n != 0 {
+		t.Errorf("a drift of another connection was decided: %d %v", n, err)
+	}
 	s.decideDrift(t, provision.DriftAccepted, 1, "d1", "none")
 	again := s.drift("d4", "o1", "title", "Engineer", "Boss")
 	must(t, s.db.SaveDrift(ctx, []provision.Drift{again}, nil))

@@ -22,7 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) *store.DB) {
 		"rules and mappings": testRulesAndMappings, "revisions": testRevisions, "clients": testClients, "account pages": testAccountPages, "news": testNews,
 		"runners": testRunners, "populations at once": testPopulationsAtOnce, "placed at once": testPlacedAtOnce,
 		"unique values at once": testUniqueAtOnce, "configured at once": testConfiguredAtOnce, "values of deleted": testValuesOfDeleted, "activity queries": testActivityQueries,
-		"announcements": testAnnouncements, "authorizations": testAuthorizations, "append only": testAppendOnly, "tampering": testTampering, "reseal": testReseal, "chained": testChained, "prune": testPrune, "borrowed seal": testBorrowedSeal, "prune forged": testPruneForged, "alert settings": testAlertSettings, "alerts": testAlerts, "slow receiver": testSlowReceiver,
+		"announcements": testAnnouncements, "authorizations": testAuthorizations, "append only": testAppendOnly, "tampering": testTampering, "reseal": testReseal, "chained": testChained, "prune": testPrune, "borrowed seal": testBorrowedSeal, "prune forged": testPruneForged, "alert settings": testAlertSettings, "alerts": testAlerts, "slow receiver": testSlowReceiver, "lost key": testLostKey,
 		"groups": testGroups, "group rows": testGroupRows, "group accounts": testGroupAccounts, "dynamic groups": testDynamicGroups, "group model": testGroupModel, "large nesting": testLargeNesting,
 	} {
 		t.Run(name, func(t *testing.T) {
