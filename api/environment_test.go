@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -177,5 +178,21 @@ func TestEnvironmentOfAClient(t *testing.T) {
 	}
 	if status, raw := s.call(access.EnvironmentAdmin, http.MethodGet, "/v1/environments/"+s.env+"/users", ""); status != http.StatusOK {
 		t.Errorf("the client at home: %d %s", status, raw)
+	}
+}
+
+// TestTooManyEnvironments: the hundredth is the last.
+func TestTooManyEnvironments(t *testing.T) {
+	s := newServer(t)
+	for n := 2; n <= 100; n++ {
+		if status, raw := s.call(access.EnvironmentAdmin, http.MethodPost, "/v1/environments", fmt.Sprintf(`{"name":"Environment %d"}`, n)); status != http.StatusCreated {
+			t.Fatal(n, status, raw)
+		}
+	}
+	if status, raw := s.call(access.EnvironmentAdmin, http.MethodPost, "/v1/environments", `{"name":"One more"}`); status != http.StatusConflict {
+		t.Errorf("%d %s", status, raw)
+	}
+	if _, raw := s.call(access.EnvironmentAdmin, http.MethodGet, "/v1/environments?limit=1000", ""); !strings.Contains(raw, `"size":100`) {
+		t.Errorf("not all are listed: %s", raw)
 	}
 }
