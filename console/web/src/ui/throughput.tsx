@@ -27,9 +27,9 @@ export function Throughput({ pending }: { pending: number }) {
           <Group gap="lg" mb="sm" mih={22}>
             <Key color={colors.written} text={`${number(total)} written`} />
             <Key color={colors.failed} text={`${number(wrong)} failed`} />
-            <Key color={colors.pending} line text={`${number(pending)} pending now, ${number(most)} at most`} />
+            <Key color={colors.pending} line text={`${number(pending)} pending now${most > pending ? `, up to ${number(most)} before` : ''}`} />
           </Group>
-          <Box h={height}>{q.data ? <Chart buckets={buckets} week={span === 'week'} label={`Over the last ${spans[span].label.toLowerCase()}, ${number(total)} writes to targets succeeded and ${number(wrong)} failed. ${number(pending)} people and groups are pending now; at most there were ${number(most)}.`} /> : <Loading rows={4} />}</Box>
+          <Box h={height}>{q.data ? <Chart buckets={buckets} week={span === 'week'} label={`Over the last ${spans[span].label.toLowerCase()}, ${number(total)} writes to targets succeeded and ${number(wrong)} failed. ${number(pending)} people and groups are pending now${most > pending ? `; before, there were up to ${number(most)}` : ''}.`} /> : <Loading rows={4} />}</Box>
         </>
       )}
     </Section>
