@@ -155,3 +155,19 @@ func (s *Service) deleteGuest(ctx context.Context, tx AdministratorTx, envID str
 	}
 	return tx.Append(ctx, s.linesIn(ctx, envID, a, "ROLE_REMOVED", "administrator "+a.Username+" of another environment has no role any more", nil))
 }
+
+// deleteGuestClient takes the role away that a client of another environment has here.
+func (s *Service) deleteGuestClient(ctx context.Context, envID string, c Client) error {
+	err := s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+		if err := tx.DeleteAssignment(ctx, c.ID, envID); err != nil {
+			return err
+		}
+		here := c
+		here.EnvironmentID = envID
+		return tx.Append(ctx, []directory.Activity{s.line(ctx, &here, "ROLE_REMOVED", "client "+c.Name+" of another environment has no role any more")})
+	})
+	if problem.Is(err, problem.NotFound) {
+		return problem.Missing("client")
+	}
+	return err
+}

@@ -134,19 +134,38 @@ func (s *Service) CreateClient(ctx context.Context, envID, name string, role Rol
 	return c, secret.New(value), nil
 }
 
-// Clients lists the clients of an environment.
+// Clients lists the clients that have a role in an environment, with that role: its own, and those of others.
 func (s *Service) Clients(ctx context.Context, envID string) ([]Client, error) {
-	return s.store.Clients(ctx, envID)
+	out, err := s.store.Clients(ctx, envID)
+	if err != nil {
+		return nil, err
+	}
+	given, err := s.store.AssignmentsIn(ctx, envID)
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range given {
+		c, err := s.store.Client(ctx, g.PrincipalID)
+		if problem.Is(err, problem.NotFound) { // an administrator
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		c.Role = g.Role
+		out = append(out, c)
+	}
+	return out, nil
 }
 
-// DeleteClient ends a client and its tokens.
+// DeleteClient ends a client and its tokens. Of a client of another environment it ends the role here.
 func (s *Service) DeleteClient(ctx context.Context, envID, id string) error {
 	c, err := s.store.Client(ctx, id)
 	if err != nil {
 		return err
 	}
 	if c.EnvironmentID != envID {
-		return problem.Missing("client")
+		return s.deleteGuestClient(ctx, envID, c)
 	}
 	if err := s.store.DeleteClient(ctx, envID, id, s.line(ctx, &c, "DELETED", "client "+c.Name+" was deleted")); err != nil {
 		return err

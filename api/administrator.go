@@ -86,7 +86,7 @@ type PasswordBody struct {
 func (r *request) administrator(a *access.Administrator) Administrator {
 	return Administrator{
 		Links: Links{"self": {r.here("/administrators/" + a.ID)}}, ID: a.ID, Username: a.Username, Name: a.Name, Role: a.Role,
-		Environment: Reference{ID: a.EnvironmentID}, LastSignOnAt: Stamp(a.LastSignOnAt), Times: times(a.CreatedAt, a.UpdatedAt),
+		Environment: refer(a.EnvironmentID), LastSignOnAt: Stamp(a.LastSignOnAt), Times: times(a.CreatedAt, a.UpdatedAt),
 	}
 }
 

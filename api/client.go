@@ -7,11 +7,12 @@ import (
 
 // Client is an API client.
 type Client struct {
-	Links     Links       `json:"_links"`
-	ID        string      `json:"id" format:"uuid"`
-	Name      string      `json:"name"`
-	Role      access.Role `json:"role"`
-	CreatedAt Stamp       `json:"createdAt,omitzero"`
+	Links       Links       `json:"_links"`
+	ID          string      `json:"id" format:"uuid"`
+	Name        string      `json:"name"`
+	Role        access.Role `json:"role"`
+	Environment Reference   `json:"environment" doc:"The environment that it is of."`
+	CreatedAt   Stamp       `json:"createdAt,omitzero"`
 }
 
 // CreatedClient is a client with its secret, which is answered this once.
@@ -33,7 +34,7 @@ type Clients struct {
 }
 
 func (r *request) apiClient(c *access.Client) Client {
-	return Client{Links: Links{"self": {r.here("/clients/" + c.ID)}}, ID: c.ID, Name: c.Name, Role: c.Role, CreatedAt: Stamp(c.CreatedAt)}
+	return Client{Links: Links{"self": {r.here("/clients/" + c.ID)}}, ID: c.ID, Name: c.Name, Role: c.Role, Environment: refer(c.EnvironmentID), CreatedAt: Stamp(c.CreatedAt)}
 }
 
 func (s *server) listClients(r *request) (Collection[Clients], error) {

@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -154,4 +155,44 @@ func TestEnvironmentOfAClient(t *testing.T) {
 	ann.expect(200, "POST", "/v1/session", `{"username":"ann","password":"`+password+`"}`)
 	ann.expect(201, "POST", here+"/users", `{"username":"x","email":"x@example.com"}`)
 	ann.expect(403, "POST", "/v1/environments/"+s.env+"/users", `{"username":"x","email":"x@example.com"}`)
+
+	// The script is listed where it may do something, and can be kept out; it stays what it is at home.
+	var page struct {
+		Embedded struct {
+			Clients []struct {
+				ID, Role    string
+				Environment struct{ ID string }
+			} `json:"clients"`
+		} `json:"_embedded"`
+	}
+	must(t, json.Unmarshal([]byte(ann.expect(200, "GET", here+"/clients", "")), &page))
+	if l := page.Embedded.Clients; len(l) != 1 || l[0].Role != "Environment Admin" || l[0].Environment.ID != s.env {
+		t.Fatalf("the clients are %+v", l)
+	}
+	client := here + "/clients/" + page.Embedded.Clients[0].ID
+	ann.expect(200, "GET", client, "")
+	ann.expect(204, "DELETE", client, "")
+	ann.expect(404, "DELETE", client, "")
+	if status, raw := s.call(access.EnvironmentAdmin, http.MethodGet, here+"/users", ""); status != http.StatusForbidden {
+		t.Errorf("a client without a role: %d %s", status, raw)
+	}
+	if status, raw := s.call(access.EnvironmentAdmin, http.MethodGet, "/v1/environments/"+s.env+"/users", ""); status != http.StatusOK {
+		t.Errorf("the client at home: %d %s", status, raw)
+	}
+}
+
+// TestTooManyEnvironments: the hundredth is the last.
+func TestTooManyEnvironments(t *testing.T) {
+	s := newServer(t)
+	for n := 2; n <= 100; n++ {
+		if status, raw := s.call(access.EnvironmentAdmin, http.MethodPost, "/v1/environments", fmt.Sprintf(`{"name":"Environment %d"}`, n)); status != http.StatusCreated {
+			t.Fatal(n, status, raw)
+		}
+	}
+	if status, raw := s.call(access.EnvironmentAdmin, http.MethodPost, "/v1/environments", `{"name":"One more"}`); status != http.StatusConflict {
+		t.Errorf("%d %s", status, raw)
+	}
+	if _, raw := s.call(access.EnvironmentAdmin, http.MethodGet, "/v1/environments?limit=1000", ""); !strings.Contains(raw, `"size":100`) {
+		t.Errorf("not all are listed: %s", raw)
+	}
 }

@@ -201,9 +201,9 @@ func (s *server) logRoutes() []route {
 		{get, env + "/activities/head", "readActivityHead", read, "The newest line of the activity log, signed: kept elsewhere, it proves later that nothing was cut off", reads(s.activityHead), nil},
 		{get, env + "/activities/{activityID}", "readActivity", read, "Read an activity", reads(s.readActivity), nil},
 
-		{get, clients, "listClients", all, "List API clients", reads(s.listClients), paging},
+		{get, clients, "listClients", all, "List API clients: the environment's own, and those of others that have a role in it", reads(s.listClients), paging},
 		{post, clients, "createClient", all, "Create an API client; its secret is answered once", takes(created, s.createClient), nil},
 		{get, client, "readClient", all, "Read an API client", reads(s.readClient), nil},
-		{del, client, "deleteClient", all, "Delete an API client", does(s.deleteClient), nil},
+		{del, client, "deleteClient", all, "Delete an API client; of one of another environment, the role in this one", does(s.deleteClient), nil},
 	}
 }

@@ -39,6 +39,14 @@ func (s *Service) insertEnvironment(ctx context.Context, tx Tx, env Environment,
 	return tx.Append(ctx, []Activity{s.activity(ctx, env.ID, KindEnvironment, "CREATED", env.ID, env.Name, nil)})
 }
 
+// roomFor refuses one more environment where there are too many, or one of that name.
+func roomFor(all []Environment, env Environment) error {
+	if len(all) >= maxEnvironments {
+		return problem.New(problem.Conflict, "there are %d environments, and no more are kept; rename one that is not used", maxEnvironments)
+	}
+	return uniqueEnvironment(all, env.ID, env.Name)
+}
+
 // uniqueEnvironment refuses a name that another environment has: people tell them apart by it.
 func uniqueEnvironment(all []Environment, id, name string) error {
 	var l problem.List
@@ -61,7 +69,7 @@ func (s *Service) CreateEnvironment(ctx context.Context, name string, found func
 	if err != nil {
 		return Environment{}, err
 	}
-	if err := uniqueEnvironment(existing, env.ID, env.Name); err != nil {
+	if err := roomFor(existing, env); err != nil {
 		return Environment{}, err
 	}
 	if err := found(env); err != nil {
@@ -72,10 +80,7 @@ func (s *Service) CreateEnvironment(ctx context.Context, name string, found func
 		if err != nil {
 			return err
 		}
-		if len(existing) >= maxEnvironments {
-			return problem.New(problem.Conflict, "there are %d environments, and no more are kept; rename one that is not used", maxEnvironments)
-		}
-		if err := uniqueEnvironment(existing, env.ID, env.Name); err != nil {
+		if err := roomFor(existing, env); err != nil { // somebody else was faster
 			return err
 		}
 		return s.insertEnvironment(ctx, tx, env, p)

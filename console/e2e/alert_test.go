@@ -100,7 +100,7 @@ func TestAlerts(t *testing.T) {
 		t.Errorf("the first message is %+v", m)
 	}
 	// Who waits is in the chart, too, and in words.
-	b.until("the chart says what is pending", `document.querySelector('svg[role=img]')?.getAttribute('aria-label').includes('1 people and groups are pending now; at most there were ')`)
+	b.until("the chart says what is pending", `document.querySelector('svg[role=img]')?.getAttribute('aria-label').includes('1 person or group is pending now')`)
 	b.until("the line has come", `(document.querySelector('svg[role=img] path')?.getAttribute('d') ?? '').trim() !== ''`)
 	b.look("overview-alert")
 

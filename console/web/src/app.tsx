@@ -113,7 +113,7 @@ function Outside() {
     <Center mih="100vh" p="md" component="main">
       <Stack gap={0}>
         <PageHead title={environmentTexts.outside} />
-        <Empty title={session.administrator?.username ?? ''} action={<Button component="a" href={baseOf(session.own?.id) + '/'}>Open {session.own?.name}</Button>}>{environmentTexts.outsideHelp}</Empty>
+        <Empty title={`You are signed in as ${session.administrator?.username}`} action={<Button component="a" href={baseOf(session.own?.id) + '/'}>Open {session.own?.name}</Button>}>{environmentTexts.outsideHelp}</Empty>
       </Stack>
     </Center>
   );

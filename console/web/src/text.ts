@@ -146,6 +146,7 @@ export const environmentTexts = {
   guest: 'of another environment',
   guestHelp: 'Their name and password are kept in the environment that they are of. Only their role here can be changed.',
   guestDelete: 'They have no role in this environment any more, at once. They can still sign in to the others.',
+  guestClientDelete: 'Programs that use it cannot reach this environment any more, at once. In its own it goes on.',
 };
 
 /** Getting the Slack token by OAuth. */

@@ -128,6 +128,8 @@ function Clients() {
   const [adding, setAdding] = useState(false);
   const [made, setMade] = useState<CreatedClient>();
   const [deleting, setDeleting] = useState<Client>();
+  const { session } = useSession();
+  const isGuest = (c: Client) => c.environment.id !== session.environment?.id;
   const del = useAct((c: Client) => remove('/clients/' + c.id).then(() => setDeleting(undefined)), [['clients']]);
   return (
     <>
@@ -135,7 +137,7 @@ function Clients() {
       <List<Client>
         label="API clients" rows={q.data ?? []} rowKey={(c) => c.id} loading={q.isLoading} error={q.error} again={() => void q.refetch()} empty={<Empty icon={<IconKey size={40} stroke={1.3} />} title="No API client yet">A client has an id and a secret, with which a script gets a token.</Empty>}
         columns={[
-          { label: 'Name', cell: (c) => <><Text size="sm" fw={550}>{c.name}</Text><Text size="xs" c="dimmed" ff="monospace" className="wrap">{c.id}</Text><Text size="xs" hiddenFrom="sm">{c.role}</Text></> },
+          { label: 'Name', cell: (c) => <><Text size="sm" fw={550}>{c.name}{isGuest(c) && <Text span size="xs" c="dimmed"> · {environmentTexts.guest}</Text>}</Text><Text size="xs" c="dimmed" ff="monospace" className="wrap">{c.id}</Text><Text size="xs" hiddenFrom="sm">{c.role}</Text></> },
           { label: 'Role', wide: true, cell: (c) => <Status label={c.role} dot={false} color={c.role === 'Environment Admin' ? 'lagoon' : 'gray'} help={roleHelp[c.role]} /> },
           { label: 'Created', wide: true, cell: (c) => <Text size="sm"><Ago at={c.createdAt} /></Text> },
           { label: 'Edit', width: 70, cell: (c) => <ActionIcon variant="subtle" color="gray" aria-label={`Delete ${c.name}`} onClick={() => { del.reset(); setDeleting(c); }}><IconTrash size={16} /></ActionIcon> },
@@ -149,7 +151,7 @@ function Clients() {
           <Group justify="flex-end"><Button onClick={() => setMade(undefined)}>I have copied it</Button></Group>
         </Stack>
       </Modal>
-      <Confirm opened={deleting !== undefined} onClose={() => setDeleting(undefined)} title={`Delete ${deleting?.name}?`} action="Delete client" onConfirm={() => deleting && del.mutate(deleting)} loading={del.isPending} error={del.error}>Programs that use it cannot reach the API any more, within seconds.</Confirm>
+      <Confirm opened={deleting !== undefined} onClose={() => setDeleting(undefined)} title={deleting && isGuest(deleting) ? `Take the role of ${deleting.name} away?` : `Delete ${deleting?.name}?`} action={deleting && isGuest(deleting) ? 'Take the role away' : 'Delete client'} onConfirm={() => deleting && del.mutate(deleting)} loading={del.isPending} error={del.error}>{deleting && isGuest(deleting) ? environmentTexts.guestClientDelete : 'Programs that use it cannot reach the API any more, within seconds.'}</Confirm>
     </>
   );
 }

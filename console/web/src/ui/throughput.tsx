@@ -3,7 +3,7 @@ import { useElementSize } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { get, query } from '../api';
-import { number, time } from '../text';
+import { number, plural, time } from '../text';
 import type { Page, Throughput as Bucket } from '../types';
 import { Failed, Loading, Section } from './parts';
 
@@ -27,9 +27,9 @@ export function Throughput({ pending }: { pending: number }) {
           <Group gap="lg" mb="sm" mih={22}>
             <Key color={colors.written} text={`${number(total)} written`} />
             <Key color={colors.failed} text={`${number(wrong)} failed`} />
-            <Key color={colors.pending} line text={`${number(pending)} pending now, ${number(most)} at most`} />
+            <Key color={colors.pending} line text={`${number(pending)} pending now${most > pending ? `, up to ${number(most)} before` : ''}`} />
           </Group>
-          <Box h={height}>{q.data ? <Chart buckets={buckets} week={span === 'week'} label={`Over the last ${spans[span].label.toLowerCase()}, ${number(total)} writes to targets succeeded and ${number(wrong)} failed. ${number(pending)} people and groups are pending now; at most there were ${number(most)}.`} /> : <Loading rows={4} />}</Box>
+          <Box h={height}>{q.data ? <Chart buckets={buckets} week={span === 'week'} label={`Over the last ${spans[span].label.toLowerCase()}, ${number(total)} writes to targets succeeded and ${number(wrong)} failed. ${plural(pending, 'person or group is', 'people and groups are')} pending now${most > pending ? `; before, there were up to ${number(most)}` : ''}.`} /> : <Loading rows={4} />}</Box>
         </>
       )}
     </Section>
