@@ -126,6 +126,9 @@ func (r *runner) adopt(ctx context.Context, it *item, remote *provision.Remote) 
 			remove = append(remove, row.ID)
 		}
 	}
+	if err := r.uncertain(it, remote); err != nil {
+		return err
+	}
 	if err := errors.Join(r.claimed(ctx, it), r.alone(ctx, it, remote)); err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const (
 )
 
 // matchingFaults are those that a decision about whose an account is may end.
-var matchingFaults = []string{codeAmbiguous, codeLinkedElsewhere, codeKeptForeign, codeClaimed}
+var matchingFaults = []string{codeAmbiguous, codeLinkedElsewhere, codeKeptForeign, codeClaimed, codeUncertain}
 
 // Link ties a user to an account on the target, by an administrator's decision: where several match, or none does. The account is
 // adopted; it is read first, and must be nobody else's.

@@ -117,6 +117,48 @@ func TestNobodyGuesses(t *testing.T) {
 	}
 }
 
+// TestNobodyGuessesNames: a name that several people may come to gives nobody an account that has another address.
+func TestNobodyGuessesNames(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	w.workspace.Seed(
+		sandbox.Member{UserName: "anna", PrimaryEmail: "anna@one.example", GivenName: "Old", Active: true},
+		sandbox.Member{UserName: "ben", PrimaryEmail: "ben@home.example", GivenName: "Old", Active: true},
+		sandbox.Member{UserName: "cleo", PrimaryEmail: "cleo@home.example", GivenName: "Old", Active: true},
+	)
+	ids := map[string]string{}
+	for _, address := range []string{"anna@two.example", "anna@one.example", "ben@work.example"} {
+		u, err := w.people.CreateUser(t.Context(), w.env.ID, directory.User{Username: address, Email: address, Enabled: true, Name: directory.Name{Given: "New", Family: "One"}})
+		must(t, err)
+		ids[address] = u.ID
+	}
+	cleo, err := w.people.CreateUser(t.Context(), w.env.ID, directory.User{Username: "cleo", Email: "cleo@work.example", Enabled: true, Name: directory.Name{Given: "New", Family: "One"}})
+	must(t, err)
+	w.provision("population.id pr", map[string]any{provision.KeyUniqueIdentifier: "userName"})
+	p, _ := w.previewed(provision.PreviewQuery{RuleID: w.rule.ID})
+	if p.Summary.Link != 2 || p.Summary.Ambiguous != 2 {
+		t.Errorf("foreseen: %+v", p.Summary)
+	}
+	w.run()
+	w.settle(provision.StateIdle)
+	for address, id := range ids {
+		a := w.account(id)
+		switch {
+		case address == "anna@one.example" && a.Ownership != provision.Adopted:
+			t.Errorf("%s: %+v", address, a)
+		case address != "anna@one.example" && (a.Linked() || a.Fault == nil || a.Fault.Code != "uncertain" && a.Fault.Code != "linked_elsewhere"):
+			t.Errorf("%s: %+v", address, a)
+		}
+	}
+	if a := w.account(cleo.ID); a.Ownership != provision.Adopted {
+		t.Errorf("her own username: %+v", a)
+	}
+	for _, m := range w.workspace.Members() {
+		if guessed := m.UserName == "ben" && m.GivenName != "Old" || m.UserName == "anna" && m.PrimaryEmail != "anna@one.example"; guessed {
+			t.Errorf("written: %+v", m)
+		}
+	}
+}
+
 // TestRetry: failures are counted by cause, and tried again: one, those of a cause, all.
 func TestRetry(t *testing.T) {
 	w := newWorld(t, sandbox.Options{TimeScale: -1})

@@ -59,7 +59,7 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 			case closer[key]:
 			case len(rows) == 0:
 				it.row.Phase = provision.PhaseAbsent
-			case len(rows) == 1 && len(its) == 1:
+			case len(rows) == 1 && len(its) == 1 && r.line.certain(it, rows[0].Remote):
 				it.foreign = &rows[0]
 				taken = append(taken, it)
 			}

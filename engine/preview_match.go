@@ -293,6 +293,8 @@ func (m *matcher) judge(it *item, remotes []provision.Remote, held map[string]ho
 		v.problem = fmt.Sprintf("the account with this %s is linked to %s", identifies, other.name)
 	case len(claims) > 0 && it.row.Phase != provision.PhaseCreating:
 		v.problem = claimedSaid(claims, identifies)
+	case it.row.Phase != provision.PhaseCreating && !m.f.line.certain(it, free[0]):
+		v.problem = uncertainSaid(m.f.line.identifier(&it.want), identifies)
 	case m.taken[free[0].ID]: // an identifier that is no address
 		v.problem = fmt.Sprintf("two people in the directory claim the account with this %s", identifies)
 	default:

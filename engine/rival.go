@@ -62,6 +62,32 @@ func (r *runner) claimed(ctx context.Context, it *item) error {
 	return nil
 }
 
+// certain reports whether the account with a person's identifier can be nobody else's. That goes for an address (see rivals), and for the
+// person's own username, which is nobody else's in the directory. What a mapping, or the target, made of something else ("anna", of
+// anna@one.example) others may come to as well: then the account must have the person's address besides.
+func (l *line) certain(it *item, remote *provision.Remote) bool {
+	const address = "primaryEmail"
+	key := l.identifier(&it.want)
+	ours, _ := it.want.Attributes[address].(string)
+	theirs, _ := remote.Attributes[address].(string)
+	return strings.EqualFold(it.want.Name, key) || strings.EqualFold(ours, key) || ours != "" && strings.EqualFold(ours, theirs)
+}
+
+// uncertain refuses to adopt an account that may be somebody else's.
+func (r *runner) uncertain(it *item, remote *provision.Remote) error {
+	if it.row.Phase == provision.PhaseCreating || r.line.certain(it, remote) { // it was made for them, or it is theirs
+		return nil
+	}
+	return &provision.Fault{
+		Kind: provision.Rejected, Code: codeUncertain, Message: uncertainSaid(r.line.identifier(&it.want), r.line.identifies()),
+		Hint: "link the person to it on the connection's page, or correct the address here or there",
+	}
+}
+
+func uncertainSaid(key, identifies string) string {
+	return fmt.Sprintf("the account with the %s %q has another address, and others may come to that %s as well: nobody guesses whose it is", identifies, key, identifies)
+}
+
 // alone refuses to adopt an account when the last listing showed others with its identifier that are there still: a look-up may show
 // one of several.
 func (r *runner) alone(ctx context.Context, it *item, remote *provision.Remote) error {

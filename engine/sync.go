@@ -124,6 +124,7 @@ const (
 	codeLinkedElsewhere = "linked_elsewhere"
 	codeKeptForeign     = "kept_foreign"
 	codeClaimed         = "claimed_by_several"
+	codeUncertain       = "uncertain"
 )
 
 // do makes one call and remembers what the target answered (steps 8 and 9).
