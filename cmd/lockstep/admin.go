@@ -64,6 +64,7 @@ func (c adminCreate) Run(ctx context.Context, std stdio) error {
 type adminPassword struct {
 	where
 	Username string `help:"Whose password." required:""`
+	JSON     bool   `help:"Print JSON."`
 }
 
 // Run changes the password.
@@ -87,6 +88,9 @@ func (c adminPassword) Run(ctx context.Context, std stdio) error {
 	_, err = a.access.UpdateAdministrator(asCommand(ctx, "admin password"), found.EnvironmentID, found.ID, access.AdministratorEdit{Password: &password})
 	if err != nil {
 		return err
+	}
+	if c.JSON {
+		return printJSON(std.out, map[string]string{"environment_id": found.EnvironmentID, "id": found.ID, "username": found.Username})
 	}
 	_, err = fmt.Fprintf(std.out, "administrator %s has a new password\n", found.Username)
 	return err

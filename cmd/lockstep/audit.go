@@ -258,7 +258,10 @@ func (c auditHead) Run(ctx context.Context, std stdio) error {
 	return nil
 }
 
-type auditReseal struct{ where }
+type auditReseal struct {
+	where
+	JSON bool `help:"Print JSON."`
+}
 
 // Run seals the heads of all environments anew.
 func (c auditReseal) Run(ctx context.Context, std stdio) error {
@@ -271,10 +274,15 @@ func (c auditReseal) Run(ctx context.Context, std stdio) error {
 	if err != nil {
 		return err
 	}
+	sealed := make([]string, 0, len(environments))
 	for _, env := range environments {
 		if err := a.audit.Reseal(asCommand(ctx, "audit reseal"), env.ID); err != nil {
 			return err
 		}
+		sealed = append(sealed, env.ID)
+	}
+	if c.JSON {
+		return printJSON(std.out, map[string][]string{"environments": sealed})
 	}
 	_, err = fmt.Fprintln(std.out, "the newest line is sealed; lockstep audit verify says whether the log is whole")
 	return err
