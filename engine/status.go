@@ -215,8 +215,8 @@ func (e *Engine) Reconcile(ctx context.Context, envID, connectionID string) erro
 	return nil
 }
 
-// Unlink forgets which account belongs to an object. The account itself is left alone and shown as foreign; the object is
-// looked at again, which adopts the account once more if it still matches.
+// Unlink forgets which account belongs to an object. The account itself is left alone and shown as foreign. The object is looked at
+// again with its next edit or the next reconciliation, which adopts the account once more if it still matches: KeepForeign prevents that.
 func (e *Engine) Unlink(ctx context.Context, envID, connectionID, accountID string) error {
 	row, err := e.store.Account(ctx, envID, accountID)
 	if err != nil {
