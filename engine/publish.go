@@ -345,13 +345,14 @@ func (e *Engine) pass(connectionID, digest string) {
 
 func (e *Engine) forgetCheck(connectionID string) { e.pass(connectionID, "") }
 
-// fingerprint changes when the configuration or a secret does. It tells nothing about the secret.
+// fingerprint changes when the configuration or a secret does. It tells nothing about the secret. Which workspace the token is good for
+// follows from the token: to learn it, while the target is being listed, must not begin everything anew.
 func fingerprint(c provision.Connection) string {
 	h := sha256.New()
 	raw, _ := json.Marshal(c.Settings) // maps of plain values always marshal
 	h.Write(raw)
-	if g := c.Grant; g != nil { // where the token may be sent, and where it must be good
-		_, _ = fmt.Fprintf(h, "\x00%s\x00%s", g.Origin, g.Workspace.ID)
+	if g := c.Grant; g != nil { // where the token may be sent
+		_, _ = fmt.Fprintf(h, "\x00%s", g.Origin)
 	}
 	for _, key := range sortedKeys(c.Secrets) {
 		_, _ = fmt.Fprintf(h, "\x00%s\x00%s", key, c.Secrets[key].Reveal())
