@@ -24,25 +24,9 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 	if len(wanting) == 0 {
 		return nil
 	}
-	rows, err := r.engine.store.Unlinked(ctx, r.connectionID, directory.KindUser, sortedKeys(wanting))
+	found, closer, err := r.listedWith(ctx, sortedKeys(wanting))
 	if err != nil {
-		return fmt.Errorf("read foreign accounts: %w", err)
-	}
-	ids := make([]string, len(rows))
-	for i := range rows {
-		ids[i] = rows[i].RemoteID
-	}
-	kept, err := r.engine.store.KeptForeign(ctx, r.connectionID, directory.KindUser, ids)
-	if err != nil {
-		return fmt.Errorf("read what stays foreign: %w", err)
-	}
-	found, closer := map[string][]provision.Account{}, map[string]bool{}
-	for _, row := range rows {
-		if kept[row.RemoteID] {
-			closer[row.MatchKey] = true
-			continue
-		}
-		found[row.MatchKey] = append(found[row.MatchKey], row)
+		return err
 	}
 	claims, err := r.line.rivals(ctx, r.engine.store, r.envID, sortedKeys(found))
 	if err != nil {
@@ -67,6 +51,32 @@ func (r *runner) match(ctx context.Context, items []*item) error {
 		}
 	}
 	return r.take(taken)
+}
+
+// listedWith answers the foreign accounts with these identifiers. closer are the identifiers of which an administrator said that an
+// account stays foreign: their people are looked at closer.
+func (r *runner) listedWith(ctx context.Context, keys []string) (found map[string][]provision.Account, closer map[string]bool, err error) {
+	rows, err := r.engine.store.Unlinked(ctx, r.connectionID, directory.KindUser, keys)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read foreign accounts: %w", err)
+	}
+	ids := make([]string, len(rows))
+	for i := range rows {
+		ids[i] = rows[i].RemoteID
+	}
+	kept, err := r.engine.store.KeptForeign(ctx, r.connectionID, directory.KindUser, ids)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read what stays foreign: %w", err)
+	}
+	found, closer = map[string][]provision.Account{}, map[string]bool{}
+	for _, row := range rows {
+		if kept[row.RemoteID] {
+			closer[row.MatchKey] = true
+			continue
+		}
+		found[row.MatchKey] = append(found[row.MatchKey], row)
+	}
+	return found, closer, nil
 }
 
 // take adopts listed accounts: the foreign row becomes the person's.
