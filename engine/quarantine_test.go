@@ -157,9 +157,9 @@ func (w *world) nothingDue() {
 		must(w.t, err)
 		head, err := w.db.FeedHead(w.t.Context(), w.env.ID)
 		must(w.t, err)
-		due, err := w.db.NextDue(w.t.Context(), w.connection.ID)
-		must(w.t, err)
 		gate, err := w.db.GateCounts(w.t.Context(), w.connection.ID, time.Time{})
+		must(w.t, err)
+		due, err := w.db.NextDue(w.t.Context(), w.connection.ID) // after the gate: who passes it is due
 		must(w.t, err)
 		latest, err := w.provisions.LatestRevision(w.t.Context(), w.env.ID)
 		must(w.t, err)
