@@ -105,13 +105,13 @@ func TestAlerts(t *testing.T) {
 	b.look("overview-alert")
 
 	w.sandbox(http.MethodPut, "/sandbox/token", `{"token":"`+token+`"}`)
+	w.within(time.Minute, "Gus has an account", func(all map[string]member) bool { return all["gus@example.com"].Active })
 	b.leaves("Acme Slack is halted")
 	b.sees("Nothing. Everything runs by itself.")
 	m = next(t, messages)
 	if got := fmt.Sprint(m.body.Alerts); !strings.Contains(got, "ENDED") {
 		t.Errorf("the second message is %+v", m)
 	}
-	w.until("Gus has an account", func(all map[string]member) bool { return all["gus@example.com"].Active })
 
 	b.open("/settings/alerts")
 	b.sees("Delivered")

@@ -159,7 +159,13 @@ func (w *world) members() map[string]member {
 // until waits for the workspace to become so.
 func (w *world) until(what string, done func(map[string]member) bool) {
 	w.t.Helper()
-	deadline := time.After(patience)
+	w.within(patience, what, done)
+}
+
+// within is until for what takes a time of its own: a halted connection is probed with growing gaps.
+func (w *world) within(most time.Duration, what string, done func(map[string]member) bool) {
+	w.t.Helper()
+	deadline := time.After(most)
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for !done(w.members()) {
