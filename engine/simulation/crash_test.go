@@ -26,7 +26,11 @@ func day(seed uint64) schedule {
 
 // TestCrashEverywhere lets the process die at every store write and at every call of one story, one after the other, before, during
 // and after each.
-func TestCrashEverywhere(t *testing.T) {
+func TestCrashEverywhere(t *testing.T) { crashEverywhere(t, day, 20) }
+
+// crashEverywhere tries every moment of a story; there are so many at least.
+func crashEverywhere(t *testing.T, story func(seed uint64) schedule, least int) {
+	t.Helper()
 	for _, kind := range []struct {
 		do   deed
 		when []string
@@ -39,7 +43,7 @@ func TestCrashEverywhere(t *testing.T) {
 					step = 7
 				}
 				for ; ; n += step {
-					s := day(uint64(n))
+					s := story(uint64(n))
 					s.Events = append([]event{{Do: kind.do, N: n, Text: when}}, s.Events...)
 					out := run(t, s, mutant{})
 					if len(out.violations) > 0 {
@@ -49,7 +53,7 @@ func TestCrashEverywhere(t *testing.T) {
 						break // there are no more
 					}
 				}
-				if n < 20 {
+				if n < least {
 					t.Errorf("only %d moments were tried", n)
 				}
 			})

@@ -101,4 +101,4 @@ var groupMutants = []mutant{
 }
 
 // TestGroupMutations: the simulation catches every mutant of groups within a few seeds.
-func TestGroupMutations(t *testing.T) { caught(t, groupMutants, generateGroups) }
+func TestGroupMutations(t *testing.T) { caught(t, groupMutants, groupMutationSeeds, generateGroups) }

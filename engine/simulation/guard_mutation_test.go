@@ -2,8 +2,6 @@ package simulation
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -130,7 +128,7 @@ var guardMutants = []mutant{
 
 // TestGuardMutations: the simulation catches every mutant of the guard, which is on in every second world.
 func TestGuardMutations(t *testing.T) {
-	caught(t, guardMutants, func(seed uint64) schedule { return generate(2 * seed) })
+	caught(t, guardMutants, guardMutationSeeds, func(seed uint64) schedule { return generate(2 * seed) })
 }
 
 // guardedDay is a story with a hold in it: half of the people leave, some are approved, some rejected, and the rest expires.
@@ -147,32 +145,5 @@ func guardedDay(seed uint64) schedule {
 
 // TestGuardCrashEverywhere lets the process die at every store write and at every call of a story with a hold.
 func TestGuardCrashEverywhere(t *testing.T) {
-	for _, kind := range []struct {
-		do   deed
-		when []string
-	}{{crashWrite, []string{"before", "after"}}, {crashCall, []string{"before", "flying", "after"}}} {
-		for _, when := range kind.when {
-			t.Run(fmt.Sprint(kind.do, " ", when), func(t *testing.T) {
-				t.Parallel()
-				n, step := 1, 1
-				if raced {
-					step = 7
-				}
-				for ; ; n += step {
-					s := guardedDay(uint64(n))
-					s.Events = append([]event{{Do: kind.do, N: n, Text: when}}, s.Events...)
-					out := run(t, s, mutant{})
-					if len(out.violations) > 0 {
-						t.Fatalf("the process dies at number %d: %s\n%s", n, strings.Join(out.violations, "\n"), strings.Join(out.log, "\n"))
-					}
-					if !out.crashed {
-						break // there are no more
-					}
-				}
-				if n < 12 {
-					t.Errorf("only %d moments were tried", n)
-				}
-			})
-		}
-	}
+	crashEverywhere(t, guardedDay, 12)
 }

@@ -65,7 +65,7 @@ func TestTripwireMutations(t *testing.T) {
 	caught(t, []mutant{
 		{name: "nobody counts whom updates hurt", seed: 31, store: func(s engine.Store) engine.Store { return uncounted{s} }},
 		{name: "the trip is forgotten", seed: 31, store: func(s engine.Store) engine.Store { return forgetful{s} }},
-	}, hostile)
+	}, mutationSeeds, hostile)
 }
 
 type uncounted struct{ engine.Store }
