@@ -30,30 +30,35 @@ func (s *Service) Renew(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, env := range environments {
-		connections, err := s.Provision.Connections(ctx, env.ID)
-		if err != nil {
-			return err
+	var failed error
+	for _, env := range environments { // what cannot be read of one keeps no other's token from being refreshed
+		failed = errors.Join(failed, s.renewIn(ctx, env.ID))
+	}
+	return failed
+}
+
+func (s *Service) renewIn(ctx context.Context, envID string) error {
+	connections, err := s.Provision.Connections(ctx, envID)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for i := range connections {
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
-		for i := range connections {
-			if ctx.Err() != nil {
-				return ctx.Err()
+		c := &connections[i]
+		if due := c.Grant.RenewAt(); !due.IsZero() && !s.instant().Before(due) && !c.Secrets[provision.KeyRefreshToken].IsZero() {
+			if err := s.renew(ctx, c, false); err != nil && !errors.Is(err, errNotDue) {
+				s.alarm(c, err)
 			}
-			c := &connections[i]
-			if due := c.Grant.RenewAt(); !due.IsZero() && !s.instant().Before(due) && !c.Secrets[provision.KeyRefreshToken].IsZero() {
-				if err := s.renew(ctx, c, false); err != nil && !errors.Is(err, errNotDue) {
-					s.alarm(c, err)
-				}
-				continue
-			}
-			if s.mayLearn(c) {
-				if err := s.Learn(ctx, c); err != nil {
-					return err
-				}
-			}
+			continue
+		}
+		if s.mayLearn(c) {
+			failed = errors.Join(failed, s.Learn(ctx, c))
 		}
 	}
-	return nil
+	return failed
 }
 
 func (s *Service) mayLearn(c *provision.Connection) bool {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"lockstep/directory"
 	"lockstep/internal/problem"
 	"lockstep/provision"
 	sandbox "lockstep/sandbox/slack"
@@ -194,5 +195,26 @@ func TestOwnerLeaves(t *testing.T) {
 	must(t, w.Renew(t.Context()))
 	if g := w.connection(c.ID).Grant.Trouble; g == nil || !g.NextAt.IsZero() || g.Hint == "" {
 		t.Errorf("%+v", g)
+	}
+}
+
+// TestRenewElsewhere: what cannot be read of one environment keeps no other's token from being refreshed.
+func TestRenewElsewhere(t *testing.T) {
+	w := newWorld(t)
+	_, server := w.workspace(sandbox.Options{Apps: rotating})
+	w.create("Unreadable", server)
+	_, err := w.db.WriteDB().ExecContext(t.Context(), `UPDATE connections SET secrets = 'v1:lost:AAAA'`)
+	must(t, err)
+	other, err := directory.NewService(w.db, directory.Options{}).CreateEnvironment(t.Context(), "Other", func(directory.Environment) error { return nil })
+	must(t, err)
+	w.env = other.ID
+	_, second := w.workspace(sandbox.Options{Apps: rotating})
+	c := w.create("Acme", second)
+	w.pass(6 * time.Hour)
+	if err := w.Renew(t.Context()); err == nil {
+		t.Error("that one cannot be read is not said")
+	}
+	if token(w.connection(c.ID)) == token(c) {
+		t.Error("the other environment's token was not refreshed")
 	}
 }
