@@ -161,6 +161,29 @@ func TestGroups(t *testing.T) {
 	b.sees("This could not be loaded", "no group")
 }
 
+// TestListsArriveWhole: what a list offers does not change under the pointer. While the attributes are on their way there is none to choose.
+func TestListsArriveWhole(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, people)
+	b := w.administrator()
+	b.connect(w, nil)
+	_, err := eval[bool](b, `(() => {
+		const ask = window.fetch, held = new Promise((done) => { window.arrive = done; });
+		window.fetch = async (url, ...rest) => { if (/\/attributes(\?|$)/.test(String(url.url ?? url))) await held; return ask(url, ...rest); };
+		return true;
+	})()`)
+	must(t, err)
+	b.click("link", "New rule")
+	b.newRule("Staff to Slack")
+	b.sees("User filter")
+	b.click("button", "Add condition")
+	b.until("no attribute can be chosen yet", `e2e.find('textbox', 'Attribute').disabled`)
+	_, err = eval[bool](b, `(arrive(), true)`)
+	must(t, err)
+	b.choose("Attribute", "Group")
+	b.until("a group is asked for", `e2e.names('textbox').includes('Group to be in')`)
+}
+
 // TestGroupImport: files of groups and of memberships, told apart by their first line; a preview comes first.
 func TestGroupImport(t *testing.T) {
 	t.Parallel()

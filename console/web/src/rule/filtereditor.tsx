@@ -6,6 +6,7 @@ import { errorText } from '../api';
 import { useAttributes, useMatching, usePopulations } from '../data';
 import { nameOf, number, plural } from '../text';
 import type { Attribute, Population } from '../types';
+import { Failed } from '../ui/parts';
 import { GroupPicker } from '../ui/pickers';
 import { TooRich, groupAttributes, inGroup, operatorsFor, parse, write, type Condition, type Node, type Set_, type Value } from './filter';
 
@@ -19,7 +20,8 @@ export function FilterEditor({ value, onChange, readOnly, groups = true, hint }:
   const [rich, setRich] = useState(() => read(value).rich);
   const attributes = useAttributes();
   const populations = usePopulations();
-  const known = useMemo(() => [...(attributes.data ?? []), ...(groups ? groupAttributes : [])] as Attribute[], [attributes.data, groups]);
+  // All of them or none: a list that grows while it is open puts another attribute under the pointer.
+  const known = useMemo(() => (attributes.data ? ([...attributes.data, ...(groups ? groupAttributes : [])] as Attribute[]) : []), [attributes.data, groups]);
   const edit = (next: Set_) => {
     setRoot(next);
     onChange(write(next));
@@ -59,6 +61,7 @@ export function FilterEditor({ value, onChange, readOnly, groups = true, hint }:
           </Tabs.Panel>
         </Tabs>
       )}
+      {attributes.error && <Failed error={attributes.error} title="The attributes could not be loaded" again={() => void attributes.refetch()} />}
       <Matching filter={value} hint={hint} />
     </Stack>
   );
@@ -129,7 +132,7 @@ function ConditionEditor({ condition: c, onChange, onRemove, attributes, populat
   };
   return (
     <Group gap="xs" align="flex-start" wrap="wrap">
-      <Select aria-label="Attribute" placeholder="Attribute" searchable disabled={readOnly} data={data} value={attribute?.name ?? (c.path || null)} onChange={choose} flex="2 1 150px" size="sm" />
+      <Select aria-label="Attribute" placeholder="Attribute" searchable disabled={readOnly || attributes.length === 0} data={data} value={attribute?.name ?? (c.path || null)} onChange={choose} flex="2 1 150px" size="sm" />
       <Select aria-label="Operator" allowDeselect={false} disabled={readOnly} data={operatorsFor(attribute?.type, attribute?.name)} value={c.op} onChange={(op) => onChange({ ...c, op: op ?? 'eq' })} flex="1 1 120px" size="sm" />
       {c.op !== 'pr' && <ValueEditor attribute={attribute} value={c.value} onChange={(value) => onChange({ ...c, value })} populations={populations} readOnly={readOnly} exact={c.op === 'eq' || c.op === 'ne'} />}
       {!readOnly && <ActionIcon variant="subtle" color="gray" mt={4} aria-label="Remove condition" onClick={onRemove}><IconTrash size={16} /></ActionIcon>}

@@ -154,7 +154,7 @@ function EditMapping({ draft, targets, attributes, onClose, onSave, saving, erro
           <div>
             <SegmentedControl aria-label="Kind of source" mb="xs" value={kind} onChange={setKind} data={[{ value: 'attribute', label: 'Attribute' }, { value: 'expression', label: 'Expression' }]} />
             {kind === 'attribute' ? (
-              <Select label="Source attribute" required searchable data={attributes.map((a) => ({ value: a.name, label: a.displayName && a.displayName !== a.name ? `${a.name} (${a.displayName})` : a.name }))} value={d.sourceAttribute || null} onChange={(v) => setD({ ...d, sourceAttribute: v ?? '' })} error={apiError?.at('sourceAttribute')} />
+              <Select label="Source attribute" required searchable disabled={attributes.length === 0} data={attributes.map((a) => ({ value: a.name, label: a.displayName && a.displayName !== a.name ? `${a.name} (${a.displayName})` : a.name }))} value={d.sourceAttribute || null} onChange={(v) => setD({ ...d, sourceAttribute: v ?? '' })} error={apiError?.at('sourceAttribute')} />
             ) : (
               <Stack gap={4}>
                 <Text size="sm" fw={500}>Expression</Text>
