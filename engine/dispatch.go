@@ -94,7 +94,7 @@ func (r *runner) keep(ctx context.Context, items []*item, p provision.Priority, 
 	for _, it := range items {
 		over = append(over, r.settledDrifts(it)...)
 		if it.concerns() && it.mark(r.line, now, p, cause) {
-			it.row.UpdatedAt = now
+			it.row.UpdatedAt, it.kept = now, true
 			if it.row.Cause != "" { // due, or at the guard's gate
 				it.row.Origin = directory.CauseOf(ctx, it.want.Ref.ID)
 			}

@@ -21,6 +21,7 @@ type item struct {
 	outcome plan.Outcome
 	tries   map[string]int  // substitutes tried, by attribute
 	written map[string]bool // attributes that this visit has written
+	kept    bool            // the evaluation's outcome was saved: the object does not stand as it did
 	lost    int             // how often in this visit the target said that the account does not exist
 }
 

@@ -25,6 +25,7 @@ func (r *runner) syncGroups(ctx context.Context, ids []string, visited func(id s
 // visitGroup brings one group to where it should stand, or records why that is not possible now.
 func (r *runner) visitGroup(ctx context.Context, it *groupItem) {
 	it.describe(r.engine.now())
+	it.row.Basis = ""
 	for range maxRounds {
 		err := r.settleGroup(ctx, it)
 		var fault *provision.Fault
@@ -273,6 +274,7 @@ func (r *runner) finishGroup(ctx context.Context, it *groupItem) {
 		r.fail(err)
 		return
 	}
+	it.row.Basis = it.basis(r.line.groupPolicy)
 	r.progress.succeeded(now)
 	if !it.want.InScope && !it.want.Leave {
 		if err := r.engine.store.EndConsent(ctx, r.connectionID, it.row.ObjectID, r.line.published); err != nil {

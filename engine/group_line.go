@@ -109,6 +109,7 @@ type groupItem struct {
 	stands  map[string]stand // in a preview: how people will stand
 	guarded bool             // in a preview: whoever is barred keeps access
 	consent bool
+	asked   bool // rules were asked about members for whom another one decides
 	taken   bool // the name was found taken once
 	// guardedPlan is, in a preview, what the plan is if the guard holds that members are taken out; its last operation takes them out.
 	guardedPlan *plan.Outcome
@@ -167,7 +168,7 @@ func (l *line) evaluateGroups(ctx context.Context, store Store, envID string, id
 // members reads who should be in the group, and who is known to be. anew asks the rules about everybody, instead of what was
 // decided about them last.
 func (l *line) members(ctx context.Context, store Store, it *groupItem, anew bool) error {
-	it.wanted, it.known = nil, map[string]provision.KnownMember{}
+	it.wanted, it.known, it.asked = nil, map[string]provision.KnownMember{}, false
 	if anew {
 		it.unmade = map[string]bool{}
 	}
@@ -201,6 +202,7 @@ func (l *line) members(ctx context.Context, store Store, it *groupItem, anew boo
 			it.wanted = append(it.wanted, a.Wanted())
 		}
 	}
+	it.asked = len(ask) > 0
 	if err := l.covered(ctx, store, it, rules, ask); err != nil {
 		return err
 	}

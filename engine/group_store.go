@@ -15,6 +15,8 @@ type Groups interface {
 	Memberships(ctx context.Context, envID string, userIDs []string) (map[string][]directory.Membership, error)
 	// EffectiveMembers lists the ids of a group's effective members in order, after the id given.
 	EffectiveMembers(ctx context.Context, groupID, after string, limit int) ([]string, error)
+	// MembersOf answers the ids of all effective members of a group, in order.
+	MembersOf(ctx context.Context, groupID string) ([]string, error)
 	// GroupsOf answers the ids of all groups in which any of the users is.
 	GroupsOf(ctx context.Context, userIDs []string) ([]string, error)
 	// GroupsAbove answers those of the groups that exist, and all that they are nested in.

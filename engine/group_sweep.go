@@ -32,6 +32,10 @@ func (r *runner) sweepGroups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	resting, err := r.resting(ctx, rows)
+	if err != nil {
+		return err
+	}
 	known := make(map[string]bool, len(rows))
 	var save []*provision.Account
 	var ids []string
@@ -40,10 +44,13 @@ func (r *runner) sweepGroups(ctx context.Context) error {
 		if rows[i].ObjectID == "" || r.state.Sweep.Scan && waitsForRetry(&rows[i]) {
 			continue
 		}
+		if resting[rows[i].ObjectID] {
+			continue
+		}
 		ids = append(ids, rows[i].ObjectID)
 		if r.state.Sweep.List && rows[i].RemoteID != "" && !visited[rows[i].ObjectID] {
 			r.engine.keepBaseline(r.connectionID, rows[i].ObjectID, rows[i].Remote, false)
-			rows[i].Remote = nil // read before anything is decided
+			rows[i].Remote, rows[i].Basis = nil, "" // read before anything is decided
 			save = append(save, &rows[i])
 		}
 	}
@@ -59,6 +66,7 @@ func (r *runner) sweepGroups(ctx context.Context) error {
 	if err := r.newGroups(ctx, fresh, at, provision.PriorityBackfill, cause); err != nil {
 		return err
 	}
+	r.forgetMemo()
 	r.state.Sweep = provision.Sweep{}
 	r.progress.succeeded(r.engine.now())
 	return r.keepState(ctx)

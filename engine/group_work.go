@@ -74,8 +74,9 @@ func (r *runner) touch(it *item, now bool) {
 	if before == after {
 		return
 	}
-	r.mu.Lock()
 	id := it.want.Ref.ID
+	r.engine.memoOf(r.connectionID).changes(id) // since they were walked
+	r.mu.Lock()
 	r.groups.touched[id] = r.groups.touched[id] || now
 	if after.active && !before.active && before.remote == after.remote {
 		r.groups.woken = append(r.groups.woken, after.remote)

@@ -59,6 +59,7 @@ type runner struct {
 	ended    map[string]int64 // while the target is listed: when the last visit of an object ended, in visits
 
 	listing            *listing // under way; nil = none
+	reading            *reading // of groups; nil = none
 	gate               gate
 	hurtAt             time.Time // when those were counted whom updates deactivated
 	hurtLately         int64     // how many they were
@@ -141,6 +142,7 @@ func (r *runner) keepLease(ctx context.Context, lost context.CancelFunc) {
 func (r *runner) end(ctx context.Context) error {
 	r.halting()
 	r.endListing()
+	r.endReading()
 	timer := time.AfterFunc(lastCalls, r.cancelCalls)
 	r.wait()
 	timer.Stop()
@@ -214,7 +216,7 @@ func (r *runner) loop(ctx context.Context) error {
 	if err != nil {
 		r.fail(err) // whom the runner before was about to write is left to the next one
 	}
-	for ctx.Err() == nil && (!r.timeUp.Load() || r.listing != nil) {
+	for ctx.Err() == nil && (!r.timeUp.Load() || r.listing != nil || r.reading.underWay()) {
 		if err := r.failing(); err != nil {
 			return err
 		}

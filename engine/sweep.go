@@ -84,6 +84,9 @@ func (r *runner) sweep(ctx context.Context) (bool, error) {
 	case provision.SweepAfter:
 		return true, r.sweepAfter(ctx)
 	case provision.SweepGroup:
+		if r.reading.underWay() {
+			return false, nil
+		}
 		return true, r.sweepGroups(ctx)
 	default:
 		return false, nil
@@ -141,6 +144,7 @@ func (r *runner) sweepWalk(ctx context.Context) error {
 		}
 		s.Total = total
 	}
+	r.memorize(ctx)
 	read := 0
 	pages := func(ctx context.Context, page func([]directory.User) error) error {
 		return r.usersAfter(ctx, s.Cursor, page)
@@ -159,6 +163,7 @@ func (r *runner) sweepWalk(ctx context.Context) error {
 		return err
 	}
 	if read < sweepBatch {
+		r.memo().end(s.Cursor)
 		s.Phase, s.Cursor = provision.SweepAfter, ""
 		return r.keepState(ctx)
 	}
@@ -197,6 +202,7 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 		byID[users[i].ID] = &users[i]
 		ids = append(ids, users[i].ID)
 	}
+	page := slices.Clone(ids)
 	ids, err := r.unvisited(ctx, ids)
 	if err != nil {
 		return err
@@ -223,7 +229,11 @@ func (r *runner) walk(ctx context.Context, users []directory.User) error {
 			return err
 		}
 	}
-	return r.keep(ctx, items, provision.PriorityBackfill, r.state.Sweep.Cause)
+	if err := r.keep(ctx, items, provision.PriorityBackfill, r.state.Sweep.Cause); err != nil {
+		return err
+	}
+	r.memo().walkedTo(r.state.Sweep.Cursor, page, items)
+	return nil
 }
 
 // unvisited leaves out who is in a visit. A scan has nothing to tell them; a reconciliation has them looked at once more.

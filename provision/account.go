@@ -149,6 +149,8 @@ type Account struct {
 	Marks int64
 	// Leaving lists, of a group at the guard, the members whom it would lose, by the target's ids; sorted.
 	Leaving []string
+	// Basis says what the plan of a group was made of that left nothing to do (plan.GroupBasis); "" = it has to be planned to know.
+	Basis string
 	// Removed says, when the row is recorded, that so many members are about to be taken out without a decision.
 	Removed int64
 	// Gone says that nothing is left to remember: recording the row deletes it, unless it was marked since it was read.

@@ -16,7 +16,7 @@ import (
 
 const accountColumns = `id, environment_id, connection_id, kind, object_id, object_name, rule_id, in_scope, ownership, remote_id, match_key, remote,
  assigned, phase, status, fault, fault_code, detail, attempts, due_at, priority, cause, origin, synced_at, updated_at, marks,
- gate, gate_why, gate_said, hold_id, deprovisioned_at, out_since, waits_for, gate_members, gate_leaving`
+ gate, gate_why, gate_said, hold_id, deprovisioned_at, out_since, waits_for, gate_members, gate_leaving, basis`
 
 const selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE connection_id = $1`
 
@@ -26,7 +26,7 @@ func scanAccount(s scanner) (provision.Account, error) {
 	var due, synced, updated, deprovisioned, out int64
 	err := s.Scan(&a.ID, &a.EnvironmentID, &a.ConnectionID, &a.Kind, &a.ObjectID, &a.ObjectName, &a.RuleID, &a.InScope, &a.Ownership, &a.RemoteID,
 		&a.MatchKey, &remote, &assigned, &a.Phase, &a.Status, &fault, &code, &a.Detail, &a.Attempts, &due, &a.Priority, &a.Cause, &origin, &synced, &updated, &a.Marks,
-		&a.Gate.State, &a.Gate.Why, &a.Gate.Said, &a.Gate.HoldID, &deprovisioned, &out, &a.WaitsFor, &a.Gate.Members, &leaving)
+		&a.Gate.State, &a.Gate.Why, &a.Gate.Said, &a.Gate.HoldID, &deprovisioned, &out, &a.WaitsFor, &a.Gate.Members, &leaving, &a.Basis)
 	if err != nil {
 		return a, err
 	}
@@ -113,7 +113,7 @@ func accountRow(a *provision.Account) ([]any, error) {
 		a.ID, a.EnvironmentID, a.ConnectionID, string(a.Kind), a.ObjectID, a.ObjectName, a.RuleID, a.InScope, string(a.Ownership), a.RemoteID, a.MatchKey,
 		remote, assigned, string(a.Phase), string(a.Status), fault, code, a.Detail, a.Attempts, micros(a.DueAt), int(a.Priority), a.Cause, origin,
 		micros(a.SyncedAt), micros(a.UpdatedAt), a.Marks,
-		string(a.Gate.State), a.Gate.Why, a.Gate.Said, a.Gate.HoldID, micros(a.DeprovisionedAt), micros(a.OutSince), a.WaitsFor, a.Gate.Members, leaving,
+		string(a.Gate.State), a.Gate.Why, a.Gate.Said, a.Gate.HoldID, micros(a.DeprovisionedAt), micros(a.OutSince), a.WaitsFor, a.Gate.Members, leaving, a.Basis,
 	}, nil
 }
 

@@ -40,12 +40,15 @@ func (db *DB) AccountMembers(ctx context.Context, accountID string) ([]provision
 	}, `SELECT remote_id, present, ours FROM account_members WHERE account_id = $1 ORDER BY remote_id`, accountID)
 }
 
-// SaveAccountMembers writes what changed about the members of a group on its target.
+// SaveAccountMembers writes what changed about the members of a group on its target. What its plan was made of is not so any more.
 func (db *DB) SaveAccountMembers(ctx context.Context, accountID string, put []provision.KnownMember, drop []string) error {
 	if len(put)+len(drop) == 0 {
 		return nil
 	}
 	return db.transact(ctx, func(t *tx) error {
+		if _, err := t.ExecContext(ctx, `UPDATE accounts SET basis = '' WHERE id = $1 AND basis <> ''`, accountID); err != nil {
+			return err
+		}
 		rows := make([][]any, len(put))
 		for i, m := range put {
 			rows[i] = []any{accountID, m.RemoteID, m.Present, m.Ours}
@@ -65,12 +68,17 @@ func (db *DB) SaveAccountMembers(ctx context.Context, accountID string, put []pr
 // ForgetMemberships notes that it is not known any more in which groups of a connection the accounts are: they were not active.
 func (db *DB) ForgetMemberships(ctx context.Context, connectionID string, remoteIDs []string) error {
 	return chunks(remoteIDs, idChunk, func(part []string) error {
-		args := []any{connectionID, false}
-		//nolint:gosec // list binds values
-		query := `UPDATE account_members SET present = $2 WHERE account_id IN (SELECT id FROM accounts WHERE connection_id = $1 AND kind = 'GROUP')
- AND remote_id IN (` + db.list(part, &args) + `)`
-		_, err := db.write.ExecContext(ctx, query, args...)
-		return err
+		return db.transact(ctx, func(t *tx) error {
+			args := []any{connectionID}
+			//nolint:gosec // list binds values
+			members := ` (SELECT id FROM accounts WHERE connection_id = $1 AND kind = 'GROUP') AND remote_id IN (` + db.list(part, &args) + `)`
+			const rests = `UPDATE accounts SET basis = '' WHERE connection_id = $1 AND kind = 'GROUP' AND basis <> '' AND id IN (SELECT account_id FROM account_members WHERE account_id IN`
+			if _, err := t.ExecContext(ctx, rests+members+`)`, args...); err != nil {
+				return err
+			}
+			_, err := t.ExecContext(ctx, `UPDATE account_members SET present = FALSE WHERE account_id IN`+members, args...)
+			return err
+		})
 	})
 }
 

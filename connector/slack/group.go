@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 
+	fast "github.com/go-json-experiment/json"
+
 	"lockstep/connector"
 	"lockstep/directory"
 	"lockstep/provision"
@@ -47,8 +49,14 @@ type wireGroup struct {
 // groupRemote reads a group. whole says that its members were in the answer.
 func groupRemote(raw json.RawMessage) (r *provision.Remote, whole bool) {
 	var g wireGroup
-	var odd *json.UnmarshalTypeError
-	if err := json.Unmarshal(raw, &g); err != nil && !errors.As(err, &odd) || g.ID == "" {
+	if fast.Unmarshal(raw, &g, asEver) != nil { // as decode does it: thousands of members come with a group
+		g = wireGroup{}
+		var odd *json.UnmarshalTypeError
+		if err := json.Unmarshal(raw, &g); err != nil && !errors.As(err, &odd) {
+			return nil, false
+		}
+	}
+	if g.ID == "" {
 		return nil, false
 	}
 	r = &provision.Remote{ID: string(g.ID), Active: true, Attributes: provision.Attributes{}}
@@ -57,6 +65,9 @@ func groupRemote(raw json.RawMessage) (r *provision.Remote, whole bool) {
 	}
 	if g.Members == nil {
 		return r, false
+	}
+	if n := len(*g.Members); n > 0 {
+		r.Members = make([]string, 0, n)
 	}
 	for _, m := range *g.Members {
 		if m.Value != "" {

@@ -30,6 +30,10 @@ func (s *storage) EffectiveMembers(ctx context.Context, groupID, after string, l
 	return read(ctx, s, func() ([]string, error) { return s.db.EffectiveMembers(ctx, groupID, after, limit) })
 }
 
+func (s *storage) MembersOf(ctx context.Context, groupID string) ([]string, error) {
+	return read(ctx, s, func() ([]string, error) { return s.db.MembersOf(ctx, groupID) })
+}
+
 func (s *storage) GroupsOf(ctx context.Context, ids []string) ([]string, error) {
 	return read(ctx, s, func() ([]string, error) { return s.db.GroupsOf(ctx, ids) })
 }
