@@ -354,6 +354,12 @@ func (c *apiClient) resync() (time.Duration, error) {
 
 // until posts and answers how long it takes from there until nothing is due.
 func (c *apiClient) until(path string) (time.Duration, error) {
+	listening, stop := context.WithCancel(c.ctx)
+	defer stop()
+	told, err := c.events(listening)
+	if err != nil {
+		return 0, err
+	}
 	start := time.Now()
 	if err := c.call("POST", path, nil, nil); err != nil {
 		return 0, err
@@ -380,7 +386,34 @@ func (c *apiClient) until(path string) (time.Duration, error) {
 		select {
 		case <-c.ctx.Done():
 			return 0, c.ctx.Err()
+		case <-told:
 		case <-time.After(min(max(10*time.Millisecond, 10*time.Since(asked)), 50*time.Millisecond)):
 		}
 	}
+}
+
+// events tells whenever the server says that something has happened, as the console hears it.
+func (c *apiClient) events(ctx context.Context) (<-chan struct{}, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/propagation/events", nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.bearer)
+	res, err := http.DefaultClient.Do(req) //nolint:bodyclose // by who reads it
+	if err != nil {
+		return nil, fmt.Errorf("listen to events: %w", err)
+	}
+	told := make(chan struct{}, 1)
+	go func() {
+		defer func() { _ = res.Body.Close() }()
+		for lines := bufio.NewScanner(res.Body); lines.Scan(); {
+			if strings.HasPrefix(lines.Text(), "event:") {
+				select {
+				case told <- struct{}{}:
+				default:
+				}
+			}
+		}
+	}()
+	return told, nil
 }

@@ -63,7 +63,8 @@ type Engine struct {
 	nextSub int
 	// baselines: by connection and object, see keepBaseline
 	baselines map[string]baseline
-	memos     map[string]*memo // by connection: what a reconciliation has found out until now
+	counted   map[string]counted // by connection, rule and kind, see countNow
+	memos     map[string]*memo   // by connection: what a reconciliation has found out until now
 }
 
 // New makes an engine. It does nothing until RunSlice is called.
@@ -73,7 +74,7 @@ func New(c Config) *Engine {
 		slots: c.Slots, jitter: c.Jitter, wanted: c.Wanted, tell: c.Announce, observer: c.Observer,
 		runners: map[string]*runner{}, checked: map[string]string{}, events: map[int]subscription{},
 		previews:  make(chan struct{}, previewsAtOnce),
-		baselines: map[string]baseline{}, memos: map[string]*memo{},
+		baselines: map[string]baseline{}, memos: map[string]*memo{}, counted: map[string]counted{},
 	}
 	for _, t := range c.Types {
 		e.types[t.Describe().Name] = t

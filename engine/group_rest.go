@@ -244,9 +244,14 @@ func rests(row *provision.Account) bool {
 	return row.Basis != "" && row.Linked() && row.Remote != nil && row.DueAt.IsZero() && row.Fault == nil && row.Gate.State == provision.GateNone
 }
 
+// steady reports whether nothing but members and names decides about the group.
+func (it *groupItem) steady() bool {
+	return it.want.InScope && it.want.Problem == nil && len(it.want.Drifts) == 0
+}
+
 // basis is what the plan of a visit was made of, when it left nothing to do.
 func (it *groupItem) basis(policy plan.GroupPolicy) string {
-	if it.asked || !it.want.InScope || it.want.Problem != nil || len(it.want.Drifts)+len(it.outcome.Operations) > 0 ||
+	if it.asked || !it.steady() || len(it.outcome.Operations) > 0 ||
 		it.row.Status != provision.StatusSuccess || !it.row.Linked() || it.row.Remote == nil || it.row.Gate.State != provision.GateNone {
 		return ""
 	}
@@ -305,7 +310,7 @@ func (r *runner) resting(ctx context.Context, rows []provision.Account) (map[str
 // sameBasis reports whether a plan would be made of the same as the one before.
 func (l *line) sameBasis(ctx context.Context, store Store, it *groupItem, m *memo) (bool, error) {
 	remote := m.remotes[it.want.Ref.ID]
-	if remote == "" || !rests(it.row) || !it.want.InScope || it.want.Problem != nil || len(it.want.Drifts) > 0 {
+	if remote == "" || !rests(it.row) || !it.steady() {
 		return false, nil
 	}
 	members, err := store.MembersOf(ctx, it.want.Ref.ID)

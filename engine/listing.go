@@ -49,6 +49,7 @@ func (l *listing) next() (page listed, more bool, err error) {
 // startListing begins to list the target.
 func (r *runner) startListing(ctx context.Context) error {
 	r.endListing()
+	r.memorize(ctx)
 	if r.state.Sweep.Total == 0 {
 		total, err := r.engine.store.CountUsers(ctx, r.envID)
 		if err != nil {

@@ -281,7 +281,7 @@ func (f *foresight) deleted(ctx context.Context) error {
 		if err := f.show(ctx, items); err != nil {
 			return err
 		}
-		after = rows[len(rows)-1].ID
+		after = rows[len(rows)-1].ObjectID
 	}
 }
 

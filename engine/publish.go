@@ -269,7 +269,7 @@ func (r *runner) healthy(ctx context.Context) (bool, error) {
 		}
 	}
 	if halt != nil && r.engine.now().Before(halt.ProbeAt) {
-		r.report(ctx, false)
+		r.report(ctx)
 		return false, nil
 	}
 	r.wait()

@@ -68,6 +68,7 @@ type runner struct {
 	savedAt, emittedAt time.Time
 	secretsSeen        string
 	timeUp             atomic.Bool // the slice is over, but for a listing under way
+	quiet              bool        // nothing is due, and those who watch were told
 	died               bool        // whoever ran the connection before did not end well
 }
 
@@ -287,8 +288,9 @@ func (r *runner) turn(ctx context.Context) (time.Duration, error) {
 	if err := r.groupTurn(ctx); err != nil {
 		return 0, err
 	}
-	r.report(ctx, false)
+	r.report(ctx)
 	if busy || swept {
+		r.quiet = false
 		return 0, nil
 	}
 	return r.untilDue(ctx)
@@ -310,11 +312,16 @@ func (r *runner) untilDue(ctx context.Context) (time.Duration, error) {
 	working := len(r.inflight)
 	r.mu.Unlock()
 	if working > 0 { // a visit that ends pokes
+		r.quiet = false
 		return idleTick, nil
 	}
 	next, err := r.engine.store.NextDue(ctx, r.connectionID)
 	if err != nil {
 		return 0, fmt.Errorf("read due work: %w", err)
+	}
+	if (next.IsZero() || next.After(r.engine.now())) && !r.quiet {
+		r.quiet = true
+		r.tell() // whoever watches sees at once that all is done
 	}
 	if next.IsZero() {
 		return idleTick, nil
@@ -358,17 +365,22 @@ func (r *runner) keepState(ctx context.Context) error {
 }
 
 // report keeps the state of a busy runner now and then, and tells those who watch.
-func (r *runner) report(ctx context.Context, force bool) {
+func (r *runner) report(ctx context.Context) {
 	now := r.engine.now()
-	if r.progress.moved() && (force || now.Sub(r.savedAt) >= saveEvery) {
+	if r.progress.moved() && now.Sub(r.savedAt) >= saveEvery {
 		if err := r.keepState(ctx); err != nil && ctx.Err() == nil {
 			r.fail(err)
 		}
 	}
-	if force || now.Sub(r.emittedAt) >= emitEvery {
-		r.emittedAt = now
-		r.engine.emit(provision.Event{Type: "progress", EnvironmentID: r.envID, ConnectionID: r.connectionID})
+	if now.Sub(r.emittedAt) >= emitEvery {
+		r.tell()
 	}
+}
+
+// tell tells those who watch that something has happened.
+func (r *runner) tell() {
+	r.emittedAt = r.engine.now()
+	r.engine.emit(provision.Event{Type: "progress", EnvironmentID: r.envID, ConnectionID: r.connectionID})
 }
 
 func notFound(err error) bool { return problem.Is(err, problem.NotFound) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"lockstep/directory"
 	"lockstep/internal/problem"
@@ -30,10 +31,10 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 	if err != nil {
 		return out, err
 	}
-	if out.Users, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindUser); err != nil {
+	if out.Users, err = e.counts(ctx, &rule, directory.KindUser, &state); err != nil {
 		return out, err
 	}
-	if out.Groups, err = e.store.CountAccounts(ctx, rule.TargetID, ruleID, directory.KindGroup); err != nil {
+	if out.Groups, err = e.counts(ctx, &rule, directory.KindGroup, &state); err != nil {
 		return out, err
 	}
 	out.LastSyncAt = state.LastSyncAt
@@ -67,6 +68,35 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 		return out, e.heldState(ctx, envID, &rule, &out)
 	}
 	return out, nil
+}
+
+// counted are the counts of a rule at a moment, and how long it took to count.
+type counted struct {
+	counts provision.Counts
+	at     time.Time
+	took   time.Duration
+}
+
+// counts answers how many objects of a rule stand how. Counting takes the longer the more there are, and somebody who looks on asks again and again: while a
+// reconciliation is under way, so that nothing can be at rest, the counts may be ten times as old as they took to count, and a second at most.
+func (e *Engine) counts(ctx context.Context, rule *provision.Rule, kind directory.Kind, state *provision.RunnerState) (provision.Counts, error) {
+	key, now := rule.TargetID+rule.ID+string(kind), e.now()
+	if state.Sweep.ID != "" || state.Resync != "" {
+		e.mu.Lock()
+		last, there := e.counted[key]
+		e.mu.Unlock()
+		if there && now.Sub(last.at) < min(10*last.took, time.Second) {
+			return last.counts, nil
+		}
+	}
+	counts, err := e.store.CountAccounts(ctx, rule.TargetID, rule.ID, kind)
+	if err != nil {
+		return counts, err
+	}
+	e.mu.Lock()
+	e.counted[key] = counted{counts, now, e.now().Sub(now)}
+	e.mu.Unlock()
+	return counts, nil
 }
 
 func whyInactive(s *provision.Snapshot, rule provision.Rule) string {

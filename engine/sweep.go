@@ -169,7 +169,7 @@ func (r *runner) sweepWalk(ctx context.Context) error {
 	}
 	// The cursor is kept now and then: going over some users once more after a crash does no harm.
 	r.progress.started(r.engine.now())
-	r.report(ctx, false)
+	r.report(ctx)
 	return nil
 }
 
@@ -264,7 +264,7 @@ func (r *runner) sweepAfter(ctx context.Context) error {
 		if err := r.reconsider(ctx, ids, provision.PriorityDeprovision, r.state.Sweep.Cause); err != nil {
 			return err
 		}
-		r.state.Sweep.Cursor = rows[len(rows)-1].ID
+		r.state.Sweep.Cursor = rows[len(rows)-1].ObjectID
 	}
 	if len(rows) == sweepBatch {
 		return nil

@@ -223,7 +223,7 @@ func (r *runner) seeToTrip(ctx context.Context) (bool, error) {
 		}
 		return false, nil
 	}
-	r.report(ctx, false)
+	r.report(ctx)
 	if trip == nil || trip.Request == provision.TripNone || now.Before(r.rescueAt) {
 		return true, nil
 	}

@@ -20,6 +20,12 @@ const accountColumns = `id, environment_id, connection_id, kind, object_id, obje
 
 const selectAccounts = `SELECT ` + accountColumns + ` FROM accounts WHERE connection_id = $1`
 
+// ofKind names a kind in a statement's text. Were it a parameter, SQLite would look at its value, as there are indexes of one kind alone, and
+// would plan a statement that is kept anew each time.
+func ofKind(kind directory.Kind) string {
+	return ` AND kind = '` + strings.ReplaceAll(string(kind), `'`, `''`) + `'`
+}
+
 func scanAccount(s scanner) (provision.Account, error) {
 	var a provision.Account
 	var remote, assigned, fault, code, origin, leaving string
@@ -185,8 +191,8 @@ func (db *DB) Record(ctx context.Context, rows []*provision.Account, remove []st
 func (db *DB) accountsIn(ctx context.Context, connectionID string, kind directory.Kind, column string, values []string) ([]provision.Account, error) {
 	var out []provision.Account
 	err := chunks(values, 5000, func(part []string) error {
-		args := []any{connectionID, string(kind)}
-		found, err := collect(ctx, db.read, scanAccount, selectAccounts+` AND kind = $2 AND `+column+` IN (`+db.list(part, &args)+`)`, args...)
+		args := []any{connectionID}
+		found, err := collect(ctx, db.read, scanAccount, selectAccounts+ofKind(kind)+` AND `+column+` IN (`+db.list(part, &args)+`)`, args...)
 		out = append(out, found...)
 		return err
 	})
@@ -215,8 +221,8 @@ func (db *DB) accountsBetween(
 	ctx context.Context, connectionID string, kind directory.Kind, ids []string,
 ) (rows []provision.Account, whole bool, err error) {
 	limit := 2 * len(ids)
-	const query = selectAccounts + ` AND kind = $2 AND object_id <> '' AND object_id BETWEEN $3 AND $4 ORDER BY object_id LIMIT $5`
-	rows, err = collect(ctx, db.read, scanAccount, query, connectionID, string(kind), ids[0], ids[len(ids)-1], limit)
+	query := selectAccounts + ofKind(kind) + ` AND object_id <> '' AND object_id BETWEEN $2 AND $3 ORDER BY object_id LIMIT $4`
+	rows, err = collect(ctx, db.read, scanAccount, query, connectionID, ids[0], ids[len(ids)-1], limit)
 	if err != nil || len(rows) == limit {
 		return nil, false, err
 	}
@@ -240,9 +246,8 @@ func (db *DB) News(ctx context.Context, connectionID string, kind directory.Kind
 	}
 	kept := make(map[string]string, len(listed))
 	err := chunks(ids, 5000, func(part []string) error {
-		args := []any{connectionID, string(kind)}
-		//nolint:gosec // list binds values
-		query := `SELECT remote_id, remote FROM accounts WHERE connection_id = $1 AND kind = $2 AND remote_id <> '' AND remote_id IN (` +
+		args := []any{connectionID}
+		query := `SELECT remote_id, remote FROM accounts WHERE connection_id = $1` + ofKind(kind) + ` AND remote_id <> '' AND remote_id IN (` +
 			db.list(part, &args) + `)`
 		rows, err := db.read.QueryContext(ctx, query, args...)
 		if err != nil {
@@ -294,8 +299,8 @@ func (db *DB) News(ctx context.Context, connectionID string, kind directory.Kind
 // CountRemote counts the rows that have a remote account.
 func (db *DB) CountRemote(ctx context.Context, connectionID string, kind directory.Kind) (int64, error) {
 	var n int64
-	const query = `SELECT count(*) FROM accounts WHERE connection_id = $1 AND kind = $2 AND remote_id <> ''`
-	err := db.read.QueryRowContext(ctx, query, connectionID, string(kind)).Scan(&n)
+	query := `SELECT count(*) FROM accounts WHERE connection_id = $1` + ofKind(kind) + ` AND remote_id <> ''`
+	err := db.read.QueryRowContext(ctx, query, connectionID).Scan(&n)
 	return n, err
 }
 

@@ -18,7 +18,8 @@ func (db *DB) DueAccounts(ctx context.Context, connectionID string, now time.Tim
 	if len(except) > 0 {
 		query += ` AND object_id NOT IN (` + db.list(except, &args) + `)`
 	}
-	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT `+strconv.Itoa(limit), args...)
+	args = append(args, limit)
+	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT $`+strconv.Itoa(len(args)), args...)
 }
 
 // NextDue is the time of the next row that becomes due; zero when there is none.
@@ -85,8 +86,8 @@ func (db *DB) Account(ctx context.Context, envID, id string) (provision.Account,
 
 // Orphans lists rows whose user no longer exists.
 func (db *DB) Orphans(ctx context.Context, connectionID, after string, limit int) ([]provision.Account, error) {
-	return collect(ctx, db.read, scanAccount, selectAccounts+` AND object_id <> '' AND kind = 'USER' AND id > $2
- AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = accounts.object_id) ORDER BY id LIMIT $3`, connectionID, after, limit)
+	return collect(ctx, db.read, scanAccount, selectAccounts+` AND object_id <> '' AND kind = 'USER' AND object_id > $2
+ AND NOT EXISTS (SELECT 1 FROM users u WHERE u.id = accounts.object_id) ORDER BY object_id LIMIT $3`, connectionID, after, limit)
 }
 
 // CountAccounts counts the rows of a rule by status. People who left the rule count only while their leaving is not done.
@@ -100,8 +101,7 @@ func (db *DB) CountAccounts(ctx context.Context, connectionID, ruleID string, ki
 	rows, err := collect(ctx, db.read, func(s scanner) (row, error) {
 		var r row
 		return r, s.Scan(&r.status, &r.inScope, &r.n)
-	}, `SELECT status, in_scope, count(*) FROM accounts WHERE connection_id = $1 AND rule_id = $2 AND kind = $3 GROUP BY status, in_scope`,
-		connectionID, ruleID, string(kind))
+	}, `SELECT status, in_scope, count(*) FROM accounts WHERE connection_id = $1 AND rule_id = $2`+ofKind(kind)+` GROUP BY status, in_scope`, connectionID, ruleID)
 	for _, r := range rows {
 		if r.inScope {
 			out.Impacted += r.n

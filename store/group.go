@@ -154,7 +154,7 @@ const below = `WITH RECURSIVE below (id) AS (SELECT CAST($1 AS text) UNION SELEC
 // EffectiveMembers implements directory.Store.
 func (db *DB) EffectiveMembers(ctx context.Context, groupID, after string, limit int) ([]string, error) {
 	return collect(ctx, db.read, scanText, below+`SELECT DISTINCT user_id FROM group_members WHERE group_id IN (SELECT id FROM below) AND user_id > $2
- ORDER BY user_id LIMIT `+strconv.Itoa(limit), groupID, after)
+ ORDER BY user_id LIMIT $3`, groupID, after, limit)
 }
 
 // MembersOf implements engine.Groups. They come as one text: a row of its own would cost each of them ten times as much.

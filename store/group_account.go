@@ -70,7 +70,6 @@ func (db *DB) ForgetMemberships(ctx context.Context, connectionID string, remote
 	return chunks(remoteIDs, idChunk, func(part []string) error {
 		return db.transact(ctx, func(t *tx) error {
 			args := []any{connectionID}
-			//nolint:gosec // list binds values
 			members := ` (SELECT id FROM accounts WHERE connection_id = $1 AND kind = 'GROUP') AND remote_id IN (` + db.list(part, &args) + `)`
 			const rests = `UPDATE accounts SET basis = '' WHERE connection_id = $1 AND kind = 'GROUP' AND basis <> '' AND id IN (SELECT account_id FROM account_members WHERE account_id IN`
 			if _, err := t.ExecContext(ctx, rests+members+`)`, args...); err != nil {
@@ -89,7 +88,8 @@ func (db *DB) DueGroups(ctx context.Context, connectionID string, now time.Time,
 	if len(except) > 0 {
 		query += ` AND object_id NOT IN (` + db.list(except, &args) + `)`
 	}
-	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT `+strconv.Itoa(limit), args...)
+	args = append(args, limit)
+	return collect(ctx, db.read, scanAccount, query+` ORDER BY priority, due_at LIMIT $`+strconv.Itoa(len(args)), args...)
 }
 
 // markGroups leaves a row that is due earlier due then, and one that the target put off; the mark is counted in any case, so that a

@@ -30,7 +30,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	// Transactions get half of the connections at most: however many of them wait for each other, there is one to read with.
 	write := stdlib.OpenDBFromPool(pool)
 	write.SetMaxOpenConns(int(config.MaxConns) / 2)
-	return &DB{write: write, read: stdlib.OpenDBFromPool(pool), pool: pool, postgres: true, announcer: newAnnouncer(pool)}, nil //nolint:contextcheck // it outlives the opening
+	return &DB{write: write, read: newReader(stdlib.OpenDBFromPool(pool), false), pool: pool, postgres: true, announcer: newAnnouncer(pool)}, nil //nolint:contextcheck // it outlives the opening
 }
 
 // forUpdate ends a query whose rows the transaction is about to change, so that two edits of one object cannot lose each

@@ -35,7 +35,7 @@ func openSQLite(ctx context.Context, path string) (*DB, error) {
 	}
 	read.SetMaxOpenConns(4)
 	read.SetMaxIdleConns(4)
-	return &DB{write: write, read: read, prepared: prepared{ready: map[string]*sql.Stmt{}}}, nil
+	return &DB{write: write, read: newReader(read, true), prepared: prepared{ready: map[string]*sql.Stmt{}}}, nil
 }
 
 // prepared keeps statements that write rows: on SQLite a short transaction spends most of its time on having them read. They are

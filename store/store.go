@@ -47,7 +47,7 @@ type Options struct {
 // DB is the store. It is safe for concurrent use.
 type DB struct {
 	write    *sql.DB // on SQLite a single connection, on PostgreSQL half of the pool
-	read     *sql.DB
+	read     *reader
 	pool     *pgxpool.Pool // PostgreSQL only
 	postgres bool
 	ring     *secret.Ring

@@ -51,7 +51,7 @@ func TestFillUnique(t *testing.T) {
 			}
 			_, err = people.UpdateUser(ctx, env.ID, second.ID, func(u *directory.User) error { u.Custom["badge"] = "3"; return nil })
 			must(t, err)
-			if n := count(ctx, t, db.read); n != 2 {
+			if n := count(ctx, t, db.read.DB); n != 2 {
 				t.Errorf("%d entries of 2 values", n)
 			}
 		})

@@ -40,38 +40,43 @@ const (
 )
 
 // wireGroup is a group as Slack answers.
-type wireGroup struct {
-	ID          text                    `json:"id"`
-	DisplayName text                    `json:"displayName"`
-	Members     *[]struct{ Value text } `json:"members"`
+type wireGroup[T string | text] struct {
+	ID          T                    `json:"id"`
+	DisplayName T                    `json:"displayName"`
+	Members     *[]struct{ Value T } `json:"members"`
 }
 
-// groupRemote reads a group. whole says that its members were in the answer.
+// groupRemote reads a group, at once when it is as expected: thousands of members come with it. whole says that its members were in the answer.
 func groupRemote(raw json.RawMessage) (r *provision.Remote, whole bool) {
-	var g wireGroup
-	if fast.Unmarshal(raw, &g, asEver) != nil { // as decode does it: thousands of members come with a group
-		g = wireGroup{}
-		var odd *json.UnmarshalTypeError
-		if err := json.Unmarshal(raw, &g); err != nil && !errors.As(err, &odd) {
-			return nil, false
-		}
+	var plain wireGroup[string]
+	if fast.Unmarshal(raw, &plain, asEver) == nil {
+		return plain.remote()
 	}
-	if g.ID == "" {
+	var g wireGroup[text] // numbers for ids, or something else that nobody expects
+	var odd *json.UnmarshalTypeError
+	if err := json.Unmarshal(raw, &g); err != nil && !errors.As(err, &odd) {
 		return nil, false
 	}
-	r = &provision.Remote{ID: string(g.ID), Active: true, Attributes: provision.Attributes{}}
-	if g.DisplayName != "" {
-		r.Attributes[groupName] = string(g.DisplayName)
+	return g.remote()
+}
+
+// remote says the same in our words.
+func (g *wireGroup[T]) remote() (r *provision.Remote, whole bool) {
+	clean := func(t T) string { return strings.TrimSpace(string(t)) }
+	id, name := clean(g.ID), clean(g.DisplayName)
+	if id == "" {
+		return nil, false
+	}
+	r = &provision.Remote{ID: id, Active: true, Attributes: provision.Attributes{}}
+	if name != "" {
+		r.Attributes[groupName] = name
 	}
 	if g.Members == nil {
 		return r, false
 	}
-	if n := len(*g.Members); n > 0 {
-		r.Members = make([]string, 0, n)
-	}
 	for _, m := range *g.Members {
-		if m.Value != "" {
-			r.Members = append(r.Members, string(m.Value))
+		if value := clean(m.Value); value != "" {
+			r.Members = append(r.Members, value)
 		}
 	}
 	return r, true

@@ -43,8 +43,23 @@ func testGroupAccounts(t *testing.T, s *suite) {
 	}
 	put := []provision.KnownMember{{RemoteID: "U1", Present: true, Ours: true}, {RemoteID: "U9", Present: true}}
 	must(t, s.db.SaveAccountMembers(ctx, group.ID, put, nil))
+	rests := func(after string, still bool) {
+		t.Helper()
+		have, err := s.db.Account(ctx, s.env, group.ID)
+		must(t, err)
+		if (have.Basis == "b") != still {
+			t.Errorf("after %s what the plan was made of is %q", after, have.Basis)
+		}
+		group.Basis = "b"
+		must(t, s.db.Record(ctx, []*provision.Account{group}, nil, nil))
+	}
+	rests("being new", false)
+	must(t, s.db.ForgetMemberships(ctx, "c", []string{"U7"}))
+	rests("the memberships of others were forgotten", true)
 	must(t, s.db.ForgetMemberships(ctx, "c", []string{"U1"}))
+	rests("a membership was forgotten", false)
 	must(t, s.db.SaveAccountMembers(ctx, group.ID, nil, []string{"U9"}))
+	rests("a member was taken out", false)
 	known, err := s.db.AccountMembers(ctx, group.ID)
 	must(t, err)
 	if diff := cmp.Diff([]provision.KnownMember{{RemoteID: "U1", Ours: true}}, known); diff != "" {

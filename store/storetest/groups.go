@@ -292,6 +292,12 @@ func testGroupModel(t *testing.T, s *suite) {
 				if slices.Contains(members, u) != want {
 					rt.Fatalf("group %s lists %v", g, members)
 				}
+				all, err := s.db.MembersOf(ctx, g)
+				do(err)
+				slices.Sort(members) // the database may order otherwise
+				if !slices.Equal(all, members) {
+					rt.Fatalf("group %s has %v, lists %v", g, all, members)
+				}
 			}
 			of, err := s.db.GroupsOf(ctx, []string{u})
 			do(err)
