@@ -191,9 +191,13 @@ type AdministratorEdit struct {
 func (s *Service) UpdateAdministrator(ctx context.Context, envID, id string, edit AdministratorEdit) (Administrator, error) {
 	var out Administrator
 	hash := ""
+	var by editor
 	if edit.Password != nil {
 		a, err := s.Administrator(ctx, envID, id)
 		if err != nil {
+			return out, err
+		}
+		if by, err = s.editor(ctx); err != nil {
 			return out, err
 		}
 		if a.EnvironmentID == envID { // of somebody else's it is refused below
@@ -218,6 +222,10 @@ func (s *Service) UpdateAdministrator(ctx context.Context, envID, id string, edi
 		a, err := find(all, envID, id)
 		if err != nil {
 			return err
+		}
+		if role, more := by.outranked(all, given, a); more && edit.Password != nil {
+			return refused("The password cannot be changed:", problem.ConstraintViolation, "password",
+				"they have the role %q in another environment, where you have a lesser one or none; they can change it themselves", role)
 		}
 		var changed []directory.AttributeChange
 		if edit.Name != nil && strings.TrimSpace(*edit.Name) != a.Name {

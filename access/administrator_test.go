@@ -70,6 +70,36 @@ func TestCommonPasswords(t *testing.T) {
 	}
 }
 
+// TestNobodySignsInAsMore: with a new password one could sign in as somebody who may do more in another environment.
+func TestNobodySignsInAsMore(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	ann, ben := w.administrator(t, "Ann", access.EnvironmentAdmin), w.administrator(t, "Ben", access.EnvironmentAdmin)
+	robot, _, err := w.CreateClient(ctx, w.env, "robot", access.EnvironmentAdmin)
+	must(t, err)
+	must(t, w.Found(ctx, ben.ID, "other"))
+	next := secret.New("another sentence that nobody guesses")
+	set := func(kind, id string) error {
+		as := directory.WithOrigin(ctx, directory.Origin{Actor: directory.Actor{Type: kind, ID: id}})
+		_, err := w.UpdateAdministrator(as, w.env, ben.ID, access.AdministratorEdit{Password: &next})
+		return err
+	}
+	for kind, id := range map[string]string{"USER": ann.ID, "CLIENT": robot.ID} {
+		if err := set(kind, id); target(err) != "password" || !strings.Contains(err.Error(), "Environment Admin") {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	if _, _, err := w.SignOn(ctx, "Ben", secret.New(good)); err != nil {
+		t.Errorf("the password is another one now: %v", err)
+	}
+	must(t, set("USER", ben.ID))
+	must(t, set("SYSTEM", "lockstep")) // whoever has the server has everything
+	must(t, w.Found(ctx, ann.ID, "other"))
+	must(t, w.Found(ctx, robot.ID, "other"))
+	must(t, set("USER", ann.ID))
+	must(t, set("CLIENT", robot.ID))
+}
+
 func TestSignOn(t *testing.T) {
 	w := newWorld(t)
 	ctx := t.Context()

@@ -98,6 +98,49 @@ func roleOf(a Administrator, given []Assignment, envID string) (Role, bool) {
 	return "", false
 }
 
+// editor is who gives somebody else a new password. It is nobody when that is done on the server itself.
+type editor struct {
+	id     string
+	client Client // where it is one
+}
+
+func (s *Service) editor(ctx context.Context) (editor, error) {
+	actor := directory.OriginOf(ctx).Actor
+	switch actor.Type {
+	case "USER":
+		return editor{id: actor.ID}, nil
+	case "CLIENT":
+		c, err := s.store.Client(ctx, actor.ID)
+		return editor{actor.ID, c}, err
+	default:
+		return editor{}, nil
+	}
+}
+
+// outranked reports whether an administrator may do more in another environment than the editor, who could sign in as them with a new
+// password, and answers the role there.
+func (e editor) outranked(all []Administrator, given []Assignment, a Administrator) (Role, bool) {
+	if e.id == "" || e.id == a.ID {
+		return "", false
+	}
+	as := Administrator{ID: e.id, EnvironmentID: e.client.EnvironmentID, Role: e.client.Role}
+	if known, err := find(all, "", e.id); err == nil {
+		as = known
+	}
+	for _, g := range given {
+		if g.PrincipalID != a.ID {
+			continue
+		}
+		has, _ := roleOf(as, given, g.EnvironmentID)
+		for _, may := range []Action{Read, EditDirectory, EditAll} {
+			if g.Role.May(may) && !has.May(may) {
+				return g.Role, true
+			}
+		}
+	}
+	return "", false
+}
+
 // sole reports whether nobody but this administrator may do everything in an environment.
 func sole(all []Administrator, given []Assignment, a Administrator, envID string) bool {
 	if role, _ := roleOf(a, given, envID); role != EnvironmentAdmin {

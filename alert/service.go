@@ -127,7 +127,7 @@ func (s *Service) Edit(ctx context.Context, envID string, edit func(*Settings) e
 	if len(differs) == 0 && !before.UpdatedAt.IsZero() {
 		return before, nil
 	}
-	after.EnvironmentID, after.UpdatedAt = envID, s.instant()
+	after.EnvironmentID, after.UpdatedAt, after.Unreadable = envID, s.instant(), false
 	line := s.line(ctx, envID, "ALERT_SETTINGS.UPDATED", true, "the settings of alerts were updated")
 	line.Changes = differs
 	return after, s.Store.SaveAlertSettings(ctx, after, line)
@@ -144,7 +144,7 @@ func (s *Service) line(ctx context.Context, envID, action string, success bool, 
 // Look decides which alerts of an environment begin and end, and keeps what is to be said about them.
 func (s *Service) Look(ctx context.Context, envID string) error {
 	settings, err := s.Settings(ctx, envID)
-	if err != nil && !errors.Is(err, secret.ErrUnreadable) { // then nothing can be sent, and the console and the metrics still say it
+	if err != nil { // when its secrets cannot be read nothing can be sent, and the console and the metrics still say it
 		return fmt.Errorf("read the settings of alerts: %w", err)
 	}
 	health, err := s.Source.Health(ctx, envID)
@@ -224,6 +224,9 @@ func (s *Service) Deliver(ctx context.Context) error {
 
 func (s *Service) deliver(ctx context.Context, d *Delivery) error {
 	settings, err := s.Settings(ctx, d.EnvironmentID)
+	if err == nil && settings.Unreadable {
+		err = secret.ErrUnreadable
+	}
 	if err != nil {
 		return fmt.Errorf("read the settings of alerts: %w", err)
 	}
@@ -253,6 +256,9 @@ func (s *Service) Test(ctx context.Context, envID string) ([]Result, error) {
 	settings, err := s.Settings(ctx, envID)
 	if err != nil {
 		return nil, err
+	}
+	if settings.Unreadable {
+		return nil, problem.New(problem.Conflict, "a saved secret cannot be read with the keys at hand: enter the password again, and save for a new key; or restore the key file")
 	}
 	notice := Notice{Event: Tested, Alert: Alert{ID: newID(), EnvironmentID: envID, Since: s.instant(), Message: "this is a test"}}
 	list := s.deliveries(&settings, []Notice{notice})

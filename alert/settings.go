@@ -20,6 +20,7 @@ type Settings struct {
 	Email         Email
 	UpdatedAt     time.Time // zero: nobody has set anything
 	KeyMade       bool      // by the edit that answered this; not kept
+	Unreadable    bool      // a secret is kept that the keys at hand do not open: nothing can be sent
 }
 
 // Webhook is an address that alerts are posted to, signed as Standard Webhooks are (standardwebhooks.com, 2026).
@@ -68,6 +69,9 @@ func (s *Settings) check() error {
 		}
 	}
 	s.checkEmail(&l)
+	if s.Unreadable && s.Email.Host != "" && s.Email.Username != "" && s.Email.Password.IsZero() {
+		l.Add(problem.RequiredValue, "email.password", "the saved password cannot be read with the keys at hand: enter it again")
+	}
 	for _, t := range []struct {
 		name            string
 		value, min, max int

@@ -26,6 +26,9 @@ func (e *Engine) Test(ctx context.Context, c provision.Connection) []provision.C
 			Name: checkConfiguration, Status: provision.CheckFailed, Message: "connections of this type cannot be tested", Hint: "choose one of the types that the catalogue lists",
 		}}
 	}
+	if c.Readable() != nil {
+		return []provision.Check{{Name: checkConfiguration, Status: provision.CheckFailed, Message: unreadable, Hint: unreadableHint}}
+	}
 	effective := provision.Effective(kind.Describe(), c)
 	target, err := kind.Open(connector.Config{Connection: &effective, Client: e.client, Pace: unpaced})
 	if err != nil {

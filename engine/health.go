@@ -2,12 +2,9 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 
 	"lockstep/directory"
-	"lockstep/internal/secret"
 	"lockstep/provision"
 )
 
@@ -15,6 +12,11 @@ const (
 	// unlistedAfter is how often in a row a target must refuse to be listed.
 	unlistedAfter = 3
 	maxHeld       = 1000
+)
+
+const (
+	unreadable     = "its saved secrets cannot be read with the keys at hand"
+	unreadableHint = "enter them again, or restore the key file and start the server again"
 )
 
 // Health says how the connections stand that the newest revision lets provision, for whoever tells people about it.
@@ -33,22 +35,18 @@ func (e *Engine) Health(ctx context.Context, envID string) ([]provision.Health, 
 	out := make([]provision.Health, 0, len(ids))
 	for _, id := range ids {
 		c, err := e.store.Connection(ctx, envID, id)
-		unreadable := errors.Is(err, secret.ErrUnreadable)
-		switch {
-		case notFound(err):
+		if notFound(err) {
 			continue
-		case unreadable: // what is published of it has no secrets
-			i := slices.IndexFunc(revision.Snapshot.Connections, func(c provision.Connection) bool { return c.ID == id })
-			c = revision.Snapshot.Connections[max(i, 0)]
-		case err != nil:
+		}
+		if err != nil {
 			return nil, err
 		}
 		h, err := e.health(ctx, &revision, &c)
 		if err != nil {
 			return nil, fmt.Errorf("look at connection %s: %w", id, err)
 		}
-		if unreadable {
-			h.Halted = &provision.Trouble{Message: "its saved secrets cannot be read with the keys at hand", Hint: "restore the key file, and start the server again"}
+		if c.Readable() != nil {
+			h.Halted = &provision.Trouble{Message: unreadable, Hint: unreadableHint}
 		}
 		out = append(out, h)
 	}

@@ -80,6 +80,9 @@ func (e *Engine) compile(
 // published is a connection as a revision published it, with the secrets that are current.
 func (e *Engine) published(ctx context.Context, envID string, s *provision.Snapshot, id string) (provision.Connection, error) {
 	current, err := e.store.Connection(ctx, envID, id)
+	if err == nil {
+		err = current.Readable()
+	}
 	if err != nil {
 		return provision.Connection{}, err
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"sort"
 	"sync"
@@ -20,6 +21,10 @@ var errStopping = errors.New("the runner is stopping")
 // paceShare is how much of a published limit is used at the most: the target's clock and ours tick apart, and the way of a
 // request takes longer or shorter, so that exactly the published rate would be refused now and then.
 const paceShare = 0.995
+
+// late is by how much a request may be late at the target without being refused. While the target's bucket is full nothing flows into it, so that
+// a request under way then is missing afterwards: the burst is smaller by as much as flows in that time, by one at least.
+const late = 250 * time.Millisecond
 
 // pacer spends a target's budgets. Waiters are served by priority, then in the order in which they came; one that waits for
 // a spent budget does not hold up those that need another one. One runner drains a connection, so it is the only pacer.
@@ -72,9 +77,9 @@ func newBucket(b connector.Budget, factor float64, levels map[string]float64, at
 	if factor == 0 {
 		return &bucket{}
 	}
-	// One less than the burst: a request that is under way when the bucket is full again is counted late by the target.
-	burst := max(1, b.Burst-1)
-	limiter := rate.NewLimiter(rate.Limit(b.PerMinute/60*factor*paceShare), burst)
+	perSecond := b.PerMinute / 60 * factor * paceShare
+	burst := max(1, b.Burst-max(1, int(math.Ceil(perSecond*late.Seconds()))))
+	limiter := rate.NewLimiter(rate.Limit(perSecond), burst)
 	if level, ok := levels[b.Name]; ok {
 		if used := burst - int(level); used > 0 {
 			limiter.AllowN(at, min(used, burst))

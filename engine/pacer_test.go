@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -48,6 +49,51 @@ func TestPacerUsesTheBudget(t *testing.T) {
 		}
 		t.Logf("%d of %d allowed: %.1f %%", made, allowed, float64(made)*100/float64(allowed))
 	})
+}
+
+// TestPacerLate: after a rest, when all of a burst may be spent, requests reach the target a quarter of a second late for some time and then at once.
+// None is refused, at Slack's limits or at faster ones.
+func TestPacerLate(t *testing.T) {
+	for _, factor := range []float64{1, 6, 12} {
+		t.Run(fmt.Sprint(factor), func(t *testing.T) { synctest.Test(t, func(t *testing.T) { neverRefused(t, factor) }) })
+	}
+}
+
+func neverRefused(t *testing.T, factor float64) {
+	t.Helper()
+	p := newPacer(slackLike, factor, left{}, time.Now)
+	target := rate.NewLimiter(rate.Limit(180.0/60*factor), 20)
+	began := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	var mu sync.Mutex
+	var made, refused int
+	var group sync.WaitGroup
+	for range 200 {
+		group.Go(func() {
+			for {
+				if at := time.Since(began) % time.Minute; at < 10*time.Second {
+					<-time.After(10*time.Second - at)
+				}
+				if p.acquire(ctx, provision.PriorityBackfill, []string{"write", "create"}) != nil {
+					return
+				}
+				if time.Since(began)%time.Minute < 20*time.Second {
+					<-time.After(late)
+				}
+				mu.Lock()
+				made++
+				if !target.AllowN(time.Now(), 1) {
+					refused++
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	if refused > 0 || made < int(9*120*factor) {
+		t.Errorf("%d of %d requests were refused", refused, made)
+	}
 }
 
 // TestPacerPriority: whoever loses access goes first, and a waiter for one budget does not hold up another's.

@@ -49,6 +49,9 @@ func (r *runner) refresh(ctx context.Context) (bool, error) {
 	if notFound(err) {
 		return false, nil
 	}
+	if err == nil {
+		err = current.Readable()
+	}
 	if err != nil {
 		return false, fmt.Errorf("read the connection: %w", err)
 	}

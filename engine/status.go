@@ -41,6 +41,14 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 	if out.Details = whyInactive(&revision.Snapshot, rule); out.Details != "" {
 		return out, nil
 	}
+	c, err := e.store.Connection(ctx, envID, rule.TargetID)
+	if err != nil && !notFound(err) {
+		return out, err
+	}
+	if c.Readable() != nil {
+		out.State, out.Details = provision.StateHalted, unreadable+"; "+unreadableHint
+		return out, nil
+	}
 	head, err := e.store.FeedHead(ctx, envID)
 	if err != nil {
 		return out, err

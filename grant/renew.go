@@ -48,6 +48,10 @@ func (s *Service) renewIn(ctx context.Context, envID string) error {
 			return ctx.Err()
 		}
 		c := &connections[i]
+		if err := c.Readable(); err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
 		if due := c.Grant.RenewAt(); !due.IsZero() && !s.instant().Before(due) && !c.Secrets[provision.KeyRefreshToken].IsZero() {
 			if err := s.renew(ctx, c, false); err != nil && !errors.Is(err, errNotDue) {
 				s.alarm(c, err)

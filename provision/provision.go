@@ -6,6 +6,7 @@
 package provision
 
 import (
+	"fmt"
 	"time"
 
 	"lockstep/internal/secret"
@@ -46,9 +47,18 @@ type Connection struct {
 	ImageHref     string
 	Settings      map[string]any         // documented keys, secrets apart: string, bool, float64, []any
 	Secrets       map[string]secret.Text // write-only: never answered, encrypted at rest
+	Unreadable    []string               `json:"-"` // secrets that are kept and that the keys at hand do not open; sorted. They are not in Secrets
 	Grant         *Grant                 // what is known of the token; nil = nothing
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+}
+
+// Readable fails when a secret of the connection is kept and cannot be read: without it nothing may be tried. It can be entered again.
+func (c *Connection) Readable() error {
+	if len(c.Unreadable) == 0 {
+		return nil
+	}
+	return fmt.Errorf("connection %q: %w", c.Name, secret.ErrUnreadable)
 }
 
 // Text answers a setting that is a string, or "".

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"lockstep/alert"
@@ -49,7 +48,8 @@ func (db *DB) AlertSettings(ctx context.Context, envID string) (alert.Settings, 
 			}
 			text, err := db.ring.Open(sealed.value, alertPlace(envID, sealed.place))
 			if err != nil {
-				return out, fmt.Errorf("the settings of alerts: %w", err)
+				out.Unreadable = true
+				continue
 			}
 			*sealed.to = text
 		}

@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
-	"fmt"
+	"errors"
+	"maps"
+	"slices"
 
 	"lockstep/internal/problem"
 	"lockstep/internal/secret"
@@ -78,10 +81,11 @@ func (db *DB) scanConnection(s scanner) (provision.Connection, error) {
 		return c, err
 	}
 	c.Secrets = make(map[string]secret.Text, len(secrets))
-	for key, value := range secrets {
-		text, err := db.ring.Open(value, place(c.ID, key))
+	for _, key := range slices.Sorted(maps.Keys(secrets)) {
+		text, err := db.ring.Open(secrets[key], place(c.ID, key))
 		if err != nil {
-			return c, fmt.Errorf("connection %s: %w", c.ID, err)
+			c.Unreadable = append(c.Unreadable, key)
+			continue
 		}
 		c.Secrets[key] = text
 	}
@@ -109,7 +113,10 @@ func (t provisioningTx) Connection(ctx context.Context, envID, id string) (provi
 }
 
 func (t provisioningTx) SaveConnection(ctx context.Context, c provision.Connection) error {
-	sealed := make(map[string]string, len(c.Secrets))
+	sealed, err := t.unreadable(ctx, c.ID)
+	if err != nil {
+		return err
+	}
 	for key, text := range c.Secrets {
 		sealed[key] = t.db.ring.Seal(text, place(c.ID, key))
 	}
@@ -120,6 +127,23 @@ func (t provisioningTx) SaveConnection(ctx context.Context, c provision.Connecti
 	c.Secrets = nil
 	return save(ctx, t, `INSERT INTO connections (body, id, environment_id, created_at, secrets) VALUES ($1, $2, $3, $4, $5)
  ON CONFLICT (id) DO UPDATE SET body = excluded.body, secrets = excluded.secrets`, c, c.ID, c.EnvironmentID, micros(c.CreatedAt), string(secrets))
+}
+
+// unreadable answers what is kept and cannot be read, as it is kept: the key file may be found again.
+func (t provisioningTx) unreadable(ctx context.Context, id string) (map[string]string, error) {
+	var raw string
+	kept := map[string]string{}
+	switch err := t.QueryRowContext(ctx, `SELECT secrets FROM connections WHERE id = $1`, id).Scan(&raw); {
+	case errors.Is(err, sql.ErrNoRows):
+		return kept, nil
+	case err != nil:
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(raw), &kept); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(kept, func(key, sealed string) bool { _, err := t.db.ring.Open(sealed, place(id, key)); return err == nil })
+	return kept, nil
 }
 
 func (t provisioningTx) DeleteConnection(ctx context.Context, envID, id string) error {

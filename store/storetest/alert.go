@@ -188,11 +188,27 @@ func testLostKey(t *testing.T, s *suite) {
 	if err := alerts.Deliver(t.Context()); !errors.Is(err, secret.ErrUnreadable) || len(w.sent) != 0 {
 		t.Errorf("%v %+v", err, w.sent)
 	}
+	if shown, err := alerts.Settings(t.Context(), s.env); err != nil || !shown.Unreadable || shown.Webhook.URL == "" || !shown.Webhook.Key.IsZero() {
+		t.Errorf("the settings cannot be looked at: %+v %v", shown, err)
+	}
+	if _, err := alerts.Test(t.Context(), s.env); !problem.Is(err, problem.Conflict) {
+		t.Errorf("a test message without its secrets: %v", err)
+	}
+	mail := alert.Email{Host: "smtp.example.com", Username: "u", From: "a@example.com", To: []string{"b@example.com"}}
+	_, err := alerts.Edit(t.Context(), s.env, func(e *alert.Settings) error { e.Email = mail; return nil })
+	if !problem.Is(err, problem.InvalidData) {
+		t.Errorf("a password that cannot be read is not asked for: %v", err)
+	}
 	s.exec(t, `UPDATE alert_settings SET webhook_key = $1`, key)
 	w.now = w.now.Add(time.Minute)
 	must(t, alerts.Deliver(t.Context()))
 	if len(w.sent) != 1 {
 		t.Errorf("%+v", w.sent)
+	}
+	s.exec(t, `UPDATE alert_settings SET webhook_key = 'v1:lost:AAAA'`)
+	again, err := alerts.Edit(t.Context(), s.env, func(*alert.Settings) error { return nil })
+	if err != nil || !again.KeyMade || again.Unreadable {
+		t.Errorf("saving does not make a new key: %+v %v", again, err)
 	}
 }
 
