@@ -190,23 +190,11 @@ type AdministratorEdit struct {
 // UpdateAdministrator edits an administrator. A new password ends the other sessions.
 func (s *Service) UpdateAdministrator(ctx context.Context, envID, id string, edit AdministratorEdit) (Administrator, error) {
 	var out Administrator
-	hash := ""
-	var by editor
-	if edit.Password != nil {
-		a, err := s.Administrator(ctx, envID, id)
-		if err != nil {
-			return out, err
-		}
-		if by, err = s.editor(ctx); err != nil {
-			return out, err
-		}
-		if a.EnvironmentID == envID { // of somebody else's it is refused below
-			if hash, err = s.newHash(a, "password", *edit.Password); err != nil {
-				return out, err
-			}
-		}
+	hash, by, err := s.newPassword(ctx, envID, id, edit.Password)
+	if err != nil {
+		return out, err
 	}
-	err := s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
+	err = s.store.EditAdministrators(ctx, func(tx AdministratorTx) error {
 		all, err := tx.LockAdministrators(ctx)
 		if err != nil {
 			return err
@@ -260,6 +248,23 @@ func (s *Service) UpdateAdministrator(ctx context.Context, envID, id string, edi
 	})
 	s.forgetSessions()
 	return out, err
+}
+
+// newPassword answers the hash of a password that somebody gives an administrator, and who does.
+func (s *Service) newPassword(ctx context.Context, envID, id string, password *secret.Text) (string, editor, error) {
+	if password == nil {
+		return "", editor{}, nil
+	}
+	a, err := s.Administrator(ctx, envID, id)
+	if err != nil {
+		return "", editor{}, err
+	}
+	by, err := s.editor(ctx)
+	if err != nil || a.EnvironmentID != envID { // of another environment: it is refused under the lock
+		return "", by, err
+	}
+	hash, err := s.newHash(a, "password", *password)
+	return hash, by, err
 }
 
 func (s *Service) saveAdministrator(

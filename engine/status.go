@@ -41,13 +41,9 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 	if out.Details = whyInactive(&revision.Snapshot, rule); out.Details != "" {
 		return out, nil
 	}
-	c, err := e.store.Connection(ctx, envID, rule.TargetID)
-	if err != nil && !notFound(err) {
-		return out, err
-	}
-	if c.Readable() != nil {
+	if readable, err := e.readable(ctx, envID, rule.TargetID); err != nil || !readable {
 		out.State, out.Details = provision.StateHalted, unreadable+"; "+unreadableHint
-		return out, nil
+		return out, err
 	}
 	head, err := e.store.FeedHead(ctx, envID)
 	if err != nil {
@@ -76,6 +72,15 @@ func (e *Engine) Status(ctx context.Context, envID, ruleID string) (provision.Ru
 		return out, e.heldState(ctx, envID, &rule, &out)
 	}
 	return out, nil
+}
+
+// readable reports whether the secrets of a connection can be read, where there is one.
+func (e *Engine) readable(ctx context.Context, envID, connectionID string) (bool, error) {
+	c, err := e.store.Connection(ctx, envID, connectionID)
+	if notFound(err) {
+		return true, nil
+	}
+	return c.Readable() == nil, err
 }
 
 // counted are the counts of a rule at a moment, and how long it took to count.
