@@ -251,6 +251,18 @@ func (r *runner) announce(ctx context.Context) error {
 	return r.keepState(ctx)
 }
 
+// unannounce keeps that nobody is in a visit any more, for whoever asks in another process.
+func (r *runner) unannounce(ctx context.Context) error {
+	r.mu.Lock()
+	none := len(r.state.Visiting) == 0
+	r.state.Visiting = nil
+	r.mu.Unlock()
+	if none {
+		return nil
+	}
+	return r.keepState(ctx)
+}
+
 // takeOver makes the objects be read that a runner before was about to write when it died, or when the store failed.
 func (r *runner) takeOver(ctx context.Context) error {
 	if len(r.state.Visiting) == 0 {

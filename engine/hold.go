@@ -84,8 +84,10 @@ func (e *Engine) Decide(ctx context.Context, envID, holdID string, approve bool)
 	if row.Fault == nil || row.Fault.Code != provision.CodeOverwriteHeld && row.Fault.Code != codeOverwriteRejected {
 		return problem.Missing("hold")
 	}
-	if !approve && e.busy(row.ConnectionID, row.ObjectID) {
-		return problem.New(problem.Conflict, "the group is being written at this moment; try again")
+	if !approve {
+		if err := e.atRest(ctx, &row, "group"); err != nil {
+			return err
+		}
 	}
 	origin, now := directory.OriginOf(ctx), e.now()
 	verb, word := "REJECTED", "must stay as it is"

@@ -31,8 +31,9 @@ func (e *Engine) Link(ctx context.Context, envID, connectionID, userID, remoteID
 	if err != nil {
 		return provision.Account{}, err
 	}
-	if e.busy(connectionID, userID) {
-		return provision.Account{}, problem.New(problem.Conflict, "the user is being written at this moment; try again")
+	about := provision.Account{EnvironmentID: envID, ConnectionID: connectionID, ObjectID: userID}
+	if err := e.atRest(ctx, &about, "user"); err != nil {
+		return provision.Account{}, err
 	}
 	row, remove, err := e.linkable(ctx, envID, connectionID, &user, remoteID)
 	if err != nil {
@@ -51,8 +52,8 @@ func (e *Engine) Link(ctx context.Context, envID, connectionID, userID, remoteID
 	if unanswered(&row) && l.matchKey(directory.KindUser, remote) != row.MatchKey {
 		return row, problem.New(problem.Conflict, "an account was asked for on the target, which has not answered whether it made one: linked with another, the user could have two; look again when that is settled")
 	}
-	if e.busy(connectionID, userID) { // the runner came while the account was read
-		return row, problem.New(problem.Conflict, "the user is being written at this moment; try again")
+	if err := e.atRest(ctx, &about, "user"); err != nil { // the runner came while the account was read
+		return row, err
 	}
 	origin, now := directory.OriginOf(ctx), e.now()
 	row.ObjectName, row.RemoteID, row.Remote, row.Ownership = user.Username, remote.ID, remote, provision.Adopted

@@ -1,8 +1,10 @@
 package engine_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"lockstep/directory"
 	"lockstep/internal/problem"
@@ -19,6 +21,42 @@ func (w *world) account(userID string) provision.Account {
 		return provision.Account{}
 	}
 	return rows[0]
+}
+
+// TestVisitsElsewhere: what another process is writing is not unlinked or linked under its hands, and when it rests it says so.
+func TestVisitsElsewhere(t *testing.T) {
+	w := newWorld(t, sandbox.Options{TimeScale: -1})
+	ctx := t.Context()
+	u := w.create(1)
+	w.provision("population.id pr", nil)
+	w.run()
+	w.settle(provision.StateIdle)
+	visiting := func() []string {
+		state, err := w.db.Runner(ctx, w.env.ID, w.connection.ID)
+		must(t, err)
+		return state.Visiting
+	}
+	for deadline := time.Now().Add(10 * time.Second); len(visiting()) > 0; {
+		if time.Now().After(deadline) {
+			t.Fatalf("nobody is written, and %v are announced", visiting())
+		}
+		runtime.Gosched()
+	}
+	w.stop()
+	state, err := w.db.Lease(ctx, w.env.ID, w.connection.ID, "other", w.now().Add(time.Minute), w.now())
+	must(t, err)
+	state.Visiting = []string{u.ID}
+	must(t, w.db.SaveRunner(ctx, "other", state))
+	row := w.account(u.ID)
+	if err := w.engine.Unlink(ctx, w.env.ID, w.connection.ID, row.ID); !problem.Is(err, problem.Conflict) {
+		t.Errorf("unlinked while it is written: %v", err)
+	}
+	if _, err := w.engine.Link(ctx, w.env.ID, w.connection.ID, u.ID, row.RemoteID); !problem.Is(err, problem.Conflict) {
+		t.Errorf("linked while it is written: %v", err)
+	}
+	state.Visiting = nil
+	must(t, w.db.SaveRunner(ctx, "other", state))
+	must(t, w.engine.Unlink(ctx, w.env.ID, w.connection.ID, row.ID))
 }
 
 // TestNobodyGuesses: where several accounts, or several people, match, nothing is written, the preview says so beforehand, and an

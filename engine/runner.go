@@ -321,6 +321,9 @@ func (r *runner) untilDue(ctx context.Context) (time.Duration, error) {
 	}
 	if (next.IsZero() || next.After(r.engine.now())) && !r.quiet {
 		r.quiet = true
+		if err := r.unannounce(ctx); err != nil {
+			return 0, err
+		}
 		r.tell() // whoever watches sees at once that all is done
 	}
 	if next.IsZero() {

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -268,8 +269,8 @@ func (e *Engine) Unlink(ctx context.Context, envID, connectionID, accountID stri
 	if row.ConnectionID != connectionID {
 		return problem.Missing("account")
 	}
-	if e.busy(row.ConnectionID, row.ObjectID) {
-		return problem.New(problem.Conflict, "the account is being written at this moment; try again")
+	if err := e.atRest(ctx, &row, "account"); err != nil {
+		return err
 	}
 	if unanswered(&row) { // forgotten, the account would be open and nobody's
 		return problem.New(problem.Conflict, "an account was asked for on the target, which has not answered whether it made one; unlink it when that is settled")
@@ -293,11 +294,26 @@ func (e *Engine) Unlink(ctx context.Context, envID, connectionID, accountID stri
 	return nil
 }
 
-func (e *Engine) busy(connectionID, objectID string) bool {
+// atRest is a conflict while the object of a row is in a visit, here or in the process that runs the connection.
+func (e *Engine) atRest(ctx context.Context, row *provision.Account, what string) error {
+	if row.ObjectID == "" {
+		return nil
+	}
 	e.mu.Lock()
-	r := e.runners[connectionID]
+	r := e.runners[row.ConnectionID]
 	e.mu.Unlock()
-	return r != nil && objectID != "" && r.busy(objectID)
+	busy := r != nil && r.busy(row.ObjectID)
+	if r == nil {
+		state, err := e.store.Runner(ctx, row.EnvironmentID, row.ConnectionID)
+		if err != nil {
+			return fmt.Errorf("read who runs the connection: %w", err)
+		}
+		busy = slices.Contains(state.Visiting, row.ObjectID)
+	}
+	if busy {
+		return problem.New(problem.Conflict, "the %s is being written at this moment; try again", what)
+	}
+	return nil
 }
 
 // ObjectStatus answers where an object stands under a rule.
