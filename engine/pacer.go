@@ -23,7 +23,8 @@ var errStopping = errors.New("the runner is stopping")
 const paceShare = 0.995
 
 // late is by how much a request may be late at the target without being refused. While the target's bucket is full nothing flows into it, so that
-// a request under way then is missing afterwards: the burst is smaller by as much as flows in that time, by one at least.
+// a request under way then is missing afterwards: the burst is smaller by as much as flows in that time: by one at
+// least, by a quarter at most.
 const late = 250 * time.Millisecond
 
 // pacer spends a target's budgets. Waiters are served by priority, then in the order in which they came; one that waits for
@@ -78,7 +79,8 @@ func newBucket(b connector.Budget, factor float64, levels map[string]float64, at
 		return &bucket{}
 	}
 	perSecond := b.PerMinute / 60 * factor * paceShare
-	burst := max(1, b.Burst-max(1, int(math.Ceil(perSecond*late.Seconds()))))
+	room := min(int(math.Ceil(perSecond*late.Seconds())), b.Burst/4)
+	burst := max(1, b.Burst-max(1, room))
 	limiter := rate.NewLimiter(rate.Limit(perSecond), burst)
 	if level, ok := levels[b.Name]; ok {
 		if used := burst - int(level); used > 0 {
