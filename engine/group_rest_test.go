@@ -128,3 +128,22 @@ func TestGroupsRest(t *testing.T) {
 	resync("it was renamed here", 1, 1)
 	resync("nothing changed", 0, 0)
 }
+
+// TestReadAgain: groups are read again with a listing that is begun again: what was read before the one that failed may be old.
+func TestReadAgain(t *testing.T) {
+	w := grouped(t, nil)
+	must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
+	w.settle(provision.StateIdle)
+	w.workspace.Inject(sandbox.Fault{Method: "GET", PathPrefix: "/Users", Status: 500, Times: 1})
+	w.writes()
+	must(t, w.engine.Resync(t.Context(), w.env.ID, w.rule.ID))
+	until(t, func() bool {
+		state, err := w.db.Runner(t.Context(), w.env.ID, w.connection.ID)
+		must(t, err)
+		return state.Sweep.Fault != nil
+	})
+	gone := w.member(w.user(1).Email).ID
+	w.teamByHand(func(g *sandbox.Group) { g.Members = without(g.Members, gone) })
+	w.settle(provision.StateIdle)
+	w.expect("somebody was taken out between two listings", "Team", "user0000", "user0001", "user0002")
+}

@@ -49,6 +49,8 @@ func (l *listing) next() (page listed, more bool, err error) {
 // startListing begins to list the target.
 func (r *runner) startListing(ctx context.Context) error {
 	r.endListing()
+	r.endReading()
+	r.forgetMemo() // of a listing that was broken off: what was read then may be hours old
 	r.memorize(ctx)
 	if r.state.Sweep.Total == 0 {
 		total, err := r.engine.store.CountUsers(ctx, r.envID)

@@ -74,6 +74,7 @@ func (r *runner) open(ctx context.Context, revision provision.Revision, c provis
 		return nil
 	}
 	r.endListing() // it reads with the old line
+	r.endReading()
 	if r.line != nil {
 		r.pacer.flush() // whoever waits for the budget decides anew: a rule that is switched off ends between two calls
 		r.wait()        // visits under way decide by the old line
