@@ -123,13 +123,13 @@ func accountRow(a *provision.Account) ([]any, error) {
 	}, nil
 }
 
-// upsertAccount leaves the work that MarkDue made of a row, and what was decided about it, to whoever reads the row after the mark. Whose row it
-// is never changes: an index of those columns alone is not written again.
+// upsertAccount leaves the work that MarkDue made of a row, and what was decided about it, to whoever reads the row after the mark. Of which
+// connection it is never changes: an index of those columns alone is not written again.
 var upsertAccount = func() string {
 	var set []string
 	for column := range strings.SplitSeq(accountColumns, ",") {
 		switch column = strings.TrimSpace(column); column {
-		case "id", "marks", "environment_id", "connection_id", "kind", "object_id":
+		case "id", "marks", "environment_id", "connection_id", "kind":
 		case "due_at", "priority", "cause", "origin", "status", "gate", "gate_why", "gate_said", "hold_id", "gate_members", "gate_leaving":
 			set = append(set, column+" = CASE WHEN accounts.marks > excluded.marks THEN accounts."+column+" ELSE excluded."+column+" END")
 		default:
