@@ -41,6 +41,13 @@ func testAccounts(t *testing.T, s *suite) {
 	must(t, s.db.Record(ctx, []*provision.Account{foreign}, nil, nil))
 	unlinked, err := s.db.Unlinked(ctx, "c", directory.KindUser, []string{"k"})
 	must(t, err)
+	theirs := *foreign
+	theirs.ObjectID, theirs.Ownership, theirs.MatchKey = "o9", provision.Adopted, ""
+	must(t, s.db.Record(ctx, []*provision.Account{&theirs}, nil, nil))
+	if rows, err := s.db.AccountsByObject(ctx, "c", directory.KindUser, []string{"o9"}); err != nil || len(rows) != 1 || rows[0].ID != foreign.ID {
+		t.Errorf("a foreign row does not become somebody's: %v %v", rows, err)
+	}
+	must(t, s.db.Record(ctx, []*provision.Account{foreign}, nil, nil))
 	orphans, err := s.db.Orphans(ctx, "c", "", 10)
 	must(t, err)
 	if len(unlinked) != 1 || len(orphans) != 1 || orphans[0].ObjectID != "o1" {
