@@ -81,7 +81,7 @@ var groupMutants = []mutant{
 		}
 		return out
 	}})},
-	{name: "a remove empties the group", seed: 49, target: func(_ *world, inner whole) whole { return looseGroups{inner} }},
+	{name: "a remove empties the group", seed: 56, target: func(_ *world, inner whole) whole { return looseGroups{inner} }},
 	{name: "groups are not renamed", target: func(_ *world, inner whole) whole {
 		return lazyGroups{inner, func(c connector.Call) connector.Call {
 			if c.Verb == provision.VerbUpdate {

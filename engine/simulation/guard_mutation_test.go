@@ -114,7 +114,7 @@ var guardMutants = []mutant{
 			a.Gate.State = provision.GateRejected
 		}
 	}})},
-	{name: "an approval is for any reason", seed: 135, breaks: "who was approved for one reason is closed for another", store: blinded(blind{read: func(a *provision.Account) {
+	{name: "an approval is for any reason", seed: 756, breaks: "who was approved for one reason is closed for another", store: blinded(blind{read: func(a *provision.Account) {
 		if a.Gate.State == provision.GateApproved {
 			a.Gate.State = provision.GatePassed
 		}
