@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -19,6 +20,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 		return nil, errors.New("the database URL cannot be read; it looks like postgres://user:password@host:5432/name")
 	}
 	config.MaxConns = max(config.MaxConns, 16)
+	config.AfterConnect = endIdle
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("connect to PostgreSQL: %w", err)
@@ -31,6 +33,15 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	write := stdlib.OpenDBFromPool(pool)
 	write.SetMaxOpenConns(int(config.MaxConns) / 2)
 	return &DB{write: write, read: newReader(stdlib.OpenDBFromPool(pool), false), pool: pool, postgres: true, announcer: newAnnouncer(pool)}, nil //nolint:contextcheck // it outlives the opening
+}
+
+// endIdle has PostgreSQL end a transaction in which nothing is asked any more, where nobody has said otherwise: a process that stands still (a
+// machine that was suspended) would keep its rows locked from whoever takes its work over. It is not said with the connection's start, as
+// poolers refuse what they do not know there.
+func endIdle(ctx context.Context, c *pgx.Conn) error {
+	const query = `SELECT set_config('idle_in_transaction_session_timeout', '10s', FALSE) WHERE current_setting('idle_in_transaction_session_timeout') = '0'`
+	_, err := c.Exec(ctx, query)
+	return err
 }
 
 // forUpdate ends a query whose rows the transaction is about to change, so that two edits of one object cannot lose each

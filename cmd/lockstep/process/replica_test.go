@@ -193,6 +193,28 @@ func (p *pair) balancing(stop <-chan struct{}) chan struct{} {
 	return stopped
 }
 
+// freeze stops a replica in the middle of a transaction, whose locks are in the way of the other one; when it is not caught in one in many
+// attempts, anywhere.
+func (p *pair) freeze(s *server) {
+	p.t.Helper()
+	const still = `SELECT count(*) FROM pg_stat_activity a JOIN pg_locks l ON l.pid = a.pid AND l.relation = 'accounts'::regclass AND l.mode = 'RowExclusiveLock'
+ WHERE a.datname = current_database() AND a.state = 'idle in transaction' AND a.state_change < clock_timestamp() - interval '60 ms'`
+	for attempt := range 200 {
+		must(p.t, s.command.Process.Signal(syscall.SIGSTOP))
+		stopped := time.Now()
+		for time.Since(stopped) < 80*time.Millisecond {
+			var held int
+			must(p.t, p.db.QueryRow(still).Scan(&held))
+			if held > 0 {
+				p.t.Logf("it stands still in a transaction, at attempt %d", attempt+1)
+				return
+			}
+		}
+		must(p.t, s.command.Process.Signal(syscall.SIGCONT))
+	}
+	must(p.t, s.command.Process.Signal(syscall.SIGSTOP))
+}
+
 // TestReplicaFrozen: the replica that runs the connection stands still (a machine that was suspended) until the other one has
 // taken over, and then goes on where it was: it must neither call nor record anything any more.
 func TestReplicaFrozen(t *testing.T) {
@@ -203,7 +225,7 @@ func TestReplicaFrozen(t *testing.T) {
 	eventually(t, 20*time.Second, "the sync is under way", func() bool { return len(w.Members()) > 60 })
 	runs, other := c.runner()
 	c.asked.Store(int32(other))
-	must(t, c.both[runs].command.Process.Signal(syscall.SIGSTOP))
+	c.freeze(c.both[runs])
 	frozen := time.Now()
 	stop := make(chan struct{})
 	stopped := c.editing(chance(t, 0), 40*time.Millisecond, stop)
