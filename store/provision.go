@@ -117,6 +117,9 @@ func (t provisioningTx) SaveConnection(ctx context.Context, c provision.Connecti
 	if err != nil {
 		return err
 	}
+	if len(c.Secrets) > 0 { // entered anew: what belonged to the ones before, as a refresh token does, must not stop the connection for ever
+		clear(sealed)
+	}
 	for key, text := range c.Secrets {
 		sealed[key] = t.db.ring.Seal(text, place(c.ID, key))
 	}

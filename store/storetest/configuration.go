@@ -74,6 +74,23 @@ func testConnections(t *testing.T, s *suite) {
 	if len(all) != 2 || all[0].ID != "b" || all[0].Secrets["T"].Reveal() != "new" {
 		t.Errorf("in the order of creation: %v", all)
 	}
+	// The key is lost: what it sealed stays until a secret is entered anew, and then nothing of it is in the way.
+	s.exec(t, `UPDATE connections SET secrets = '{"T":"v1:lost:AAAA","REFRESH":"v1:lost:AAAA"}' WHERE id = 'b'`)
+	lost := func(after string, want int) provision.Connection {
+		t.Helper()
+		c, err := s.db.Connection(ctx, s.env, "b")
+		must(t, err)
+		if len(c.Unreadable) != want || (c.Readable() == nil) != (want == 0) {
+			t.Errorf("after %s %v cannot be read, want %d: %v", after, c.Unreadable, want, c.Readable())
+		}
+		return c
+	}
+	c := lost("the loss", 2)
+	s.configure(t, func(tx provision.Tx) error { return tx.SaveConnection(ctx, c) })
+	c = lost("an edit of something else", 2)
+	c.Secrets = map[string]secret.Text{"T": secret.New("again")}
+	s.configure(t, func(tx provision.Tx) error { return tx.SaveConnection(ctx, c) })
+	lost("a new token", 0)
 	must(t, s.db.Record(ctx, []*provision.Account{{EnvironmentID: s.env, ConnectionID: "b", Kind: "USER", ObjectID: "o"}}, nil, nil))
 	must(t, s.db.SetPaused(ctx, s.env, "b", true, directory.Activity{ID: "pause b", EnvironmentID: s.env, Type: "PROVISIONING_SYNC.PAUSED"}))
 	s.configure(t, func(tx provision.Tx) error {
